@@ -1,0 +1,229 @@
+// Package plan decides what a fleet should do next. It is pure: no I/O, no clock, no randomness, no dependence on map order.
+//
+// It owns Intent (what is wanted), Observed (what is), Market (where one can buy), and Decision (what to do and why).
+// It imports layer 0 only and must not know dialects, stores or clouds. Start reading at Plan in plan.go.
+package plan
+
+import (
+	"time"
+
+	"github.com/neap-cloud/neap/internal/money"
+)
+
+// Intent is a fleet as it should be, whatever dialect asked for it. It is compiled from a stored document and never stored itself.
+type Intent struct {
+	Region       string
+	Product      string // "Linux/UNIX", "Windows", …
+	Capacity     Capacity
+	Mix          Mix
+	Choice       Choice
+	Replacement  Replacement
+	Health       Health
+	Drain        time.Duration // between leaving the balancers and termination
+	NewestFirst  bool          // scale-in takes the newest instead of the oldest
+	Template     Template
+	IsProtected  bool // deletion is refused
+	MinLifetime  time.Duration
+	MaxMovesPart int // percent of active instances that may be replaced at one time; 0 = no limit
+}
+
+// Unit is what capacity counts.
+type Unit string
+
+const (
+	Instances Unit = "instance"
+	Weight    Unit = "weight"
+)
+
+// Capacity is in instances or in weight units. 0 ≤ Min ≤ Target ≤ Max.
+type Capacity struct {
+	Target, Min, Max int
+	Unit             Unit
+}
+
+// Mix is the split between spot and on demand.
+type Mix struct {
+	OnDemandCount  int  // units that stay on demand; -1 = SpotPercent rules
+	SpotPercent    int  // 0–100
+	RoundSpotUp    bool // AWS rounds the spot share up, Azure down
+	FallbackToOD   bool // buy on demand when no spot market is available
+	ConsiderOD     bool // on demand wins where it is cheaper than spot
+	RestrictOneAZ  bool // the whole fleet in one zone, chosen while nothing runs
+	IsAllPersisted bool // the fleet keeps data: revert and moves need consent
+}
+
+// Rule is one of the five ways to choose a market.
+type Rule string
+
+const (
+	Balanced             Rule = "balanced"
+	CostOriented         Rule = "costOriented"
+	AvailabilityOriented Rule = "availabilityOriented"
+	Cheapest             Rule = "cheapest"
+	EqualZones           Rule = "equalAzDistribution"
+)
+
+// Choice is where the fleet may buy and by which rule.
+type Choice struct {
+	Rule           Rule
+	SpotTypes      []string // in the caller's order
+	OnDemandTypes  []string
+	PreferredTypes []string // tier 1 of SpotTypes
+	Zones          []string
+	PreferredZones []string
+	Weights        []TypeWeight // units that one instance of a type counts for; unlisted types count VCPUs
+}
+
+// TypeWeight is how many capacity units a type is worth.
+type TypeWeight struct {
+	Type  string
+	Units int
+}
+
+// RevertMode is when an on-demand fallback goes back to spot.
+type RevertMode string
+
+const (
+	RevertAlways RevertMode = "always"
+	RevertNever  RevertMode = "never"
+	RevertWindow RevertMode = "timeWindow"
+)
+
+// Replacement governs voluntary moves.
+type Replacement struct {
+	Revert        RevertMode
+	RevertWindows []Window
+}
+
+// Window is a weekly span in UTC, in minutes since Monday 00:00; From > To wraps the end of the week.
+type Window struct{ From, To int }
+
+// HealthSource is whose word counts on an instance's health.
+type HealthSource string
+
+const (
+	HealthNone     HealthSource = ""         // never replaced for health
+	HealthInstance HealthSource = "instance" // the cloud's own instance status
+)
+
+// Health governs auto-healing.
+type Health struct {
+	Source       HealthSource
+	Grace        time.Duration // after launch; ends early at the first healthy report
+	UnhealthyFor time.Duration // how long a once-healthy instance must be unhealthy before it is replaced
+	Heal         bool          // false: report only
+}
+
+// Template is what every instance gets; Subnets are by zone.
+type Template struct {
+	Image          string
+	KeyPair        string
+	SecurityGroups []string
+	Subnets        []ZoneSubnets
+	UserData       string
+	Role           string
+	Tenancy        string
+	Monitoring     bool
+	EBSOptimized   bool
+	PublicIP       *bool
+	Tags           []Tag // in the caller's order
+}
+
+// ZoneSubnets are the subnets to use in a zone.
+type ZoneSubnets struct {
+	Zone    string
+	Subnets []string
+}
+
+// Tag is a key and a value.
+type Tag struct{ Key, Value string }
+
+// Phase is where one of our instances stands in its life. Order: Launching, Running, Draining, Terminating, Terminated.
+type Phase string
+
+const (
+	Launching   Phase = "launching"   // the cloud has it, it is not running yet
+	Running     Phase = "running"     // serving
+	Draining    Phase = "draining"    // out of service, waiting for its drain time
+	Terminating Phase = "terminating" // the cloud was told, or takes it
+	Terminated  Phase = "terminated"
+	Detached    Phase = "detached" // alive, no longer ours
+)
+
+// Lifecycle is how an instance was bought.
+type Lifecycle string
+
+const (
+	Spot     Lifecycle = "spot"
+	OnDemand Lifecycle = "on-demand"
+)
+
+// Condition is an instance's health as the source tells it.
+type Condition string
+
+const (
+	ConditionUnknown Condition = "unknown"
+	Healthy          Condition = "healthy"
+	Unhealthy        Condition = "unhealthy"
+)
+
+// Observed is the fleet as it is.
+type Observed struct {
+	Deleting  bool // wind everything down
+	Instances []Instance
+	Launches  []PendingLaunch
+}
+
+// Instance is one member as the engine knows it.
+type Instance struct {
+	ID           string
+	Type         string
+	Zone         string
+	Lifecycle    Lifecycle
+	Phase        Phase
+	Image        string
+	LaunchedAt   time.Time
+	LockedUntil  time.Time // protected from scale-in and voluntary moves before this; zero = not locked
+	Standby      bool
+	Condition    Condition
+	ConditionAt  time.Time // since when
+	WasHealthy   bool      // was healthy at least once
+	InterruptAt  time.Time // announced end; zero = none announced
+	RebalanceAt  time.Time // when a rebalance signal came; zero = none
+	DrainUntil   time.Time // when a draining instance may be terminated
+	ReplacedBy   string    // id of the launch or instance that takes its place, "" = none
+	IsLeaving    bool      // detach with termination was asked for: drain and terminate it, no question
+	LeaveReason  string
+	SkipReplace  bool // its loss lowers the target and is not replaced
+	LaunchReason Reason
+}
+
+// PendingLaunch is a launch that was written down and has not settled.
+type PendingLaunch struct {
+	Action    string
+	Type      string
+	Zone      string
+	Lifecycle Lifecycle
+	Count     int
+	Replaces  []string
+}
+
+// Market is what can be bought, as one immutable snapshot that holds only the pools this intent may use.
+type Market struct {
+	TakenAt time.Time
+	Stale   bool // prices too old to justify a voluntary move
+	Pools   []Pool
+}
+
+// Pool is one market with what is known about it.
+type Pool struct {
+	Type      string
+	Zone      string
+	Lifecycle Lifecycle
+	Price     money.Price // current
+	OnDemand  money.Price // list price of the same type, the baseline of savings
+	VCPUs     int
+	Risk      float64   // chance of interruption within 30 days, 0–1; 0 on demand
+	CoolUntil time.Time // refuse to buy before this; zero = open
+	Why       string    // why it cools, for people
+}
