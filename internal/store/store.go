@@ -7,6 +7,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/uptrace/bun"
 )
 
 // Scope says on whose behalf rows are read or written; it becomes part of every statement.
@@ -42,7 +44,7 @@ type Doc[T any] struct {
 
 // Query selects documents. Zero fields don't restrict.
 type Query struct {
-	IDs        []string
+	IDs        []string // nil = any; empty = none
 	Parent     string
 	Name       string
 	States     []string
@@ -55,7 +57,9 @@ type Query struct {
 
 // Session runs statements: *DB (each on its own) or *Tx (together).
 type Session interface {
-	session() // only this package has sessions
+	session() bun.IConn
+	query(table string, sc Scope) *bun.SelectQuery
+	write(ctx context.Context, work func(ctx context.Context, tx *Tx) error) error
 }
 
 // Collection is one table of documents of type T. Its fields are constants of the owning room.
@@ -86,7 +90,8 @@ type LogQuery struct {
 	Kinds      []string
 	From, To   time.Time // From ≤ At < To
 	AfterSeq   int64     // only sealed records beyond it, in order of Seq
-	Descending bool      // by (At, ID); ascending by default
+	Sealed     bool      // only sealed records, in order of Seq: what AfterSeq means for the very first page
+	Descending bool      // by At, then order of insertion; ascending by default
 	Limit      int
 }
 

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+const columns = "id, account, parent, name, state, at, version, created, updated, doc"
+
+// Get reads one document; fault.NotFound when there is none in scope.
+func (c Collection[T]) Get(ctx context.Context, s Session, sc Scope, id string) (Doc[T], error) {
+	if err := ctx.Err(); err != nil {
+		return Doc[T]{}, err
+	}
+	query, args := within("SELECT "+columns+" FROM "+c.Table+" WHERE id = ?", sc, id)
+	d, err := scan[T](s.session().QueryRowContext(ctx, query, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Doc[T]{}, fault.Missing(c.Noun, id)
+	}
+	return d, failure(err)
+}
+
+// Insert stores a new document and returns it as stored: Version 1, times set. fault.Exists (with the collection's noun) when the id is taken.
+func (c Collection[T]) Insert(ctx context.Context, s Session, d Doc[T]) (Doc[T], error) {
+	doc, err := encode(d.Value)
+	if err != nil {
+		return d, err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if d.At.IsZero() {
+		d.At = now
+	}
+	d.At = d.At.UTC().Truncate(time.Microsecond)
+	d.Version, d.Created, d.Updated = 1, now, now
+	err = s.write(ctx, func(ctx context.Context, tx *Tx) error {
+		// A refused INSERT would end a PostgreSQL transaction, and the caller may want to try another id in it.
+		rows, err := tx.Exec(ctx, "INSERT INTO "+c.Table+" ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+			d.ID, d.Account, d.Parent, d.Name, d.State, d.At.UnixMicro(), d.Version, d.Created.UnixMicro(), d.Updated.UnixMicro(), doc)
+		if err == nil && rows == 0 {
+			err = fault.Of(fault.Exists, c.Noun, "There is a %s %q already; choose another id.", c.Noun, d.ID)
+		}
+		return err
+	})
+	return d, err
+}
+
+// Update replaces the document if its Version is still the stored one, and returns it with the new Version. Else fault.Conflict; fault.NotFound when it is gone.
+func (c Collection[T]) Update(ctx context.Context, s Session, d Doc[T]) (Doc[T], error) {
+	doc, err := encode(d.Value)
+	if err != nil {
+		return d, err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	d.At = d.At.UTC().Truncate(time.Microsecond)
+	err = s.write(ctx, func(ctx context.Context, tx *Tx) error {
+		rows, err := tx.Exec(ctx, "UPDATE "+c.Table+" SET parent = ?, name = ?, state = ?, at = ?, version = version + 1, updated = ?, doc = ?"+
+			" WHERE id = ? AND account = ? AND version = ?",
+			d.Parent, d.Name, d.State, d.At.UnixMicro(), now.UnixMicro(), doc, d.ID, d.Account, d.Version)
+		if err != nil || rows == 1 {
+			return err
+		}
+		if _, err := c.Get(ctx, tx, Account(d.Account), d.ID); err != nil {
+			return err
+		}
+		return fault.Of(fault.Conflict, c.Noun, "The %s %q was changed by somebody else meanwhile; read it again and repeat the change.", c.Noun, d.ID)
+	})
+	if err != nil {
+		return d, err
+	}
+	d.Version, d.Updated = d.Version+1, now
+	return d, nil
+}
+
+// Delete removes a document; fault.NotFound when there is none in scope.
+func (c Collection[T]) Delete(ctx context.Context, s Session, sc Scope, id string) error {
+	query, args := within("DELETE FROM "+c.Table+" WHERE id = ?", sc, id)
+	return s.write(ctx, func(ctx context.Context, tx *Tx) error {
+		rows, err := tx.Exec(ctx, query, args...)
+		if err == nil && rows == 0 {
+			err = fault.Missing(c.Noun, id)
+		}
+		return err
+	})
+}
+
+// within narrows a statement to the scope.
+func within(query string, sc Scope, id string) (string, []any) {
+	if sc.all {
+		return query, []any{id}
+	}
+	return query + " AND account = ?", []any{id, sc.account}
+}
+
+// encode keeps the text of embedded documents as it is: their order, their numbers, and <, > and & as themselves.
+func encode(value any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return "", fault.Of(fault.Internal, "store", "A document cannot be written as JSON.").With(err)
+	}
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// scan reads a row of columns.
+func scan[T any](row interface{ Scan(...any) error }) (d Doc[T], err error) {
+	var at, created, updated int64
+	var doc []byte
+	if err := row.Scan(&d.ID, &d.Account, &d.Parent, &d.Name, &d.State, &at, &d.Version, &created, &updated, &doc); err != nil {
+		return d, err
+	}
+	d.At, d.Created, d.Updated = fromMicros(at), fromMicros(created), fromMicros(updated)
+	if err := json.Unmarshal(doc, &d.Value); err != nil {
+		return d, fault.Of(fault.Internal, "store", "A stored document cannot be read.").With(err)
+	}
+	return d, nil
+}
+
+func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

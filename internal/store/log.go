@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+// appendRows is how many records one statement carries.
+const appendRows = 32
+
+const logColumns = "id, account, resource, kind, at, seq, doc"
+
+// Append adds records, unsealed. Records whose ID is known already are left as they are.
+func (l Log[T]) Append(ctx context.Context, s Session, records ...Record[T]) error {
+	return s.write(ctx, func(ctx context.Context, tx *Tx) error {
+		for len(records) > 0 {
+			n := min(len(records), appendRows)
+			if err := l.append(ctx, tx, records[:n]); err != nil {
+				return err
+			}
+			records = records[n:]
+		}
+		return nil
+	})
+}
+
+func (l Log[T]) append(ctx context.Context, tx *Tx, records []Record[T]) error {
+	args := make([]any, 0, 6*len(records))
+	for _, r := range records {
+		doc, err := encode(r.Value)
+		if err != nil {
+			return err
+		}
+		args = append(args, r.ID, r.Account, r.Resource, r.Kind, r.At.UnixMicro(), doc)
+	}
+	values := strings.Repeat(", (?, ?, ?, ?, ?, ?)", len(records))[2:]
+	_, err := tx.Exec(ctx, "INSERT INTO "+l.Table+" (id, account, resource, kind, at, doc) VALUES "+values+" ON CONFLICT (id) DO NOTHING", args...)
+	return err
+}
+
+// List reads records. Those of the same At come in the order in which they were appended.
+func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Record[T], error) {
+	sel := s.query(l.Table, sc).ColumnExpr(logColumns)
+	if q.Resource != "" {
+		sel = sel.Where("resource = ?", q.Resource)
+	}
+	if len(q.Kinds) > 0 {
+		sel = oneOf(sel, "kind", q.Kinds)
+	}
+	sel = between(sel, q.From, q.To)
+	switch {
+	case q.Sealed || q.AfterSeq > 0:
+		sel = sel.Where("seq > ?", q.AfterSeq).OrderExpr(direction(q.Descending, "seq"))
+	default:
+		sel = sel.OrderExpr(direction(q.Descending, "at", "ord"))
+	}
+	if q.Limit > 0 {
+		sel = sel.Limit(int64(q.Limit))
+	}
+	rows, err := sel.Rows(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
+	var records []Record[T]
+	err = each(rows, func(rows *sql.Rows) error {
+		var r Record[T]
+		var at int64
+		var seq sql.NullInt64
+		var doc []byte
+		if err := rows.Scan(&r.ID, &r.Account, &r.Resource, &r.Kind, &at, &seq, &doc); err != nil {
+			return err
+		}
+		r.At, r.Seq = fromMicros(at), seq.Int64
+		records = append(records, r)
+		if err := json.Unmarshal(doc, &records[len(records)-1].Value); err != nil {
+			return fault.Of(fault.Internal, "store", "A stored record cannot be read.").With(err)
+		}
+		return nil
+	})
+	return records, err
+}
+
+// Seal gives unsealed records the next sequence numbers, in order of insertion, and returns how many. One caller at a time (hold a lease).
+func (l Log[T]) Seal(ctx context.Context, tx *Tx, limit int) (int, error) {
+	var last sql.NullInt64
+	if err := tx.conn.QueryRowContext(ctx, "SELECT max(seq) FROM "+l.Table).Scan(&last); err != nil {
+		return 0, failure(err)
+	}
+	sealed, err := tx.Exec(ctx, "UPDATE "+l.Table+" SET seq = ? + waiting.place FROM (SELECT ord, row_number() OVER (ORDER BY ord) AS place FROM "+
+		l.Table+" WHERE seq IS NULL ORDER BY ord LIMIT ?) AS waiting WHERE "+l.Table+".ord = waiting.ord", last.Int64, limit)
+	return int(sealed), err
+}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"text/template"
+)
+
+var update = flag.Bool("update", false, "write the generated migrations")
+
+// generated lists the tables of each migration that is made from a template. A migration that was released never changes: add a row instead.
+var generated = []struct {
+	file, template string
+	tables         []string
+}{
+	{"00001_collections.sql", "collection.sql.tmpl", []string{
+		"groups", "revisions", "instances", "actions", // fleet
+		"accounts", "organisations", "tokens", "installation", // identity
+		"decisions", "market_snapshots", // journal
+		"meters", "ledger_lines", // ledger
+		"pools", "prices", // market
+		"settings",
+	}},
+	{"00002_logs.sql", "log.sql.tmpl", []string{"log_lines", "events", "audit"}},
+}
+
+var types = map[string]map[string]string{
+	"sqlite":   {"JSON": "TEXT", "Order": "INTEGER PRIMARY KEY AUTOINCREMENT"},
+	"postgres": {"JSON": "JSON", "Order": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"},
+}
+
+func TestEveryGeneratedMigrationAgreesWithItsTemplateAndList(t *testing.T) {
+	for dialect, words := range types {
+		for _, g := range generated {
+			text := template.Must(template.ParseFiles(filepath.Join("migrations", g.template)))
+			out := bytes.NewBufferString("-- +goose Up\n")
+			for _, table := range g.tables {
+				row := map[string]string{"Table": table, "JSON": words["JSON"], "Order": words["Order"]}
+				if err := text.Execute(out, row); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := filepath.Join("migrations", dialect, g.file)
+			if *update {
+				if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stored, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(stored, out.Bytes()) {
+				t.Errorf("%s differs from its template; if it was never released, run the test with -update", path)
+			}
+		}
+	}
+}
