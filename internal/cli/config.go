@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+const envPrefix = "NEAP_"
+
+// UpConfig is how a Neap is started. Every field has a flag, a variable NEAP_… and a key of the configuration file, in this precedence.
+type UpConfig struct {
+	Data      string // folder of everything that is kept
+	Listen    string // "host:port"
+	Database  string // PostgreSQL URL; "" = SQLite inside Data
+	Rate      float64
+	Seed      int64
+	NoDemo    bool
+	LogFormat string // "text" or "json"
+	LogLevel  slog.Level
+}
+
+// bind declares the flags; their values are c's fields.
+func (c *UpConfig) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Data, "data", "./neap-data", "folder of everything that is kept")
+	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "host:port to serve on")
+	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
+	flags.Float64Var(&c.Rate, "rate", 1, "how many times faster than the wall simulated time runs")
+	flags.Int64Var(&c.Seed, "seed", 1, "seed of the simulated cloud's randomness")
+	flags.BoolVar(&c.NoDemo, "no-demo", false, "start without the demo organisation")
+	flags.StringVar(&c.LogFormat, "log-format", "text", "text or json")
+	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+}
+
+// settle fills what the command line left open from the environment, then from the file, and checks the result.
+func settle(flags *pflag.FlagSet, c *UpConfig, path string, environ []string) error {
+	var known []string
+	given := map[string]bool{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		known = append(known, f.Name)
+		given[f.Name] = f.Changed
+	})
+	sources := []source{{name: path, read: readFile}, {name: "the environment", read: readEnviron(known, environ)}}
+	if path == "" {
+		sources = sources[1:]
+	}
+	var faults []*fault.Error
+	for _, s := range sources {
+		values, err := s.read(s.name)
+		if err != nil {
+			return err
+		}
+		faults = append(faults, apply(flags, s.name, values, known, given)...)
+	}
+	if err := fault.All(append(faults, c.check()...)); err != nil {
+		return &usageError{err}
+	}
+	return nil
+}
+
+type source struct {
+	name string
+	read func(name string) (*koanf.Koanf, error)
+}
+
+func readFile(path string) (*koanf.Koanf, error) {
+	values := koanf.New(".")
+	if err := values.Load(file.Provider(path), yaml.Parser()); err != nil {
+		if os.IsNotExist(err) {
+			return nil, usagef("There is no configuration file %s.", path)
+		}
+		return nil, usagef("The configuration file %s cannot be read: %v", path, err)
+	}
+	return values, nil
+}
+
+func readEnviron(known, environ []string) func(string) (*koanf.Koanf, error) {
+	return func(string) (*koanf.Koanf, error) {
+		values := koanf.New(".")
+		// Variables that are no setting of the server belong to the client (NEAP_TOKEN …) or to somebody else.
+		err := values.Load(env.Provider(".", env.Opt{
+			Prefix:      envPrefix,
+			EnvironFunc: func() []string { return environ },
+			TransformFunc: func(name, value string) (string, any) {
+				key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+				if !slices.Contains(known, key) {
+					return "", nil
+				}
+				return key, value
+			},
+		}), nil)
+		return values, err
+	}
+}
+
+// apply sets the flags that the command line did not give, and says what it cannot use.
+func apply(flags *pflag.FlagSet, from string, values *koanf.Koanf, known []string, given map[string]bool) []*fault.Error {
+	var faults []*fault.Error
+	for _, key := range values.Keys() {
+		if !slices.Contains(known, key) {
+			faults = append(faults, fault.Field(key, "%s has a setting that Neap does not know%s", from, orKnown(key, known)))
+			continue
+		}
+		if given[key] {
+			continue
+		}
+		if err := flags.Set(key, values.String(key)); err != nil {
+			faults = append(faults, fault.Field(key, "%s says %q, which does not fit: %s.", from, fmt.Sprint(values.Get(key)), flags.Lookup(key).Usage))
+		}
+	}
+	return faults
+}
+
+func orKnown(key string, known []string) string {
+	if clause := suggestion(key, known); clause != "" {
+		return clause
+	}
+	return "; it knows " + strings.Join(known, ", ") + "."
+}
+
+// check says what no server could be started with.
+func (c *UpConfig) check() []*fault.Error {
+	var faults []*fault.Error
+	refuse := func(key, format string, args ...any) { faults = append(faults, fault.Field(key, format, args...)) }
+	if c.Data == "" {
+		refuse("data", "Name a folder.")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		refuse("listen", "%q is not host:port, for example 127.0.0.1:8080.", c.Listen)
+	}
+	if c.Database != "" {
+		// The URL may hold a password, so it is never repeated.
+		if u, err := url.Parse(c.Database); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			refuse("database", "This is not a PostgreSQL URL, for example postgres://neap@127.0.0.1/neap; leave it out for SQLite.")
+		}
+	}
+	if c.Rate <= 0 {
+		refuse("rate", "%g is not above 0; 1 is real time.", c.Rate)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		refuse("log-format", "%q is neither text nor json.", c.LogFormat)
+	}
+	return faults
+}

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const watchEvery = 2 * time.Second
+
+// page is something to show: as JSON, or for people.
+type page struct {
+	raw  json.RawMessage
+	text func(w io.Writer, wide bool) error
+}
+
+var formats = []string{"table", "wide", "json", "yaml"}
+
+// print shows a page once, in the format that was asked for.
+func (s *shell) print(cmd *cobra.Command, p page, known ...string) error {
+	if err := s.checkOutput(known...); err != nil {
+		return err
+	}
+	return s.write(cmd.OutOrStdout(), p)
+}
+
+// show fetches a page and prints it; with --watch again and again, until ctx ends or the server refuses.
+func (s *shell) show(cmd *cobra.Command, fetch func(ctx context.Context) (page, error)) error {
+	if err := s.checkOutput(); err != nil {
+		return err
+	}
+	if !s.watch {
+		p, err := fetch(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return s.write(cmd.OutOrStdout(), p)
+	}
+	return s.follow(cmd, fetch)
+}
+
+// follow draws in place on a terminal and appends elsewhere. A server that does not answer is waited for: it may be restarting.
+func (s *shell) follow(cmd *cobra.Command, fetch func(ctx context.Context) (page, error)) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	for first := true; ; first = false {
+		var frame bytes.Buffer
+		p, err := fetch(ctx)
+		var silent *unreachable
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &silent):
+			fmt.Fprintln(&frame, silent.Error())
+		case err != nil:
+			return err
+		default:
+			if err := s.write(&frame, p); err != nil {
+				return err
+			}
+		}
+		if _, err := out.Write(s.frame(frame.Bytes(), first)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.world.Clock.After(watchEvery):
+		}
+	}
+}
+
+// frame replaces what stands on a terminal line by line, so that nothing flickers; elsewhere an empty line parts the frames.
+func (s *shell) frame(content []byte, first bool) []byte {
+	const home, clear, restOfLine, restOfScreen = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
+	if !s.world.Terminal {
+		if first {
+			return content
+		}
+		return append([]byte("\n"), content...)
+	}
+	drawn := home + strings.ReplaceAll(string(content), "\n", restOfLine+"\n") + restOfScreen
+	if first {
+		drawn = clear + drawn
+	}
+	return []byte(drawn)
+}
+
+func (s *shell) checkOutput(known ...string) error {
+	if len(known) == 0 {
+		known = formats
+	}
+	if s.output == "" || slices.Contains(known, s.output) {
+		return nil
+	}
+	return usagef("--output %q is none of %s%s", s.output, strings.Join(known, ", "), suggestion(s.output, known))
+}
+
+func (s *shell) write(w io.Writer, p page) error {
+	switch s.output {
+	case "json":
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, p.raw, "", "  "); err != nil {
+			return err
+		}
+		indented.WriteByte('\n')
+		_, err := indented.WriteTo(w)
+		return err
+	case "yaml":
+		return writeYAML(w, p.raw)
+	}
+	return p.text(w, s.output == "wide")
+}
+
+// list is the JSON array of items.
+func list(items []json.RawMessage) (json.RawMessage, error) {
+	if items == nil {
+		items = []json.RawMessage{}
+	}
+	return json.Marshal(items)
+}
+
+// one is a page for a value of ours, shown to people as its members.
+func one(value any) page {
+	raw, err := json.Marshal(value)
+	return page{raw: raw, text: func(w io.Writer, _ bool) error {
+		if err != nil {
+			return err
+		}
+		return writeMembers(w, raw)
+	}}
+}
+
+// column is one column of a table of T.
+type column[T any] struct {
+	head string
+	wide bool // only with -o wide
+	cell func(T) string
+}
+
+// writeTable aligns the rows under their heads. Empty cells read "-", so that columns can be cut by programs.
+func writeTable[T any](w io.Writer, wide bool, columns []column[T], rows []T) error {
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c column[T]) bool { return c.wide && !wide })
+	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(cell func(c column[T]) string) {
+		cells := make([]string, len(columns))
+		for i, c := range columns {
+			if cells[i] = oneLine(cell(c)); cells[i] == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(aligned, strings.Join(cells, "\t"))
+	}
+	line(func(c column[T]) string { return c.head })
+	for _, row := range rows {
+		line(func(c column[T]) string { return c.cell(row) })
+	}
+	return aligned.Flush()
+}
+
+// pair is one line of a description.
+type pair struct{ name, value string }
+
+// writePairs shows a thing's properties, one a line; those without a value are left out.
+func writePairs(w io.Writer, pairs []pair) error {
+	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range pairs {
+		if p.value != "" {
+			fmt.Fprintf(aligned, "%s\t%s\n", p.name, oneLine(p.value))
+		}
+	}
+	return aligned.Flush()
+}
+
+// oneLine keeps text from breaking a table, or a terminal: control characters could move its cursor.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t', r == '\r':
+			return ' '
+		case r < ' ', r == 0x7f, r >= 0x80 && r < 0xa0:
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const tokensPath = "/neap/v1/tokens"
+
+// tokenView is a token as it may be shown; Token itself is only in the answer that makes it.
+type tokenView struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Token     string    `json:"token"`
+	CreatedAt time.Time `json:"createdAt"`
+	LastUsed  time.Time `json:"lastUsedAt"`
+}
+
+func (s *shell) token() *cobra.Command {
+	children := []*cobra.Command{s.tokenCreate(), s.tokenList(), s.tokenRevoke()}
+	if s.hooks.ResetToken != nil {
+		children = append(children, s.tokenReset())
+	}
+	return parent(&cobra.Command{Use: "token", Short: "Make, list and revoke tokens"}, children...)
+}
+
+func (s *shell) tokenCreate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "create NAME",
+		Short: "Make a token; it is shown this once and never again",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.checkOutput(); err != nil {
+				return err
+			}
+			c, err := s.client()
+			if err != nil {
+				return err
+			}
+			r, err := post(tokensPath, map[string]string{"name": args[0]})
+			if err != nil {
+				return err
+			}
+			a, err := c.do(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			items, err := a.items()
+			if err != nil {
+				return err
+			}
+			made, err := decode[tokenView](items)
+			if err != nil {
+				return err
+			}
+			if len(made) != 1 || made[0].Token == "" {
+				return errors.New("the server's answer holds no token")
+			}
+			return s.write(cmd.OutOrStdout(), page{raw: items[0], text: func(w io.Writer, _ bool) error {
+				return showSecret(w, cmd.ErrOrStderr(), made[0].Token)
+			}})
+		},
+	}
+}
+
+// showSecret prints the token alone, so that it can be piped, and the advice beside it.
+func showSecret(out, advice io.Writer, token string) error {
+	if _, err := fmt.Fprintln(out, token); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(advice, "Keep it safe: only a hash is stored, so it cannot be shown again.")
+	return err
+}
+
+func (s *shell) tokenList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List tokens, without their secrets",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.client()
+			if err != nil {
+				return err
+			}
+			return s.show(cmd, func(ctx context.Context) (page, error) {
+				a, err := c.do(ctx, get(tokensPath, nil))
+				if err != nil {
+					return page{}, err
+				}
+				items, err := a.items()
+				if err != nil {
+					return page{}, err
+				}
+				tokens, err := decode[tokenView](items)
+				if err != nil {
+					return page{}, err
+				}
+				raw, err := list(items)
+				return page{raw: raw, text: func(w io.Writer, wide bool) error { return s.tokensText(w, wide, tokens) }}, err
+			})
+		},
+	}
+}
+
+// tokensText shows ages in wall time, on which tokens live whatever the engine's clock says.
+func (s *shell) tokensText(w io.Writer, wide bool, tokens []tokenView) error {
+	now := s.world.Clock.Now()
+	return writeTable(w, wide, []column[tokenView]{
+		{head: "ID", cell: func(t tokenView) string { return t.ID }},
+		{head: "NAME", cell: func(t tokenView) string { return t.Name }},
+		{head: "AGE", cell: func(t tokenView) string { return age(now, t.CreatedAt) }},
+		{head: "LAST USED", cell: func(t tokenView) string { return age(now, t.LastUsed) }},
+	}, tokens)
+}
+
+func (s *shell) tokenRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke ID",
+		Short: "End a token at once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.checkOutput(); err != nil {
+				return err
+			}
+			c, err := s.client()
+			if err != nil {
+				return err
+			}
+			a, err := c.do(cmd.Context(), request{method: http.MethodDelete, path: tokensPath + "/" + url.PathEscape(args[0])})
+			if err != nil {
+				return err
+			}
+			return s.write(cmd.OutOrStdout(), page{raw: a.body, text: func(w io.Writer, _ bool) error {
+				_, err := fmt.Fprintf(w, "Token %s is revoked.\n", args[0])
+				return err
+			}})
+		},
+	}
+}
+
+func (s *shell) tokenReset() *cobra.Command {
+	var config UpConfig
+	settings := pflag.NewFlagSet("reset", pflag.ContinueOnError)
+	config.bind(settings)
+	cmd := &cobra.Command{
+		Use:   "reset",
+		Short: "Make a new admin token in the data of a Neap that is not running",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.checkOutput("table", "json", "yaml"); err != nil {
+				return err
+			}
+			if err := settle(settings, &config, lookup(s.world.Environ, envPrefix+"CONFIG"), s.world.Environ); err != nil {
+				return err
+			}
+			token, err := s.hooks.ResetToken(cmd.Context(), config)
+			if err != nil {
+				return err
+			}
+			raw, err := json.Marshal(map[string]string{"token": token})
+			if err != nil {
+				return err
+			}
+			return s.write(cmd.OutOrStdout(), page{raw: raw, text: func(w io.Writer, _ bool) error {
+				return showSecret(w, cmd.ErrOrStderr(), token)
+			}})
+		},
+	}
+	cmd.Flags().AddFlag(settings.Lookup("data"))
+	cmd.Flags().AddFlag(settings.Lookup("database"))
+	withoutClientFlags(cmd)
+	return cmd
+}
