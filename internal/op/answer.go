@@ -1,0 +1,103 @@
+package op
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+// refusal of HTTP itself: its status is the same in every dialect.
+type httpError struct {
+	status int
+	fault  *fault.Error
+}
+
+func (e *httpError) Error() string { return e.fault.Error() }
+func (e *httpError) Unwrap() error { return e.fault }
+
+func refuseWith(status int, f *fault.Error) error { return &httpError{status, f} }
+
+// answer writes a success in the dialect's envelope.
+func (x *exchange) answer(out any) {
+	status := x.route.row.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	header := x.Header()
+	if x.call.DryRun {
+		header.Set("Neap-Dry-Run", "true")
+		if x.call.Decision != "" {
+			header.Set("Neap-Decision", x.call.Decision)
+		}
+	}
+	body := any(out)
+	if wrap := x.route.dialect.Answer; wrap != nil {
+		body = wrap(&x.call, out)
+	}
+	text, err := encode(body)
+	if err != nil {
+		x.refuse(err)
+		return
+	}
+	x.send(status, text)
+}
+
+// refuse writes a failure in the envelope of the dialect that the request belongs to, or a neutral one.
+func (x *exchange) refuse(err error) {
+	x.fault = fault.As(err)
+	status := http.StatusInternalServerError
+	if x.dialect != nil {
+		status = x.dialect.Status[x.fault.Kind]
+	}
+	var fixed *httpError
+	if errors.As(err, &fixed) {
+		status = fixed.status
+	}
+	if status == http.StatusUnauthorized {
+		x.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if x.call.DryRun {
+		x.Header().Set("Neap-Dry-Run", "true")
+	}
+	var body any = neutral(&x.call, status, x.fault)
+	if x.dialect != nil && x.dialect.Refuse != nil {
+		body = x.dialect.Refuse(&x.call, status, x.fault)
+	}
+	text, err := encode(body)
+	if err != nil {
+		x.server.log.Error("the body of a refusal cannot be written", "request", x.call.ID, "error", err)
+		text = []byte("{}\n")
+	}
+	x.send(status, text)
+}
+
+// neutral is the body of a refusal that belongs to no dialect.
+func neutral(call *Call, status int, f *fault.Error) any {
+	return map[string]any{"error": map[string]any{"status": status, "kind": f.Kind, "message": f.Message, "request": call.ID}}
+}
+
+func encode(body any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		return nil, fault.As(err)
+	}
+	return out.Bytes(), nil
+}
+
+func (x *exchange) send(status int, text []byte) {
+	header := x.Header()
+	header["Content-Type"] = []string{"application/json"}
+	header["Content-Length"] = []string{strconv.Itoa(len(text))}
+	header["Cache-Control"] = []string{"no-store"}
+	header["X-Content-Type-Options"] = []string{"nosniff"}
+	x.WriteHeader(status)
+	if _, err := x.Write(text); err != nil {
+		x.server.log.Debug("the client did not take the answer", "request", x.call.ID, "error", err)
+	}
+}

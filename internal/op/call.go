@@ -1,0 +1,43 @@
+package op
+
+import (
+	"context"
+	"time"
+)
+
+// Call is what op knows of the request in progress.
+type Call struct {
+	ID       string // request id, also in the answer and in every log line
+	Row      Row
+	Method   string
+	Path     string // as the client wrote it, without the query
+	URL      string // path and query, for envelopes that repeat it
+	At       time.Time
+	Caller   Caller
+	Account  string // the account that the request is about, resolved and authorised; "" for operations above accounts
+	Object   string // id of the object acted on; known from the path, or set by the function of a create row inside its transaction, for the audit
+	DryRun   bool   // nothing may change; store transactions are rolled back by themselves
+	Decision string // set by the domain during a dry run: id of the stored plan, sent as header Neap-Decision
+}
+
+// Caller is who asks.
+type Caller struct {
+	Organisation string
+	Subject      string // user or token id, for the audit
+	Name         string
+	Default      string // account used when the request names none
+}
+
+type callKey struct{}
+
+// CallOf is the call in progress; a zero call outside of one.
+func CallOf(ctx context.Context) *Call {
+	if call, ok := ctx.Value(callKey{}).(*Call); ok {
+		return call
+	}
+	return &Call{}
+}
+
+func withCall(ctx context.Context, call *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, call)
+}

@@ -1,0 +1,42 @@
+package op
+
+import "strings"
+
+// Operation is a row as it is listed for people and programs.
+type Operation struct {
+	Dialect string `json:"dialect"`
+	ID      string `json:"id"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Need    string `json:"need"`
+	N       int    `json:"n,omitempty"` // row of the dialect's facts table; 0 = in none
+	Title   string `json:"title"`
+	Section string `json:"section,omitempty"`
+	Mutates bool   `json:"mutates"`
+}
+
+// Operations lists the rows of dialects, in their order; it needs no server.
+func Operations(dialects ...Dialect) []Operation {
+	var list []Operation
+	for _, d := range dialects {
+		for _, row := range d.Rows {
+			method, path, _ := strings.Cut(row.Route, " ")
+			list = append(list, Operation{
+				Dialect: d.Name, ID: d.Name + "." + row.ID, Method: method, Path: path, Need: row.Need,
+				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates,
+			})
+		}
+	}
+	return list
+}
+
+func sectionOf(row Row, path string) string {
+	if row.Section != "" {
+		return row.Section
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
+}
+
+// Operations lists what the server serves.
+func (s *Server) Operations() []Operation { return s.operations }
