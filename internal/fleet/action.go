@@ -1,0 +1,69 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// action is one call to the cloud, written down before it is made. Exactly one of Launch, Terminate and Release is set.
+// Its id is the launch's idempotency token, so that repeating a pending action after a crash does nothing twice.
+type action struct {
+	Launch    *cloud.Launch `json:"launch,omitempty"` // the stored, identical request
+	Replaces  []string      `json:"replaces,omitempty"`
+	VCPUs     int           `json:"vcpus,omitempty"` // of the launched type, for weighing it later
+	Terminate []string      `json:"terminate,omitempty"`
+	Release   []string      `json:"release,omitempty"`
+	Reason    plan.Reason   `json:"reason"`
+	Because   string        `json:"because"`
+	Decision  string        `json:"decision,omitempty"`
+	Created   time.Time     `json:"created"`
+	Outcome   string        `json:"outcome,omitempty"` // for people, once settled
+}
+
+// States of an action.
+const (
+	pending = "pending"
+	settled = "settled"
+	failed  = "failed"
+)
+
+func (a action) pendingLaunch(id string) plan.PendingLaunch {
+	m := a.Launch.Market
+	return plan.PendingLaunch{Action: id, Type: m.Type, Zone: m.Zone, Lifecycle: plan.Lifecycle(m.Lifecycle), Count: a.Launch.Count, Replaces: a.Replaces, Reason: a.Reason, VCPUs: a.VCPUs}
+}
+
+// openActions lists what was written down and has not settled, oldest first.
+func (f *Fleet) openActions(ctx context.Context, s store.Session, group string) ([]store.Doc[action], error) {
+	list, _, err := actions.List(ctx, s, store.Installation(), store.Query{Parent: group, States: []string{pending}})
+	return list, err
+}
+
+// writeAction stores a pending action. A launch gets its token and its tags here.
+func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[record], a action) error {
+	// 64 random bits: a token must never be another's, in any installation.
+	id := "act" + ident.Hex(8)
+	a.Created = f.Clock.Now()
+	if a.Launch != nil {
+		a.Launch.Token = id
+		if err := f.sign(ctx, doc, a.Launch); err != nil {
+			return err
+		}
+	}
+	_, err := actions.Insert(ctx, tx, store.Doc[action]{
+		Meta:  store.Meta{ID: id, Account: doc.Account, Parent: doc.ID, State: pending, At: a.Created},
+		Value: a,
+	})
+	return err
+}
+
+// settle closes an action.
+func settle(ctx context.Context, tx *store.Tx, a store.Doc[action], state, outcome string) error {
+	a.State, a.Value.Outcome = state, outcome
+	_, err := actions.Update(ctx, tx, a)
+	return err
+}

@@ -1,0 +1,134 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// inputs are everything that a plan follows from. A decision keeps them, so that it can be replayed.
+type inputs struct {
+	group, account string
+	Intent         plan.Intent
+	Observed       plan.Observed
+	Now            time.Time
+	market         plan.Market
+}
+
+func (in *inputs) plan() plan.Decision {
+	return plan.Plan(in.Intent, in.Observed, in.market, in.Now)
+}
+
+// inputs gathers what the planner needs, seen through s.
+func (f *Fleet) inputs(ctx context.Context, s store.Session, doc store.Doc[record], intent Intent) (*inputs, error) {
+	rows, err := f.living(ctx, s, doc.ID)
+	if err != nil {
+		return nil, err
+	}
+	open, err := f.openActions(ctx, s, doc.ID)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := f.provider(ctx, doc.Account)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := f.Market.Snapshot(ctx, doc.Account, provider.Info().Name, intent.Region, intent.Product)
+	if err != nil {
+		return nil, err
+	}
+	observed := plan.Observed{Deleting: doc.State == deleting}
+	for _, row := range rows {
+		observed.Instances = append(observed.Instances, row.Value.Instance)
+	}
+	for _, a := range open {
+		if a.Value.Launch != nil {
+			observed.Launches = append(observed.Launches, a.Value.pendingLaunch(a.ID))
+		}
+	}
+	return &inputs{
+		group: doc.ID, account: doc.Account, Intent: intent, Observed: observed, Now: f.Clock.Now(),
+		market: pools(intent, snapshot),
+	}, nil
+}
+
+// pools narrows a snapshot to the markets that the intent may use.
+func pools(intent Intent, snapshot market.Snapshot) plan.Market {
+	m := plan.Market{TakenAt: snapshot.TakenAt, Stale: snapshot.Stale}
+	for _, p := range snapshot.Pools {
+		types := intent.Choice.SpotTypes
+		if p.Market.Lifecycle == cloud.OnDemand {
+			types = intent.Choice.OnDemandTypes
+		}
+		if !slices.Contains(types, p.Market.Type) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
+			continue
+		}
+		m.Pools = append(m.Pools, plan.Pool{
+			Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
+			Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: p.Risk, CoolUntil: p.CoolUntil, Why: p.Why,
+		})
+	}
+	return m
+}
+
+// keep stores a decision with its inputs.
+func (f *Fleet) keep(ctx context.Context, s store.Session, in *inputs, decision plan.Decision, dry bool) (journal.Decision, error) {
+	asked, err := json.Marshal(in)
+	if err != nil {
+		return journal.Decision{}, fmt.Errorf("encode planner inputs of %s: %w", in.group, err)
+	}
+	bought, err := json.Marshal(in.market)
+	if err != nil {
+		return journal.Decision{}, fmt.Errorf("encode market of %s: %w", in.group, err)
+	}
+	answered, err := json.Marshal(decision)
+	if err != nil {
+		return journal.Decision{}, fmt.Errorf("encode plan of %s: %w", in.group, err)
+	}
+	return f.Journal.Keep(ctx, s, journal.Decision{
+		ID: ident.New("dec"), Account: in.account, Group: in.group, At: in.Now, Version: decision.Version,
+		DryRun: dry, Summary: decision.Summary, Inputs: asked, Plan: answered,
+	}, bought)
+}
+
+// Replayed compares a stored plan with what this release's planner makes of the same inputs.
+type Replayed struct {
+	Same     bool // byte for byte
+	Version  string
+	Running  string // version of the planner that replayed
+	Stored   json.RawMessage
+	Replayed json.RawMessage
+}
+
+// Replay plans again from a decision's stored inputs. With the planner version that made it, the bytes are the same.
+func (f *Fleet) Replay(ctx context.Context, account, group, id string) (Replayed, error) {
+	stored, bought, err := f.Journal.Decision(ctx, account, group, id)
+	if err != nil {
+		return Replayed{}, err
+	}
+	var in inputs
+	if err := json.Unmarshal(stored.Inputs, &in); err != nil {
+		return Replayed{}, fault.Of(fault.Internal, "decision", "The inputs of decision %s can't be read.", id).With(err)
+	}
+	if err := json.Unmarshal(bought, &in.market); err != nil {
+		return Replayed{}, fault.Of(fault.Internal, "decision", "The market of decision %s can't be read.", id).With(err)
+	}
+	again, err := json.Marshal(in.plan())
+	if err != nil {
+		return Replayed{}, fmt.Errorf("encode replayed plan of %s: %w", id, err)
+	}
+	return Replayed{
+		Same: bytes.Equal(again, stored.Plan), Version: stored.Version, Running: plan.Version, Stored: stored.Plan, Replayed: again,
+	}, nil
+}

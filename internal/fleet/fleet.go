@@ -1,0 +1,118 @@
+// Package fleet keeps groups of instances as they are intended to be.
+//
+// It owns groups, their revisions, instances and actions, and the loop that plans and acts; fleet/plan is its pure core. It must not know any
+// dialect's documents: a Form compiles them. Start reading at Fleet, then turn.go for one turn of the loop.
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/identity"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/ledger"
+	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/workflow"
+)
+
+// The nouns of the pure core.
+type (
+	Intent   = plan.Intent
+	Capacity = plan.Capacity
+)
+
+// Form is one dialect's way to write a group down. All methods are pure.
+type Form interface {
+	// Name is stored with each group: "spot/elastigroup/aws".
+	Name() string
+	// Prefix is that of new ids: "sig".
+	Prefix() string
+	// Compile reads a complete, schema-valid document. Every fault is a *fault.Error with the field's path as the client writes it. unbuilt lists the paths of fields
+	// that are kept and echoed but not acted on yet.
+	Compile(document json.RawMessage) (intent Intent, name string, unbuilt []string, err error)
+	// SetCapacity rewrites the document's capacity and nothing else.
+	SetCapacity(document json.RawMessage, c Capacity) (json.RawMessage, error)
+}
+
+// Clouds finds the cloud behind an account of ours.
+type Clouds interface {
+	For(ctx context.Context, account string) (cloud.Provider, error)
+}
+
+// Config is what the fleet room needs.
+type Config struct {
+	DB       *store.DB
+	Clock    clock.Clock
+	Workflow *workflow.Engine
+	Journal  *journal.Journal
+	Ledger   *ledger.Ledger
+	Market   *market.Market
+	Clouds   Clouds
+	// Installation is this database's identity as it stands now: another replica's start may have raised the generation.
+	Installation func(ctx context.Context) (identity.Installation, error)
+	Forms        []Form
+	Log          *slog.Logger
+}
+
+// Fleet is the room's face. Every method takes the caller's account, and another account's object reads like a missing one.
+// Methods that change something honour store.WithDryRun and leave the plan's id in op.CallOf(ctx).Decision.
+type Fleet struct {
+	Config
+	forms  map[string]Form
+	mu     sync.Mutex
+	places map[place]bool // where groups live, for notices and prices
+}
+
+// loopName is the loop that keeps groups as intended; its keys are group ids.
+const loopName = "fleet"
+
+// sweep is how often a group is looked at although nothing is known to have changed.
+const sweep = 30 * time.Second
+
+// New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
+func New(c Config) *Fleet {
+	f := &Fleet{Config: c, forms: map[string]Form{}, places: map[place]bool{}}
+	for _, form := range c.Forms {
+		f.forms[form.Name()] = form
+	}
+	c.Workflow.AddLoop(workflow.Loop{Name: loopName, Sweep: sweep, Workers: 8, Do: f.turn})
+	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.notices", Every: noticeInterval, Do: f.takeNotices})
+	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.prices", Every: priceInterval, Do: f.takePrices})
+	return f
+}
+
+// The room's collections.
+var (
+	groups    = store.Collection[record]{Table: "groups", Noun: "group"}
+	revisions = store.Collection[revision]{Table: "revisions", Noun: "revision"}
+	members   = store.Collection[Instance]{Table: "instances", Noun: "instance"}
+	actions   = store.Collection[action]{Table: "actions", Noun: "action"}
+)
+
+// place is one region of one account.
+type place struct{ account, region string }
+
+func (f *Fleet) form(name string) (Form, error) {
+	if form, ok := f.forms[name]; ok {
+		return form, nil
+	}
+	return nil, fmt.Errorf("no form %q is installed; a group was written by a release that has it", name)
+}
+
+// provider is the cloud of an account, as a fault that a person can act on.
+func (f *Fleet) provider(ctx context.Context, account string) (cloud.Provider, error) {
+	p, err := f.Clouds.For(ctx, account)
+	if err != nil {
+		return nil, fault.Of(fault.Unavailable, "cloud", "The cloud of account %s can't be reached; check its credentials.", account).With(err)
+	}
+	return p, nil
+}

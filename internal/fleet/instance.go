@@ -1,0 +1,225 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// Instance is one member as the engine knows it.
+type Instance struct {
+	plan.Instance
+	Group     string
+	Account   string
+	Request   string // spot request id, "" on demand
+	Market    cloud.Market
+	Cloud     cloud.State
+	PrivateIP string
+	PublicIP  string
+	Subnet    string
+	Launch    string // the action that launched it; "" when it was adopted
+	Created   time.Time
+	Ended     time.Time
+	MissingAt time.Time // when the cloud first failed to show it; see observe.go
+}
+
+// quarantined instances carry our tags but no row of ours explains them: they are shown and never touched.
+const quarantined plan.Phase = "quarantined"
+
+// transitions is the life of an instance: from each phase, where it can go.
+var transitions = map[plan.Phase][]plan.Phase{
+	plan.Launching:   {plan.Running, plan.Draining, plan.Terminating, plan.Terminated, plan.Detached},
+	plan.Running:     {plan.Draining, plan.Terminating, plan.Terminated, plan.Detached},
+	plan.Draining:    {plan.Terminating, plan.Terminated, plan.Detached},
+	plan.Terminating: {plan.Terminated},
+	quarantined:      {plan.Terminated},
+}
+
+// alive are the phases in which an instance may still cost money or serve.
+var alive = []plan.Phase{plan.Launching, plan.Running, plan.Draining, plan.Terminating}
+
+func aliveStates() []string {
+	states := make([]string, len(alive))
+	for n, phase := range alive {
+		states[n] = string(phase)
+	}
+	return states
+}
+
+// move changes the phase, and says whether the table allows it; an instance never goes back.
+func (i *Instance) move(to plan.Phase) bool {
+	if !slices.Contains(transitions[i.Phase], to) {
+		return false
+	}
+	i.Phase = to
+	return true
+}
+
+// row wraps an instance for the store.
+func row(i Instance) store.Doc[Instance] {
+	return store.Doc[Instance]{Meta: store.Meta{ID: i.ID, Account: i.Account, Parent: i.Group, State: string(i.Phase), At: i.Created}, Value: i}
+}
+
+// saveMember writes an instance back, with its phase as the row's state.
+func saveMember(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) (store.Doc[Instance], error) {
+	d.State = string(d.Value.Phase)
+	return members.Update(ctx, tx, d)
+}
+
+// living lists a group's instances that have not ended, oldest first.
+func (f *Fleet) living(ctx context.Context, s store.Session, group string) ([]store.Doc[Instance], error) {
+	rows, _, err := members.List(ctx, s, store.Installation(), store.Query{Parent: group, States: aliveStates()})
+	return rows, err
+}
+
+// Instances are the group's members that have not ended, oldest first; open launches follow as instances without ID.
+func (f *Fleet) Instances(ctx context.Context, account, id string) ([]Instance, error) {
+	if _, err := f.load(ctx, f.DB, store.Account(account), id); err != nil {
+		return nil, err
+	}
+	rows, err := f.living(ctx, f.DB, id)
+	if err != nil {
+		return nil, err
+	}
+	open, err := f.openActions(ctx, f.DB, id)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Instance, 0, len(rows))
+	for _, r := range rows {
+		list = append(list, r.Value)
+	}
+	for _, a := range open {
+		if a.Value.Launch == nil {
+			continue
+		}
+		l := a.Value.Launch
+		for range l.Count {
+			waiting := Instance{Group: id, Account: account, Market: l.Market, Launch: a.ID, Created: a.Value.Created}
+			waiting.Type, waiting.Zone, waiting.Lifecycle, waiting.Phase = l.Market.Type, l.Market.Zone, plan.Lifecycle(l.Market.Lifecycle), plan.Launching
+			list = append(list, waiting)
+		}
+	}
+	return list, nil
+}
+
+// Instance reads one member that has not ended.
+func (f *Fleet) Instance(ctx context.Context, account, instance string) (Instance, error) {
+	d, err := f.member(ctx, f.DB, store.Account(account), instance)
+	return d.Value, err
+}
+
+// AccountOfInstance names the account of an instance, for authorisation.
+func (f *Fleet) AccountOfInstance(ctx context.Context, instance string) (string, error) {
+	d, err := f.member(ctx, f.DB, store.Installation(), instance)
+	return d.Account, err
+}
+
+func (f *Fleet) member(ctx context.Context, s store.Session, sc store.Scope, id string) (store.Doc[Instance], error) {
+	d, err := members.Get(ctx, s, sc, id)
+	if err == nil && !slices.Contains(alive, d.Value.Phase) {
+		err = fault.Missing("instance", id)
+	}
+	return d, err
+}
+
+// forever stands for "until unlocked".
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// IsLockedForever reports whether only Unlock ends the protection.
+func (i Instance) IsLockedForever() bool { return !i.LockedUntil.Before(forever) }
+
+// Lock protects an instance from scale-in and voluntary moves, for ttl or (nil) until Unlock.
+func (f *Fleet) Lock(ctx context.Context, account, instance string, ttl *time.Duration) (Instance, error) {
+	until := forever
+	text := "until it is unlocked"
+	if ttl != nil {
+		until = f.Clock.Now().Add(*ttl)
+		text = "for " + ttl.String()
+	}
+	return f.setLock(ctx, account, instance, until, "is locked "+text+": scale-in and voluntary moves leave it alone")
+}
+
+// Unlock ends an instance's protection.
+func (f *Fleet) Unlock(ctx context.Context, account, instance string) (Instance, error) {
+	return f.setLock(ctx, account, instance, time.Time{}, "is unlocked")
+}
+
+func (f *Fleet) setLock(ctx context.Context, account, instance string, until time.Time, what string) (Instance, error) {
+	var locked Instance
+	err := f.changeMember(ctx, account, instance, func(ctx context.Context, tx *store.Tx, doc store.Doc[record], d store.Doc[Instance]) error {
+		d.Value.LockedUntil = until
+		d, err := saveMember(ctx, tx, d)
+		if err != nil {
+			return err
+		}
+		locked = d.Value
+		return f.Journal.Log(ctx, tx, doc.Account, doc.ID, f.line(journal.Info, "Instance %s %s.", instance, what))
+	})
+	return locked, err
+}
+
+// changeMember changes one instance and wakes its group's loop.
+func (f *Fleet) changeMember(ctx context.Context, account, instance string, work func(context.Context, *store.Tx, store.Doc[record], store.Doc[Instance]) error) error {
+	return f.change(ctx, func(ctx context.Context, tx *store.Tx) (changed, error) {
+		d, err := f.member(ctx, tx, store.Account(account), instance)
+		if err != nil {
+			return changed{}, err
+		}
+		doc, err := f.load(ctx, tx, store.Account(account), d.Parent)
+		if err != nil {
+			return changed{}, err
+		}
+		if err := work(ctx, tx, doc, d); err != nil {
+			return changed{}, err
+		}
+		intent, err := f.intent(doc)
+		return changed{doc, intent}, err
+	})
+}
+
+// Interrupt interrupts spot instances as their cloud would, notice first. Only clouds that can do that take it.
+func (f *Fleet) Interrupt(ctx context.Context, account, author string, instances []string) error {
+	if len(instances) == 0 {
+		return fault.Field("instancesToInterrupt", "Name at least one instance.")
+	}
+	provider, err := f.provider(ctx, account)
+	if err != nil {
+		return err
+	}
+	interrupter, ok := cloud.As[cloud.Interrupter](provider)
+	if !ok {
+		return fault.Of(fault.Invalid, "interruption", "The cloud %s can't be asked to interrupt instances.", provider.Info().Name)
+	}
+	regions := map[string][]string{}
+	for n, id := range instances {
+		path := fmt.Sprintf("instancesToInterrupt[%d]", n)
+		err := f.changeMember(ctx, account, id, func(ctx context.Context, tx *store.Tx, doc store.Doc[record], d store.Doc[Instance]) error {
+			if d.Value.Lifecycle != plan.Spot {
+				return fault.Field(path, "Instance %s is on demand; only spot instances are interrupted.", id)
+			}
+			regions[d.Value.Market.Region] = append(regions[d.Value.Market.Region], id)
+			return f.Journal.Log(ctx, tx, doc.Account, doc.ID, f.line(journal.Info, "%s asked the cloud to interrupt instance %s.", author, id))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if store.IsDryRun(ctx) {
+		return nil
+	}
+	for region, ids := range regions {
+		slices.Sort(ids)
+		if err := interrupter.Interrupt(ctx, region, slices.Compact(ids)); err != nil {
+			return fault.Of(fault.Unavailable, "cloud", "The cloud did not take the interruption; try again.").With(err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,263 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// The absence rule: an instance that the cloud stops showing is not lost for that. It is lost once a look-up by its id has failed twice, a settle time
+// apart. When a large part of an account goes missing at once, nothing is concluded at all until a person has looked.
+const (
+	holdPercent = 20 // of the account's living instances …
+	holdAtLeast = 3  // … and at least so many: a fleet of two may lose one without an alarm
+)
+
+// observe takes in what the cloud says about the group.
+func (t *turn) observe(ctx context.Context) error {
+	inst, err := t.f.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	seen, err := t.provider.Describe(ctx, cloud.Query{Region: t.intent.Region, Tags: map[string]string{tagInstallation: inst.ID, tagOwner: t.doc.ID}})
+	if err != nil {
+		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)
+	}
+	rows, err := t.f.living(ctx, t.f.DB, t.doc.ID)
+	if err != nil {
+		return err
+	}
+	byID := make(map[string]cloud.Instance, len(seen))
+	for _, c := range seen {
+		byID[c.ID] = c
+		if generationOf(c) > inst.Generation {
+			t.onlyObserve = true
+		}
+	}
+	if t.onlyObserve {
+		return t.tellOldDatabase(ctx)
+	}
+	missing, err := t.lookAgain(ctx, rows, byID)
+	if err != nil {
+		return err
+	}
+	if t.held, err = t.tooMany(ctx, missing); err != nil {
+		return err
+	}
+	return t.takeIn(ctx, rows, seen, byID, missing)
+}
+
+// lookAgain asks by id for the instances that the listing left out, once their launch has settled; it returns those that are missing all the same.
+func (t *turn) lookAgain(ctx context.Context, rows []store.Doc[Instance], byID map[string]cloud.Instance) (map[string]bool, error) {
+	var ids []string
+	now := t.f.Clock.Now()
+	for _, r := range rows {
+		if _, ok := byID[r.ID]; !ok && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := t.provider.Describe(ctx, cloud.Query{Region: t.intent.Region, IDs: ids})
+	if err != nil {
+		return nil, fmt.Errorf("look for %d missing instances of %s: %w", len(ids), t.doc.ID, err)
+	}
+	for _, c := range found {
+		byID[c.ID] = c
+	}
+	missing := map[string]bool{}
+	for _, id := range ids {
+		if _, ok := byID[id]; !ok {
+			missing[id] = true
+		}
+	}
+	return missing, nil
+}
+
+// tooMany reports whether so much of the account is missing that it is more likely the cloud's answer that is wrong.
+func (t *turn) tooMany(ctx context.Context, missing map[string]bool) (bool, error) {
+	if len(missing) < holdAtLeast {
+		return false, nil
+	}
+	all, err := members.Count(ctx, t.f.DB, store.Account(t.doc.Account), store.Query{States: aliveStates()})
+	if err != nil {
+		return false, err
+	}
+	return len(missing)*100 > all*holdPercent, nil
+}
+
+// takeIn brings our rows up to date in one transaction, and only if something differs.
+func (t *turn) takeIn(ctx context.Context, rows []store.Doc[Instance], seen []cloud.Instance, byID map[string]cloud.Instance, missing map[string]bool) error {
+	known := map[string]bool{}
+	var changes []func(context.Context, *store.Tx) error
+	for _, r := range rows {
+		known[r.ID] = true
+		if c, ok := byID[r.ID]; ok {
+			if after := t.refreshed(r.Value, c); after != r.Value {
+				changes = append(changes, func(ctx context.Context, tx *store.Tx) error { return t.refresh(ctx, tx, r, after, c) })
+			}
+		} else if missing[r.ID] {
+			changes = append(changes, func(ctx context.Context, tx *store.Tx) error { return t.miss(ctx, tx, r) })
+		}
+	}
+	for _, c := range seen {
+		if !known[c.ID] && c.State != cloud.Terminated && c.State != cloud.ShuttingDown {
+			changes = append(changes, func(ctx context.Context, tx *store.Tx) error { return t.explain(ctx, tx, c) })
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, change := range changes {
+			if err := change(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// phases are what the cloud's states mean for ours; states that are left out mean no change.
+var phases = map[cloud.State]plan.Phase{
+	cloud.Running:      plan.Running,
+	cloud.ShuttingDown: plan.Terminating,
+	cloud.Stopping:     plan.Terminating,
+	cloud.Stopped:      plan.Terminating,
+	cloud.Terminated:   plan.Terminated,
+}
+
+// refreshed is the instance as the cloud tells it now. An answer from the past (a state that lies behind us) changes nothing.
+func (t *turn) refreshed(i Instance, c cloud.Instance) Instance {
+	i.MissingAt = time.Time{}
+	i.PrivateIP, i.PublicIP, i.Subnet = c.PrivateIP, c.PublicIP, c.Subnet
+	if to, ok := phases[c.State]; ok && i.move(to) {
+		i.Cloud = c.State
+	}
+	if i.Phase == plan.Terminated && i.Ended.IsZero() {
+		i.Ended = c.EndedAt
+		if i.Ended.IsZero() {
+			i.Ended = t.f.Clock.Now()
+		}
+	}
+	if i.LeaveReason == "" && c.Ended != "" {
+		i.LeaveReason = c.Ended
+	}
+	condition := map[cloud.Status]plan.Condition{cloud.StatusOK: plan.Healthy, cloud.StatusImpaired: plan.Unhealthy}[c.Status]
+	if condition == "" {
+		condition = plan.ConditionUnknown
+	}
+	if condition != i.Condition {
+		i.Condition, i.ConditionAt = condition, t.f.Clock.Now()
+	}
+	i.WasHealthy = i.WasHealthy || condition == plan.Healthy
+	return i
+}
+
+// refresh saves what changed and says so.
+func (t *turn) refresh(ctx context.Context, tx *store.Tx, was store.Doc[Instance], now Instance, c cloud.Instance) error {
+	before := was.Value
+	was.Value = now
+	if _, err := saveMember(ctx, tx, was); err != nil {
+		return err
+	}
+	if now.Phase == plan.Terminated {
+		return t.ended(ctx, tx, before, now, c.Ended)
+	}
+	if before.Phase == plan.Launching && now.Phase == plan.Running {
+		return t.f.Journal.Log(ctx, tx, t.doc.Account, t.doc.ID, t.f.line(journal.Info, "Instance %s is running.", now.ID))
+	}
+	if before.Condition != now.Condition && now.Condition == plan.Unhealthy {
+		line := t.f.line(journal.Warn, "Instance %s fails the cloud's status check.", now.ID)
+		return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("unhealthy", plan.ReasonUnhealthy, line.Message, now))
+	}
+	return nil
+}
+
+// ended closes an instance's account.
+func (t *turn) ended(ctx context.Context, tx *store.Tx, before, now Instance, how string) error {
+	if err := t.f.Ledger.Close(ctx, tx, now.Account, now.ID, now.Ended); err != nil {
+		return err
+	}
+	reason, severity, text := plan.Reason(now.LeaveReason), journal.Info, "Instance %s has ended."
+	switch {
+	case how == cloud.EndedByInterruption:
+		reason, text = plan.ReasonInterruption, "Instance %s was interrupted by the cloud and has ended."
+		if before.InterruptAt.IsZero() {
+			if err := t.f.Market.Lost(ctx, tx, now.Account, now.Market); err != nil {
+				return err
+			}
+		}
+	case before.Phase != plan.Terminating:
+		severity, text = journal.Warn, "Instance %s was ended outside of Neap."
+	}
+	line := t.f.line(severity, text, now.ID)
+	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("terminated", reason, line.Message, now))
+}
+
+// miss counts an absence: the first is remembered, the second one, a settle time later, is believed.
+func (t *turn) miss(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) error {
+	now := t.f.Clock.Now()
+	first := d.Value.MissingAt.IsZero()
+	switch {
+	case first:
+		d.Value.MissingAt = now
+		text := "The cloud does not show instance %s; it is looked for again before that is believed."
+		if t.held {
+			text = "The cloud does not show instance %s, one of many at once: Neap holds still until that is explained."
+		}
+		if err := t.f.Journal.Log(ctx, tx, t.doc.Account, t.doc.ID, t.f.line(journal.Warn, text, d.ID)); err != nil {
+			return err
+		}
+	case t.held || now.Sub(d.Value.MissingAt) < max(t.provider.Info().Settle, time.Second):
+		return nil
+	default:
+		before := d.Value
+		d.Value.move(plan.Terminated)
+		d.Value.Ended, d.Value.LeaveReason = d.Value.MissingAt, "vanished"
+		if _, err := saveMember(ctx, tx, d); err != nil {
+			return err
+		}
+		return t.ended(ctx, tx, before, d.Value, "")
+	}
+	_, err := saveMember(ctx, tx, d)
+	return err
+}
+
+// explain finds the row that an instance with our tags lacks: it is adopted when one of our launches started it, and set aside otherwise.
+func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) error {
+	if _, err := members.Get(ctx, tx, store.Installation(), c.ID); !fault.Is(err, fault.NotFound) {
+		return err // a row of an instance that has left: detached, quarantined, or ended and shown late
+	}
+	a, err := actions.Get(ctx, tx, store.Account(t.doc.Account), c.Tags[tagAction])
+	switch {
+	case err == nil && a.Parent == t.doc.ID:
+		_, err := t.adopt(ctx, tx, c, a)
+		return err
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	}
+	i := Instance{Group: t.doc.ID, Account: t.doc.Account, Market: c.Market, Cloud: c.State, Created: c.LaunchedAt}
+	i.ID, i.Type, i.Zone, i.Lifecycle, i.Phase = c.ID, c.Market.Type, c.Market.Zone, plan.Lifecycle(c.Market.Lifecycle), quarantined
+	if _, err := members.Insert(ctx, tx, row(i)); err != nil {
+		return err
+	}
+	line := t.f.line(journal.Error, "Instance %s carries the tags of this group, but no launch of this database explains it. It is left alone; end it yourself, or restore the newer database.", c.ID)
+	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("quarantined", "", line.Message, i))
+}
+
+// tellOldDatabase says, once per start, that a newer database than ours has been at work on this group.
+func (t *turn) tellOldDatabase(ctx context.Context) error {
+	t.f.Log.Error("this database is older than the instances it describes: only observing", "group", t.doc.ID)
+	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		line := t.f.line(journal.Error, "A newer copy of this database has launched instances of this group. Neap only observes until that copy is restored.")
+		return t.f.Journal.Log(ctx, tx, t.doc.Account, t.doc.ID, line)
+	})
+}

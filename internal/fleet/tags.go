@@ -1,0 +1,73 @@
+package fleet
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// Tags by which the cloud remembers whose an instance is.
+const (
+	tagInstallation = "neap:installation" // the database that launched it
+	tagGeneration   = "neap:generation"   // of that database: a higher one than the database's own means an old copy is running
+	tagOwner        = "neap:owner"        // group id
+	tagAction       = "neap:action"       // the launch that started it
+	tagState        = "neap:state"        // "detached" once it left its group alive
+)
+
+// sign puts the ownership tags on a launch.
+func (f *Fleet) sign(ctx context.Context, doc store.Doc[record], launch *cloud.Launch) error {
+	inst, err := f.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	tags := map[string]string{}
+	for k, v := range launch.Tags {
+		tags[k] = v
+	}
+	tags[tagInstallation], tags[tagGeneration] = inst.ID, strconv.FormatInt(inst.Generation, 10)
+	tags[tagOwner], tags[tagAction] = doc.ID, launch.Token
+	launch.Tags = tags
+	return nil
+}
+
+// generationOf reads an instance's generation; 0 when it carries none.
+func generationOf(i cloud.Instance) int64 {
+	n, err := strconv.ParseInt(i.Tags[tagGeneration], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// template is what the cloud is asked to launch in a zone; with zone "" it holds every zone's subnets, for checking.
+func template(intent Intent, zone string) cloud.Template {
+	t := intent.Template
+	c := cloud.Template{
+		Image: t.Image, KeyPair: t.KeyPair, SecurityGroups: t.SecurityGroups, UserData: t.UserData, Role: t.Role,
+		Tenancy: t.Tenancy, Monitoring: t.Monitoring, EBSOptimized: t.EBSOptimized, PublicIP: t.PublicIP,
+	}
+	for _, z := range t.Subnets {
+		if zone == "" || z.Zone == zone || z.Zone == "" {
+			c.Subnets = append(c.Subnets, z.Subnets...)
+		}
+	}
+	return c
+}
+
+// launchRequest turns a planned launch into the cloud's words.
+func launchRequest(intent Intent, a plan.Action) *cloud.Launch {
+	tags := map[string]string{}
+	for _, tag := range intent.Template.Tags {
+		tags[tag.Key] = tag.Value
+	}
+	return &cloud.Launch{
+		Market:   cloud.Market{Region: intent.Region, Zone: a.Zone, Type: a.Type, Product: intent.Product, Lifecycle: cloud.Lifecycle(a.Lifecycle)},
+		Count:    a.Count,
+		Template: template(intent, a.Zone),
+		Tags:     tags,
+	}
+}

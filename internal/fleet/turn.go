@@ -1,0 +1,174 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/workflow"
+)
+
+// poll is how soon a group is looked at again while something in it is on its way.
+const poll = time.Second
+
+// rounds bounds how often one turn plans again after refusals before it lets other groups have the worker.
+const rounds = 8
+
+// turn is one group's turn of the loop, held by at most one replica. It settles what a crash left open, takes in what the cloud says, plans, writes
+// the plan's actions down, and carries them out; after a refusal it plans again at once, because the market has changed.
+func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error) {
+	doc, err := groups.Get(ctx, f.DB, store.Installation(), lease.Key)
+	if fault.Is(err, fault.NotFound) || err == nil && doc.State == deleted {
+		return time.Time{}, f.forget(ctx, lease)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	intent, err := f.intent(doc)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("group %s does not compile: %w", doc.ID, err)
+	}
+	provider, err := f.provider(ctx, doc.Account)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t := &turn{f: f, lease: lease, doc: doc, intent: intent, provider: provider}
+	// Order matters: a successor settles its predecessor's actions before it looks, and looks before it plans.
+	if err := t.settleAll(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if err := t.observe(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if t.onlyObserve {
+		return f.Clock.Now().Add(sweep), nil
+	}
+	for range rounds {
+		acted, err := t.decide(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !acted {
+			break
+		}
+		if err := t.settleAll(ctx); err != nil {
+			return time.Time{}, err
+		}
+		if !t.refused {
+			break
+		}
+		t.refused = false
+	}
+	return t.again(ctx)
+}
+
+// turn is the state of one turn.
+type turn struct {
+	f           *Fleet
+	lease       workflow.Turn
+	doc         store.Doc[record]
+	intent      Intent
+	provider    cloud.Provider
+	vcpus       map[string]int // by type, as the market of the newest plan has it
+	next        time.Time      // when the plan changes by time alone
+	refused     bool           // a launch was refused in this round
+	onlyObserve bool           // this database is not the newest: touch nothing
+	held        bool           // too much has vanished at once: touch nothing until it is explained
+}
+
+// write runs one transaction of the turn, after checking that the lease is still ours.
+func (t *turn) write(ctx context.Context, work func(ctx context.Context, tx *store.Tx) error) error {
+	return t.f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := t.lease.Guard(ctx, tx); err != nil {
+			return err
+		}
+		return work(ctx, tx)
+	})
+}
+
+// decide plans and writes the plan down: the decision, its actions, and what changes in our own rows, in one transaction.
+func (t *turn) decide(ctx context.Context) (acted bool, err error) {
+	in, err := t.f.inputs(ctx, t.f.DB, t.doc, t.intent)
+	if err != nil {
+		return false, err
+	}
+	if t.held {
+		return false, nil
+	}
+	decision := in.plan()
+	t.next = decision.Next
+	if len(decision.Actions) == 0 {
+		return false, nil
+	}
+	t.vcpus = map[string]int{}
+	for _, p := range in.market.Pools {
+		t.vcpus[p.Type] = p.VCPUs
+	}
+	err = t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		kept, err := t.f.keep(ctx, tx, in, decision, false)
+		if err != nil {
+			return err
+		}
+		return t.writeDown(ctx, tx, kept.ID, decision)
+	})
+	return err == nil, err
+}
+
+// again says when the group wants its next turn: soon while something is on its way, else when the plan changes by itself.
+func (t *turn) again(ctx context.Context) (time.Time, error) {
+	now := t.f.Clock.Now()
+	rows, err := t.f.living(ctx, t.f.DB, t.doc.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if t.doc.State == deleting && len(rows) == 0 {
+		return time.Time{}, t.bury(ctx)
+	}
+	next := t.next
+	for _, r := range rows {
+		onItsWay := r.Value.Phase == plan.Launching || r.Value.Phase == plan.Terminating || !r.Value.MissingAt.IsZero() ||
+			r.Value.Phase == plan.Running && t.intent.Health.Source != plan.HealthNone && r.Value.Condition != plan.Healthy
+		if onItsWay && (next.IsZero() || next.After(now.Add(poll))) {
+			next = now.Add(poll)
+		}
+	}
+	return next, nil
+}
+
+// bury ends a deleted group once nothing of it lives.
+func (t *turn) bury(ctx context.Context) error {
+	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		open, err := t.f.openActions(ctx, tx, t.doc.ID)
+		if err != nil || len(open) > 0 {
+			return err
+		}
+		doc, err := groups.Get(ctx, tx, store.Installation(), t.doc.ID)
+		if err != nil {
+			return err
+		}
+		doc.State = deleted
+		if _, err := groups.Update(ctx, tx, doc); err != nil {
+			return err
+		}
+		line := t.f.line(journal.Info, "Group %s is gone: its last instance has ended.", t.doc.ID)
+		if err := t.f.Journal.Log(ctx, tx, doc.Account, doc.ID, line); err != nil {
+			return err
+		}
+		return t.f.Workflow.Forget(ctx, tx, loopName, t.doc.ID)
+	})
+}
+
+// forget ends the turns of a group that is no more.
+func (f *Fleet) forget(ctx context.Context, lease workflow.Turn) error {
+	return f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := lease.Guard(ctx, tx); err != nil {
+			return err
+		}
+		return f.Workflow.Forget(ctx, tx, loopName, lease.Key)
+	})
+}
