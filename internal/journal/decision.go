@@ -1,0 +1,121 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// Decision is one stored plan. Inputs and Market are what the planner was given; Plan is what it answered, byte for byte.
+type Decision struct {
+	ID      string // "dec-…", given by Keep when empty
+	Account string
+	Group   string
+	At      time.Time // zero when writing = now
+	Version string    // of the planner
+	DryRun  bool
+	Summary string
+	Inputs  json.RawMessage // plan.Intent and plan.Observed and the planning time
+	Market  string          // hash of the market snapshot, stored once by content
+	Plan    json.RawMessage
+}
+
+// decided is a stored Decision.
+type decided struct {
+	Version string `json:"version"`
+	DryRun  bool   `json:"dryRun,omitempty"`
+	Summary string `json:"summary"`
+	Market  string `json:"market"`
+	Inputs  exact  `json:"inputs"`
+	Plan    exact  `json:"plan"`
+}
+
+// snapshot is a stored market snapshot; its id is the hash of its content.
+type snapshot struct {
+	Content exact `json:"content"`
+}
+
+var (
+	decisions = store.Collection[decided]{Table: "decisions", Noun: "decision"}
+	snapshots = store.Collection[snapshot]{Table: "market_snapshots", Noun: "market snapshot"}
+)
+
+// Keep stores a decision and, once per content, its market snapshot. With a *store.DB as its session it stands alone: it is kept in a dry run too, and must not
+// be called inside a transaction.
+func (j *Journal) Keep(ctx context.Context, s store.Session, d Decision, market json.RawMessage) (Decision, error) {
+	if s == store.Session(j.db) {
+		ctx = bare{ctx}
+	}
+	if d.ID == "" {
+		d.ID = "dec-" + ident.Hex(8)
+	}
+	d.At = j.dated(d.At)
+	hash := sha256.Sum256(market)
+	d.Market = hex.EncodeToString(hash[:])
+	if err := keepSnapshot(ctx, s, d.Market, market); err != nil {
+		return Decision{}, err
+	}
+	_, err := decisions.Insert(ctx, s, store.Doc[decided]{
+		Meta: store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: d.At},
+		Value: decided{
+			Version: d.Version, DryRun: d.DryRun, Summary: d.Summary, Market: d.Market, Inputs: exact(d.Inputs), Plan: exact(d.Plan),
+		},
+	})
+	return d, err
+}
+
+// keepSnapshot stores a market unless it is there. It belongs to no account: only a decision that the caller may see leads to it.
+func keepSnapshot(ctx context.Context, s store.Session, hash string, content json.RawMessage) error {
+	known, err := snapshots.Count(ctx, s, store.Installation(), store.Query{IDs: []string{hash}})
+	if err != nil || known > 0 {
+		return err
+	}
+	_, err = snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash}, Value: snapshot{Content: exact(content)}})
+	if fault.Is(err, fault.Exists) {
+		return nil
+	}
+	return err
+}
+
+// Decision reads one decision of a group, and the market it was made on.
+func (j *Journal) Decision(ctx context.Context, account, group, id string) (Decision, json.RawMessage, error) {
+	doc, err := decisions.Get(ctx, j.db, store.Account(account), id)
+	if err == nil && doc.Parent != group {
+		err = fault.Missing(decisions.Noun, id)
+	}
+	if err != nil {
+		return Decision{}, nil, err
+	}
+	market, err := snapshots.Get(ctx, j.db, store.Installation(), doc.Value.Market)
+	if err != nil {
+		return Decision{}, nil, fault.Of(fault.Internal, "decision", "The market that decision %s was made on is gone.", id).With(err)
+	}
+	return decisionOf(doc), json.RawMessage(market.Value.Content), nil
+}
+
+// Decisions are listed newest first, a page at a time.
+func (j *Journal) Decisions(ctx context.Context, account, group string, limit int, after string) (list []Decision, next string, err error) {
+	docs, next, err := decisions.List(ctx, j.db, store.Account(account), store.Query{Parent: group, Descending: true, Limit: limit, After: after})
+	if err != nil {
+		return nil, "", err
+	}
+	list = make([]Decision, len(docs))
+	for i, doc := range docs {
+		list[i] = decisionOf(doc)
+	}
+	return list, next, nil
+}
+
+func decisionOf(doc store.Doc[decided]) Decision {
+	v := doc.Value
+	return Decision{
+		ID: doc.ID, Account: doc.Account, Group: doc.Parent, At: doc.At, Version: v.Version, DryRun: v.DryRun, Summary: v.Summary,
+		Inputs: json.RawMessage(v.Inputs), Market: v.Market, Plan: json.RawMessage(v.Plan),
+	}
+}
