@@ -17,6 +17,7 @@ import (
 // Do is a bound function; Func makes one.
 type Do struct {
 	in  []input
+	out func() any // a zero answer, to describe its shape
 	run func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
 }
 
@@ -28,7 +29,14 @@ type Do struct {
 // The caller is in ctx: CallOf. Func panics on a type that it cannot bind, so that the mistake shows at start.
 func Func[In, Out any](f func(ctx context.Context, in In) (Out, error)) Do {
 	inputs := inputsOf(reflect.TypeFor[In]())
-	return Do{in: inputs, run: func(_ context.Context, from source) (func(context.Context) (any, error), error) {
+	zero := func() any {
+		out := reflect.New(reflect.TypeFor[Out]()).Elem()
+		if out.Kind() == reflect.Slice {
+			out = reflect.MakeSlice(out.Type(), 1, 1)
+		}
+		return out.Interface()
+	}
+	return Do{in: inputs, out: zero, run: func(_ context.Context, from source) (func(context.Context) (any, error), error) {
 		var in In
 		if err := fill(reflect.ValueOf(&in).Elem(), inputs, from); err != nil {
 			return nil, err

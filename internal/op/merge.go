@@ -56,19 +56,3 @@ func merge(old, change node) node {
 	}
 	return merged
 }
-
-// append writes the node: values that still have their source as it stands, merged objects member by member.
-func (n node) append(to []byte) []byte {
-	if n.source != nil {
-		return append(to, n.source...)
-	}
-	to = append(to, '{')
-	for i, m := range n.members {
-		if i > 0 {
-			to = append(to, ',')
-		}
-		to = append(append(to, m.quote...), ':')
-		to = m.value.append(to)
-	}
-	return append(to, '}')
-}

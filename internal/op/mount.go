@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
@@ -66,7 +65,7 @@ func Mount(c Config) (*Server, error) {
 			return nil, fmt.Errorf("dialect %s: %w", c.Dialects[i].Name, err)
 		}
 	}
-	return s, nil
+	return s, s.serveBrowser(c.Dialects)
 }
 
 func orElse[T comparable](value, standard T) T {
@@ -87,8 +86,8 @@ func (s *Server) mountDialect(d *Dialect, version string, taken map[string]strin
 	if err != nil {
 		return err
 	}
-	config := huma.Config{OpenAPI: &huma.OpenAPI{OpenAPI: "3.1.0", Info: &huma.Info{Title: d.Title, Version: version}}}
-	api := humachi.New(s.router, config)
+	adapter := humachi.NewAdapter(s.router)
+	description := newDescription(d, version, schemas)
 	for _, row := range d.Rows {
 		rt, err := newRoute(d, row, schemas)
 		if err != nil {
@@ -100,8 +99,10 @@ func (s *Server) mountDialect(d *Dialect, version string, taken map[string]strin
 			}
 			taken[name] = rt.operation
 		}
-		api.Adapter().Handle(&huma.Operation{OperationID: rt.operation, Method: rt.method, Path: rt.path}, rt.serve)
+		operation := description.add(rt)
+		adapter.Handle(operation, rt.serve)
 	}
+	s.serveDescription(d.Name, description)
 	s.operations = append(s.operations, Operations(*d)...)
 	for _, path := range prefixesOf(d) {
 		s.prefixes = append(s.prefixes, prefix{path, d})

@@ -21,7 +21,7 @@ type Schemas struct {
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 	compiled map[string]*validator
-	files    map[string]any
+	files    map[string][]byte
 }
 
 // base is where the files stand; the references between them are resolved against it, and nothing is ever fetched.
@@ -36,7 +36,7 @@ func (noFetch) Load(url string) (any, error) {
 
 // NewSchemas reads every *.json file of the folder and compiles it with its $defs, so that a broken schema shows at start.
 func NewSchemas(folder fs.FS) (*Schemas, error) {
-	s := &Schemas{compiler: jsonschema.NewCompiler(), compiled: map[string]*validator{}, files: map[string]any{}}
+	s := &Schemas{compiler: jsonschema.NewCompiler(), compiled: map[string]*validator{}, files: map[string][]byte{}}
 	s.compiler.DefaultDraft(jsonschema.Draft2020)
 	s.compiler.UseLoader(noFetch{})
 	if folder == nil {
@@ -58,20 +58,23 @@ func NewSchemas(folder fs.FS) (*Schemas, error) {
 		if err := s.compiler.AddResource(base+name, schema); err != nil {
 			return nil, fmt.Errorf("schema %s: %w", name, err)
 		}
-		s.files[strings.TrimSuffix(name, ".json")] = schema
+		s.files[strings.TrimSuffix(name, ".json")] = content
 	}
 	return s, s.compileAll()
 }
 
 func (s *Schemas) compileAll() error {
-	for name, schema := range s.files {
+	for name, content := range s.files {
 		if _, err := s.named(name); err != nil {
 			return err
 		}
-		file, _ := schema.(map[string]any)
-		parts, _ := file["$defs"].(map[string]any)
-		for part := range parts {
-			if _, err := s.named(name + "#/$defs/" + part); err != nil {
+		root, err := parse(content, mergeDepth)
+		if err != nil {
+			return fmt.Errorf("schema %s: %w", name, err)
+		}
+		parts, _ := root.member("$defs")
+		for _, part := range parts.members {
+			if _, err := s.named(name + "#/$defs/" + part.key); err != nil {
 				return err
 			}
 		}

@@ -317,3 +317,29 @@ func (n node) member(key string) (node, bool) {
 	}
 	return node{}, false
 }
+
+// append writes the node: as it stood in its source, or a composed one part by part.
+func (n node) append(to []byte) []byte {
+	if n.source != nil {
+		return append(to, n.source...)
+	}
+	if n.kind == isArray {
+		to = append(to, '[')
+		for i, item := range n.items {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			to = item.append(to)
+		}
+		return append(to, ']')
+	}
+	to = append(to, '{')
+	for i, m := range n.members {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = append(append(to, m.quote...), ':')
+		to = m.value.append(to)
+	}
+	return append(to, '}')
+}
