@@ -25,6 +25,7 @@ var generated = []struct {
 		"settings",
 	}},
 	{"00002_logs.sql", "log.sql.tmpl", []string{"log_lines", "events", "audit"}},
+	{"00004_runs.sql", "collection.sql.tmpl", []string{"runs"}}, // workflow
 }
 
 var types = map[string]map[string]string{

@@ -1,0 +1,376 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+const (
+	firstBackOff   = 200 * time.Millisecond
+	longestBackOff = 30 * time.Second
+	// soonest keeps a turn that always wants to come back at once from taking all of the machine.
+	soonest = 10 * time.Millisecond
+)
+
+// Loop is a kind of "make it so" work over many keys. Register before Start.
+type Loop struct {
+	Name  string
+	Sweep time.Duration // every key gets a turn at least this often (engine time), as a safety net; 0 = never
+	// Do takes one turn for a key: exactly one replica at a time. again is when (engine time) to come back though nothing changes; zero = at the sweep.
+	// An error or panic is logged and retried with back-off (wall time). The turn must call Guard first in every transaction that it writes in. ctx ends when the lease is lost.
+	Do func(ctx context.Context, turn Turn) (again time.Time, err error)
+	// Workers is how many keys this replica works on at once; at least 1.
+	Workers int
+}
+
+// Turn is the right to act for one key.
+type Turn struct {
+	Key      string
+	Epoch    int64
+	Failures int // of the turns right before this one
+	loop     string
+	rows     rows
+}
+
+// Guard fails with ErrLost when another replica has taken the key over; call it first in every transaction of the turn.
+func (t Turn) Guard(ctx context.Context, tx *store.Tx) error {
+	return t.rows.guard(ctx, tx, t.loop, t.Key, t.Epoch)
+}
+
+// AddLoop registers a loop; before Start, and under a name of its own.
+func (e *Engine) AddLoop(l Loop) {
+	if _, known := e.loops[l.Name]; known || l.Name == "" || l.Do == nil {
+		panic(fmt.Sprintf("workflow: loop %q has no name or work, or was added before", l.Name))
+	}
+	l.Workers = max(l.Workers, 1)
+	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), busy: map[string]bool{}}
+	e.loops[l.Name] = r
+	e.order = append(e.order, r)
+}
+
+// Watch makes key a subject of the loop, in tx, and raises it.
+func (e *Engine) Watch(ctx context.Context, tx *store.Tx, loop, key string) error {
+	if err := e.rows.watch(ctx, tx, loop, key); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { e.handOff(loop, key) })
+	return nil
+}
+
+// Forget ends that. A turn in progress loses its lease.
+func (e *Engine) Forget(ctx context.Context, tx *store.Tx, loop, key string) error {
+	tx.AfterCommit(e.settled.strike)
+	return e.rows.forget(ctx, tx, loop, key)
+}
+
+// Raise says that something about key changed, in tx: a turn that begins after the commit will follow. A key that is not watched is left alone.
+func (e *Engine) Raise(ctx context.Context, tx *store.Tx, loop, key string) error {
+	if err := e.rows.raise(ctx, tx, loop, key); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { e.handOff(loop, key) })
+	return nil
+}
+
+// Settled waits until the loop has seen every change raised for key before this call, or ctx ends. A key that is not watched is settled.
+func (e *Engine) Settled(ctx context.Context, loop, key string) error {
+	target := int64(-1)
+	ticker := time.NewTicker(scanEvery / 2) // for turns on other replicas
+	defer ticker.Stop()
+	for {
+		rung := e.settled.listen()
+		wanted, done, found, err := e.rows.state(ctx, loop, key)
+		if err != nil || !found {
+			return err
+		}
+		if target < 0 {
+			target = wanted
+		}
+		if done >= target {
+			return nil
+		}
+		select {
+		case <-rung:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// handOff gives a raised key to a worker of this replica, or calls the others.
+func (e *Engine) handOff(loop, key string) {
+	r, known := e.loops[loop]
+	if !known || r.offer(key) {
+		return
+	}
+	e.mu.Lock()
+	courier := e.courier
+	e.mu.Unlock()
+	courier.send(loop)
+}
+
+// look is another replica's call: it has more to do than workers.
+func (e *Engine) look(loop string) {
+	if r, known := e.loops[loop]; known {
+		r.mu.Lock()
+		r.backlog = true
+		r.mu.Unlock()
+		r.rouse()
+	}
+}
+
+// runner is a loop on this replica.
+type runner struct {
+	e    *Engine
+	loop Loop
+	poke chan struct{}
+
+	mu      sync.Mutex
+	busy    map[string]bool // key in progress → offered again meanwhile
+	backlog bool            // there was more to do than workers
+	next    time.Time       // earliest due time known, engine time; zero = none
+}
+
+// offer starts a worker on key; false when all are busy. While the engine does not run, the rows wait for it.
+func (r *runner) offer(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, is := r.busy[key]; is {
+		r.busy[key] = true
+		return true
+	}
+	if len(r.busy) >= r.loop.Workers {
+		r.backlog = true
+		return false
+	}
+	if r.e.begin(func() { r.work(key) }) {
+		r.busy[key] = false
+	}
+	return true
+}
+
+// work holds one of the loop's places while it takes turns for key.
+func (r *runner) work(key string) {
+	r.turns(key)
+	r.mu.Lock()
+	again, backlog := r.busy[key], r.backlog
+	delete(r.busy, key)
+	r.mu.Unlock()
+	if again {
+		r.offer(key)
+	}
+	if backlog {
+		r.rouse()
+	}
+}
+
+// rouse makes dispatch look around.
+func (r *runner) rouse() {
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
+}
+
+// dispatch finds keys that nobody was told of: due ones, those of replicas that vanished, those that found no free worker.
+func (r *runner) dispatch() {
+	ticker := time.NewTicker(scanEvery)
+	defer ticker.Stop()
+	var alarm <-chan time.Time
+	var alarmAt time.Time
+	r.scan()
+	for {
+		if next := r.nextDue(); !next.IsZero() && (alarm == nil || next.Before(alarmAt)) {
+			alarm, alarmAt = r.e.c.Clock.After(next.Sub(r.e.c.Clock.Now())), next
+		}
+		select {
+		case <-r.e.halt:
+			return
+		case <-alarm:
+			alarm = nil
+			r.scan()
+		case <-r.poke:
+			r.mu.Lock()
+			look := r.backlog
+			r.mu.Unlock()
+			if look {
+				r.scan()
+			}
+		case <-ticker.C:
+			r.scan()
+		}
+	}
+}
+
+func (r *runner) nextDue() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next
+}
+
+// scan offers what needs a turn, and learns when the next key is due.
+func (r *runner) scan() {
+	ctx, now := r.e.turns, r.e.c.Clock.Now()
+	r.mu.Lock()
+	r.backlog = false
+	limit := r.loop.Workers + len(r.busy)
+	r.mu.Unlock()
+	var next time.Time
+	keys, err := r.e.rows.needing(ctx, r.loop.Name, now, limit)
+	if err == nil {
+		for _, key := range keys {
+			r.offer(key)
+		}
+		next, err = r.e.rows.nextDue(ctx, r.loop.Name, now)
+	}
+	if err != nil {
+		if !r.e.halted() {
+			r.e.c.Log.Error("cannot look for work", "loop", r.loop.Name, "error", err)
+		}
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = next
+	r.backlog = r.backlog || len(keys) == limit
+}
+
+// turns claims key and takes turns until nothing newer is wanted.
+func (r *runner) turns(key string) {
+	e := r.e
+	asked := time.Now()
+	got, taken, err := e.rows.claim(e.turns, r.loop.Name, key, e.c.Clock.Now())
+	if err != nil {
+		e.c.Log.Error("cannot take a key", "loop", r.loop.Name, "key", key, "error", err)
+	}
+	if !taken {
+		return
+	}
+	turn := Turn{Key: key, Epoch: got.epoch, Failures: got.failures, loop: r.loop.Name, rows: e.rows}
+	ctx, release := e.keep(e.turns, turn, asked)
+	defer release()
+	for seen, held := got.wanted, true; held; {
+		again, err := r.once(ctx, turn)
+		if err != nil {
+			r.failed(ctx, turn, err)
+			return
+		}
+		now := e.c.Clock.Now()
+		due := r.due(key, again, now)
+		seen, held, err = e.rows.finish(context.WithoutCancel(ctx), r.loop.Name, key, turn.Epoch, seen, due, now, e.halted())
+		if err != nil {
+			// The lease runs out by itself, and another turn follows.
+			e.c.Log.Error("cannot give a key back", "loop", r.loop.Name, "key", key, "error", err)
+			return
+		}
+		turn.Failures = 0
+		r.expect(due)
+		e.settled.strike()
+	}
+}
+
+// once takes one turn; a panic becomes an error.
+func (r *runner) once(ctx context.Context, turn Turn) (again time.Time, err error) {
+	defer recovered(&err)
+	return r.loop.Do(ctx, turn)
+}
+
+// recovered, deferred, turns a panic into an error that names its place.
+func recovered(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+	}
+}
+
+// failed gives the key back until the back-off has passed.
+func (r *runner) failed(ctx context.Context, turn Turn, err error) {
+	e := r.e
+	if errors.Is(err, ErrLost) || errors.Is(context.Cause(ctx), ErrLost) {
+		e.c.Log.Info("lost a key to another replica", "loop", r.loop.Name, "key", turn.Key, "epoch", turn.Epoch)
+		return
+	}
+	wait := backOff(turn.Failures)
+	if ctx.Err() != nil {
+		wait = 0 // stopped from outside: no fault of the turn
+	} else {
+		e.c.Log.Warn("turn failed", "loop", r.loop.Name, "key", turn.Key, "failures", turn.Failures+1, "retryIn", wait, "error", err, "cause", fault.As(err).Cause)
+	}
+	if err := e.rows.fail(context.WithoutCancel(ctx), r.loop.Name, turn.Key, turn.Epoch, wait); err != nil {
+		e.c.Log.Error("cannot give a key back", "loop", r.loop.Name, "key", turn.Key, "error", err)
+	}
+}
+
+// due is when the key comes back though nothing changes: at again, or earlier at the sweep. Sweeps are spread, so that not all keys come at once.
+func (r *runner) due(key string, again, now time.Time) time.Time {
+	if !again.IsZero() && again.Before(now.Add(soonest)) {
+		again = now.Add(soonest)
+	}
+	if r.loop.Sweep <= 0 {
+		return again
+	}
+	hash := fnv.New32a()
+	hash.Write([]byte(key)) // never fails
+	sweep := now.Add(r.loop.Sweep - r.loop.Sweep/10*time.Duration(hash.Sum32()%100)/100)
+	if again.IsZero() || sweep.Before(again) {
+		return sweep
+	}
+	return again
+}
+
+// expect makes dispatch wake at due.
+func (r *runner) expect(due time.Time) {
+	r.mu.Lock()
+	earlier := !due.IsZero() && (r.next.IsZero() || due.Before(r.next))
+	if earlier {
+		r.next = due
+	}
+	r.mu.Unlock()
+	if earlier {
+		r.rouse()
+	}
+}
+
+// backOff doubles from a fifth of a second to half a minute, and varies, so that many failing keys do not come back together.
+func backOff(failures int) time.Duration {
+	longest := min(firstBackOff<<min(failures, 10), longestBackOff)
+	return longest/2 + rand.N(longest/2)
+}
+
+// keep renews the turn's lease, taken after good, until release. The returned context ends with ErrLost as its cause when the lease is lost or could not be renewed in time.
+func (e *Engine) keep(ctx context.Context, turn Turn, good time.Time) (kept context.Context, release func()) {
+	kept, lose := context.WithCancelCause(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() {
+		ticker := time.NewTicker(e.c.Lease / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-kept.Done():
+				return
+			case <-ticker.C:
+			}
+			asked := time.Now()
+			limited, cancel := context.WithDeadline(kept, good.Add(e.c.Lease))
+			held, err := turn.rows.renew(limited, turn.loop, turn.Key, turn.Epoch)
+			cancel()
+			switch {
+			case err == nil && held:
+				good = asked
+			case err == nil, time.Since(good) >= e.c.Lease:
+				lose(ErrLost)
+				return
+			}
+		}
+	})
+	return kept, func() { lose(context.Canceled); keeper.Wait() }
+}

@@ -1,0 +1,148 @@
+package workflow
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+const (
+	sendTimeout = 2 * time.Second
+	// River's default of 100 ms between fetches would be most of a wake-up's time.
+	fetchCooldown = 5 * time.Millisecond
+	deliverers    = 4
+)
+
+// wake is the River job by which a replica that has more to do than workers calls the others. It carries no state: losing one costs a scan's delay.
+type wake struct {
+	Loop string `json:"loop"`
+}
+
+// Kind names the job in River's tables.
+func (wake) Kind() string { return "neap_wake" }
+
+// InsertOpts keeps at most one waiting call per loop.
+func (wake) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}}}
+}
+
+type wakeWorker struct {
+	river.WorkerDefaults[wake]
+	look func(loop string)
+}
+
+// Work makes this replica look for work of the loop.
+func (w *wakeWorker) Work(_ context.Context, job *river.Job[wake]) error {
+	w.look(job.Args.Loop)
+	return nil
+}
+
+// courier calls the other replicas.
+type courier interface {
+	send(loop string)
+	stop(ctx context.Context) error
+}
+
+// riverCourier is a River client, on either database.
+type riverCourier[TTx any] struct {
+	client *river.Client[TTx]
+	log    *slog.Logger
+	mu     sync.Mutex
+	busy   map[string]bool // loops for which a call is on its way
+	sends  sync.WaitGroup
+}
+
+func startRiver(ctx context.Context, c Config, look func(loop string)) (courier, error) {
+	if c.DB.Driver() == "postgres" {
+		return startCourier[pgx.Tx](ctx, c, riverpgxv5.New(c.DB.Pool()), look, time.Second)
+	}
+	// SQLite cannot notify; polling more often than we scan would gain nothing.
+	return startCourier[*sql.Tx](ctx, c, riversqlite.New(c.DB.SQL()), look, scanEvery)
+}
+
+func startCourier[TTx any](ctx context.Context, c Config, driver riverdriver.Driver[TTx], look func(loop string), poll time.Duration) (courier, error) {
+	log := slog.New(quiet{c.Log.Handler()})
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: log})
+	if err != nil {
+		return nil, riverFault(err)
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return nil, riverFault(err)
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &wakeWorker{look: look})
+	client, err := river.NewClient(driver, &river.Config{
+		ID:                          c.Replica,
+		Logger:                      log,
+		Workers:                     workers,
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: deliverers}},
+		FetchCooldown:               fetchCooldown,
+		FetchPollInterval:           poll,
+		CompletedJobRetentionPeriod: time.Minute,
+		DiscardedJobRetentionPeriod: time.Hour,
+	})
+	if err != nil {
+		return nil, riverFault(err)
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, riverFault(err)
+	}
+	return &riverCourier[TTx]{client: client, log: c.Log, busy: map[string]bool{}}, nil
+}
+
+// send does not hold up the caller, whose change is committed already.
+func (r *riverCourier[TTx]) send(loop string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy[loop] {
+		return
+	}
+	r.busy[loop] = true
+	r.sends.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
+		defer cancel()
+		if _, err := r.client.Insert(ctx, wake{Loop: loop}, nil); err != nil {
+			r.log.Warn("cannot wake other replicas; their next scan will", "loop", loop, "error", err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.busy, loop)
+	})
+}
+
+func (r *riverCourier[TTx]) stop(ctx context.Context) error {
+	r.sends.Wait()
+	ctx, cancel := context.WithTimeout(ctx, longestLease)
+	defer cancel()
+	if err := r.client.StopAndCancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return riverFault(err)
+	}
+	return nil
+}
+
+func riverFault(err error) error {
+	return fault.Of(fault.Unavailable, "workflow", "The job queue cannot be used; the log has the details.").With(err)
+}
+
+// quiet lets only warnings and errors of River through.
+type quiet struct{ slog.Handler }
+
+// Enabled tells slog which levels to drop.
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}
