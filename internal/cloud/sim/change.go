@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// change alters instances of the account: all of them, or none when one is unknown or refused.
+func (a *Account) change(ctx context.Context, call Call, region string, ids []string, alter func(context.Context, runner, *instance, instant) error) error {
+	_, err := do(ctx, a, call, region, func() (none struct{}, err error) {
+		now := a.cloud.now()
+		return none, a.cloud.db.write(ctx, func(ctx context.Context, tx runner) error {
+			found, err := a.owned(ctx, tx, region, ids)
+			if err != nil {
+				return err
+			}
+			for _, i := range found {
+				if err := alter(ctx, tx, i, now); err != nil {
+					return err
+				}
+				if err := i.save(ctx, a.cloud.db, tx); err != nil {
+					return err
+				}
+			}
+			return a.record(ctx, tx, call, region, "ok", strings.Join(ids, " "))
+		})
+	})
+	return err
+}
+
+// Terminate ends instances; all of them, or none when one is unknown.
+func (a *Account) Terminate(ctx context.Context, region string, ids []string) error {
+	return a.change(ctx, TerminateCall, region, ids, func(ctx context.Context, tx runner, i *instance, now instant) error {
+		if now >= i.ends {
+			return nil
+		}
+		d := a.cloud.dice.on("terminate").at(i.seq)
+		i.end(now, a.cloud.tuning.End.draw(&d), cloud.EndedByUser)
+		return a.cloud.silence(ctx, tx, i, now)
+	})
+}
+
+func (i *instance) end(now, shutdown instant, why string) {
+	i.ends, i.gone, i.ended = now, now+shutdown, why
+}
+
+// Interrupt takes spot instances back as the cloud itself would: a notice now, the end after Info().Notice.
+func (a *Account) Interrupt(ctx context.Context, region string, ids []string) error {
+	return a.change(ctx, InterruptCall, region, ids, func(ctx context.Context, tx runner, i *instance, now instant) error {
+		switch {
+		case i.market.Lifecycle != cloud.Spot:
+			return bad("IncorrectInstanceState", "The instance %s is on demand; only spot instances are interrupted.", i.id)
+		case now >= i.ends:
+			return bad("IncorrectInstanceState", "The instance %s has ended already.", i.id)
+		case now >= i.notice:
+			return nil // announced already
+		}
+		return a.cloud.takeBack(ctx, tx, i, now, now)
+	})
+}
+
+// takeBack announces the end of a living instance at a moment, instead of whatever was to become of it.
+func (c *Cloud) takeBack(ctx context.Context, tx runner, i *instance, now, notice instant) error {
+	if err := c.silence(ctx, tx, i, now); err != nil {
+		return err
+	}
+	d := c.dice.on("interrupt").at(i.seq)
+	i.notice, i.ends, i.ended = notice, notice+span(noticeTime), cloud.EndedByInterruption
+	i.gone = i.ends + c.tuning.End.draw(&d)
+	return insertNotices(ctx, c.db, tx, c.foretell(d, i, fate{notice: i.notice, ends: i.ends}))
+}
+
+// Stop stops running on-demand instances in place. One-time spot instances cannot be stopped, as on EC2.
+func (a *Account) Stop(ctx context.Context, region string, ids []string) error {
+	return a.change(ctx, StopCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+		switch state := i.state(now); {
+		case i.market.Lifecycle == cloud.Spot:
+			return bad("UnsupportedOperation", "The instance %s is a one-time spot instance; it can be terminated but not stopped.", i.id)
+		case state == cloud.Stopping || state == cloud.Stopped:
+			return nil
+		case state != cloud.Running:
+			return wrongState(i, state)
+		}
+		d := a.cloud.dice.on("stop").at(i.seq).at(int64(now))
+		i.stopping = now
+		i.stopped = now + a.cloud.tuning.End.draw(&d)
+		return nil
+	})
+}
+
+// Start starts stopped instances again; they boot as new ones do.
+func (a *Account) Start(ctx context.Context, region string, ids []string) error {
+	return a.change(ctx, StartCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+		switch state := i.state(now); state {
+		case cloud.Pending, cloud.Running:
+			return nil
+		case cloud.Stopped:
+			i.stopping, i.stopped = never, never
+			a.cloud.boot(i, now)
+			return nil
+		default:
+			return wrongState(i, state)
+		}
+	})
+}
+
+func (c *Cloud) boot(i *instance, now instant) {
+	d := c.dice.on("boot").at(i.seq).at(int64(now))
+	i.running = now + c.tuning.Boot.draw(&d)
+	i.ok = i.running + c.tuning.Checks.draw(&d)
+	i.impaired = never
+}
+
+// Reboot restarts running instances. They stay in state running while their checks begin again, and an impaired one recovers.
+func (a *Account) Reboot(ctx context.Context, region string, ids []string) error {
+	return a.change(ctx, RebootCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+		if state := i.state(now); state != cloud.Running {
+			return wrongState(i, state)
+		}
+		running := i.running
+		a.cloud.boot(i, now)
+		i.running = running
+		return nil
+	})
+}
+
+func wrongState(i *instance, state cloud.State) *cloud.Refusal {
+	return bad("IncorrectInstanceState", "The instance %s is %s.", i.id, state)
+}
+
+// living reads the living instances with these ids, whatever account they belong to.
+func (c *Cloud) living(ctx context.Context, tx runner, ids []string, now instant) ([]*instance, error) {
+	args := []any{int64(now)}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	found, err := readInstances(ctx, c.db, tx, "ends_at > ? AND id IN ("+marks(len(ids))+")", args...)
+	if err == nil && len(found) != len(ids) {
+		err = fmt.Errorf("simulated cloud: %d of the %d instances are alive", len(found), len(ids))
+	}
+	return found, err
+}
+
+// outside alters living instances as nobody's call: an act of the world.
+func (c *Cloud) outside(ctx context.Context, find func(context.Context, runner, instant) ([]*instance, error), alter func(context.Context, runner, *instance, instant) error) error {
+	now := c.now()
+	return c.db.write(ctx, func(ctx context.Context, tx runner) error {
+		found, err := find(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		for _, i := range found {
+			if err := errors.Join(alter(ctx, tx, i, now), i.save(ctx, c.db, tx)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,180 @@
+package sim
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"strconv"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	_ "modernc.org/sqlite"             // driver "sqlite"
+)
+
+// database is the world's own store, apart from the engine's. Every change is on disk before the call that made it returns.
+type database struct {
+	writes   *sql.DB // one connection on SQLite: writers queue here instead of at the file's lock
+	reads    *sql.DB
+	postgres bool
+}
+
+// runner is a *sql.DB or a *sql.Tx.
+type runner interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func openDatabase(ctx context.Context, c Config) (*database, error) {
+	var db *database
+	var err error
+	switch {
+	case c.Path != "" && !c.Memory && c.URL == "":
+		db, err = openFile(c.Path)
+	case c.Memory && c.Path == "" && c.URL == "":
+		db, err = openMemory()
+	case c.URL != "" && c.Path == "" && !c.Memory:
+		db, err = openPostgres(ctx, c.URL)
+	default:
+		return nil, errors.New("exactly one of a path, memory and a URL says where the world is kept")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	return db, nil
+}
+
+// pragmas: FULL, because what a cloud has done stays done when the machine loses power.
+const pragmas = "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+
+func fileName(path, options string) string {
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options}).String()
+}
+
+func openFile(path string) (*database, error) {
+	writes, err := sql.Open("sqlite", fileName(path, pragmas))
+	if err != nil {
+		return nil, err
+	}
+	writes.SetMaxOpenConns(1)
+	reads, err := sql.Open("sqlite", fileName(path, pragmas+"&_pragma=query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(err, writes.Close())
+	}
+	reads.SetMaxOpenConns(4)
+	return &database{writes: writes, reads: reads}, nil
+}
+
+func openMemory() (*database, error) {
+	both, err := sql.Open("sqlite", "file:sim?mode=memory&cache=private&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	both.SetMaxOpenConns(1) // each connection would be a world of its own
+	return &database{writes: both, reads: both}, nil
+}
+
+func openPostgres(ctx context.Context, address string) (*database, error) {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	options := parsed.Query()
+	options.Set("search_path", "sim")
+	parsed.RawQuery = options.Encode()
+	both, err := sql.Open("pgx", parsed.String())
+	if err != nil {
+		return nil, err
+	}
+	both.SetMaxOpenConns(8)
+	if _, err := both.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS sim"); err != nil {
+		return nil, errors.Join(err, both.Close())
+	}
+	return &database{writes: both, reads: both, postgres: true}, nil
+}
+
+func (db *database) close() error {
+	if db.reads == db.writes {
+		return db.writes.Close()
+	}
+	return errors.Join(db.reads.Close(), db.writes.Close())
+}
+
+// sql turns question marks into PostgreSQL's numbered parameters. No statement here has a question mark in a literal.
+func (db *database) sql(query string) string {
+	if !db.postgres {
+		return query
+	}
+	var out strings.Builder
+	for number := 1; ; number++ {
+		before, after, found := strings.Cut(query, "?")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		out.WriteString("$" + strconv.Itoa(number))
+		query = after
+	}
+}
+
+// write runs work as the world's only writer, in one transaction. It is carried out whole even when the caller goes away meanwhile.
+func (db *database) write(ctx context.Context, work func(ctx context.Context, tx runner) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	tx, err := db.writes.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("simulated cloud: %w", err)
+	}
+	if db.postgres {
+		var next int64
+		if err := tx.QueryRowContext(ctx, "SELECT next FROM world FOR UPDATE").Scan(&next); err != nil {
+			return fmt.Errorf("simulated cloud: %w", errors.Join(err, tx.Rollback()))
+		}
+	}
+	if err := work(ctx, tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("simulated cloud: %w", err)
+	}
+	return nil
+}
+
+// seed settles the world's seed: the stored one, else the one asked for, else a fresh one.
+func (db *database) seed(ctx context.Context, asked uint64) (uint64, error) {
+	fresh := asked
+	if fresh == 0 {
+		fresh = rand.Uint64()
+	}
+	insert := db.sql("INSERT INTO world (one, version, seed, next) VALUES (1, ?, ?, 1) ON CONFLICT DO NOTHING")
+	if _, err := db.writes.ExecContext(ctx, insert, schemaVersion, int64(fresh)); err != nil {
+		return 0, err
+	}
+	var version int
+	var stored int64
+	if err := db.writes.QueryRowContext(ctx, "SELECT version, seed FROM world").Scan(&version, &stored); err != nil {
+		return 0, err
+	}
+	if version != schemaVersion {
+		return 0, fmt.Errorf("the world has layout %d, this release knows %d; move it aside to start a new one", version, schemaVersion)
+	}
+	if asked != 0 && asked != uint64(stored) {
+		return 0, fmt.Errorf("the world was made with seed %d, not %d", uint64(stored), asked)
+	}
+	return uint64(stored), nil
+}
+
+// number reserves count consecutive numbers, which no two instances ever share.
+func (db *database) number(ctx context.Context, tx runner, count int) (first int64, err error) {
+	var next int64
+	err = tx.QueryRowContext(ctx, db.sql("UPDATE world SET next = next + ? RETURNING next"), count).Scan(&next)
+	return next - int64(count), err
+}

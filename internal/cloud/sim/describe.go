@@ -1,0 +1,102 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// Describe lists instances in order of launch. Some reads are up to Info().Settle old: a new instance may be missing from them, a
+// changed one may show its former state.
+func (a *Account) Describe(ctx context.Context, q cloud.Query) ([]cloud.Instance, error) {
+	return do(ctx, a, DescribeCall, q.Region, func() ([]cloud.Instance, error) {
+		a.cloud.reads.add(DescribeCall)
+		now := a.cloud.now()
+		if a.cloud.faults.isBlank(q.Region, now) {
+			return nil, nil
+		}
+		found, err := a.selected(ctx, q, now)
+		if err != nil {
+			return nil, err
+		}
+		found = slices.DeleteFunc(found, func(i *instance) bool { return a.cloud.seenAt(i, now) < i.launched })
+		return showAll(found, func(i *instance) instant { return a.cloud.seenAt(i, now) })
+	})
+}
+
+func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*instance, error) {
+	remembered := now - span(a.cloud.tuning.Remember)
+	var found []*instance
+	var err error
+	if q.IDs != nil {
+		found, err = a.named(ctx, a.cloud.db.reads, q.Region, q.IDs)
+	} else {
+		found, err = readInstances(ctx, a.cloud.db, a.cloud.db.reads, "account = ? AND region = ? AND gone_at > ?", a.id, q.Region, int64(remembered))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(i *instance) bool { return i.gone <= remembered || !i.hasTags(q.Tags) }), nil
+}
+
+// seenAt is the moment that a read at now shows of an instance: now, or (seldom) up to Settle earlier. It stays the same for a second.
+func (c *Cloud) seenAt(i *instance, now instant) instant {
+	if c.tuning.StaleReads == 0 || c.tuning.Settle == 0 {
+		return now
+	}
+	d := c.dice.on("read").at(i.seq).at(int64(now / second))
+	if !d.chance(c.tuning.StaleReads) {
+		return now
+	}
+	return now - d.between(0, span(c.tuning.Settle))
+}
+
+// hasTags compares the encoded tags, because decoding every instance's would be most of the cost of a listing.
+func (i *instance) hasTags(wanted map[string]string) bool {
+	for key, value := range wanted {
+		if !strings.Contains(i.tags, encodeTag(key, value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// encodeTag is how a tag stands in the JSON text of instance.tags; with an empty value only its key. Quotes inside strings are escaped,
+// so neither can be found inside another tag.
+func encodeTag(key, value string) string {
+	text, err := json.Marshal(map[string]string{key: value})
+	if err != nil {
+		panic(fmt.Sprintf("a tag is always encodable: %v", err))
+	}
+	inner := strings.TrimSuffix(strings.TrimPrefix(string(text), "{"), "}")
+	if value == "" {
+		return strings.TrimSuffix(inner, `""`)
+	}
+	return inner
+}
+
+// Tag sets tags of living instances; an empty value removes the tag.
+func (a *Account) Tag(ctx context.Context, region string, ids []string, tags map[string]string) error {
+	return a.change(ctx, TagCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+		if now >= i.gone {
+			return unknown(i.id)
+		}
+		all := map[string]string{}
+		if err := json.Unmarshal([]byte(i.tags), &all); err != nil {
+			return err
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, tags)
+		maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
+		text, err := json.Marshal(all)
+		i.tags = string(text)
+		return err
+	})
+}

@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// instance is one row: what the instance is, and when it does what. Its state is read off the clock.
+type instance struct {
+	seq     int64
+	id      string
+	account string
+	token   string
+	market  cloud.Market
+	pool    string
+	quota   string
+	vcpus   int
+
+	request, image, subnet, privateIP, publicIP string
+	tags                                        string // JSON object, keys sorted
+
+	launched, running, ok, impaired, stopping, stopped, notice, ends, gone instant
+	ended                                                                  string // why, once ends has passed
+}
+
+const instanceColumns = `seq, id, account, token, region, zone, type, product, lifecycle, pool, quota, vcpus, request, image, subnet,
+	private_ip, public_ip, tags, launched_at, running_at, ok_at, impaired_at, stopping_at, stopped_at, notice_at, ends_at, gone_at, ended`
+
+// fields are in the order of instanceColumns.
+func (i *instance) fields() []any {
+	return []any{&i.seq, &i.id, &i.account, &i.token, &i.market.Region, &i.market.Zone, &i.market.Type, &i.market.Product, &i.market.Lifecycle,
+		&i.pool, &i.quota, &i.vcpus, &i.request, &i.image, &i.subnet, &i.privateIP, &i.publicIP, &i.tags, &i.launched, &i.running, &i.ok,
+		&i.impaired, &i.stopping, &i.stopped, &i.notice, &i.ends, &i.gone, &i.ended}
+}
+
+func (i *instance) values() []any {
+	return []any{i.seq, i.id, i.account, i.token, i.market.Region, i.market.Zone, i.market.Type, i.market.Product, string(i.market.Lifecycle),
+		i.pool, i.quota, i.vcpus, i.request, i.image, i.subnet, i.privateIP, i.publicIP, i.tags, int64(i.launched), int64(i.running), int64(i.ok),
+		int64(i.impaired), int64(i.stopping), int64(i.stopped), int64(i.notice), int64(i.ends), int64(i.gone), i.ended}
+}
+
+// state is the instance's state at a moment.
+func (i *instance) state(now instant) cloud.State {
+	switch {
+	case now >= i.gone:
+		return cloud.Terminated
+	case now >= i.ends:
+		return cloud.ShuttingDown
+	case now >= i.stopped:
+		return cloud.Stopped
+	case now >= i.stopping:
+		return cloud.Stopping
+	case now < i.running:
+		return cloud.Pending
+	}
+	return cloud.Running
+}
+
+func (i *instance) status(now instant) cloud.Status {
+	switch {
+	case i.state(now) != cloud.Running:
+		return cloud.StatusUnknown
+	case now >= i.impaired:
+		return cloud.StatusImpaired
+	case now >= i.ok:
+		return cloud.StatusOK
+	}
+	return cloud.StatusInitializing
+}
+
+// show is the instance as the cloud tells it at a moment.
+func (i *instance) show(now instant) (cloud.Instance, error) {
+	shown := cloud.Instance{
+		ID: i.id, Request: i.request, Market: i.market, State: i.state(now), Status: i.status(now), Image: i.image, Subnet: i.subnet,
+		PrivateIP: i.privateIP, PublicIP: i.publicIP, LaunchedAt: i.launched.time(),
+	}
+	if now >= i.ends {
+		shown.Ended, shown.EndedAt = i.ended, i.ends.time()
+	}
+	if err := json.Unmarshal([]byte(i.tags), &shown.Tags); err != nil {
+		return shown, fmt.Errorf("simulated cloud: tags of %s: %w", i.id, err)
+	}
+	return shown, nil
+}
+
+func insertInstances(ctx context.Context, db *database, tx runner, instances []*instance) error {
+	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", 28), ", ") + ")"
+	for chunk := range slices.Chunk(instances, 100) {
+		var values []any
+		for _, i := range chunk {
+			values = append(values, i.values()...)
+		}
+		rows := strings.TrimSuffix(strings.Repeat(one+", ", len(chunk)), ", ")
+		if _, err := tx.ExecContext(ctx, db.sql("INSERT INTO instance ("+instanceColumns+") VALUES "+rows), values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readInstances reads the rows that a condition selects, in order of launch.
+func readInstances(ctx context.Context, db *database, from runner, condition string, args ...any) ([]*instance, error) {
+	rows, err := from.QueryContext(ctx, db.sql("SELECT "+instanceColumns+" FROM instance WHERE "+condition+" ORDER BY seq"), args...)
+	if err != nil {
+		return nil, fmt.Errorf("simulated cloud: %w", err)
+	}
+	defer rows.Close()
+	var found []*instance
+	for rows.Next() {
+		i := new(instance)
+		if err := rows.Scan(i.fields()...); err != nil {
+			return nil, fmt.Errorf("simulated cloud: %w", err)
+		}
+		found = append(found, i)
+	}
+	return found, rows.Err()
+}
+
+// named reads instances of the account by id, in order of launch. Unknown ids are left out.
+func (a *Account) named(ctx context.Context, from runner, region string, ids []string) ([]*instance, error) {
+	var found []*instance
+	for chunk := range slices.Chunk(ids, 500) {
+		args := []any{a.id, region}
+		for _, id := range chunk {
+			args = append(args, id)
+		}
+		some, err := readInstances(ctx, a.cloud.db, from, "account = ? AND region = ? AND id IN ("+marks(len(chunk))+")", args...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// owned is named, but an id that is not the account's own is a refusal.
+func (a *Account) owned(ctx context.Context, from runner, region string, ids []string) ([]*instance, error) {
+	found, err := a.named(ctx, from, region, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(found, func(i *instance) bool { return i.id == id }) {
+			return nil, unknown(id)
+		}
+	}
+	return found, nil
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// save writes the parts of a row that may change after launch.
+func (i *instance) save(ctx context.Context, db *database, tx runner) error {
+	_, err := tx.ExecContext(ctx, db.sql(`UPDATE instance SET tags = ?, running_at = ?, ok_at = ?, impaired_at = ?, stopping_at = ?, stopped_at = ?,
+		notice_at = ?, ends_at = ?, gone_at = ?, ended = ? WHERE seq = ?`), i.tags, int64(i.running), int64(i.ok), int64(i.impaired), int64(i.stopping),
+		int64(i.stopped), int64(i.notice), int64(i.ends), int64(i.gone), i.ended, i.seq)
+	return err
+}

@@ -1,0 +1,43 @@
+package sim
+
+import "sync"
+
+// limiter holds the request buckets. They are in memory only: a restart fills them, as a quiet minute would.
+type limiter struct {
+	mu      sync.Mutex
+	buckets map[limitKey]bucket
+}
+
+type limitKey struct {
+	account, region string
+	call            Call
+}
+
+type bucket struct {
+	left float64
+	at   instant
+}
+
+// take uses one request of the bucket, and reports false when none is left.
+func (l *limiter) take(rate Rate, key limitKey, now instant) bool {
+	if rate == (Rate{}) {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, known := l.buckets[key]
+	if !known {
+		b = bucket{left: rate.Burst, at: now}
+	}
+	b.left = min(rate.Burst, b.left+rate.PerSecond*float64(max(0, now-b.at))/float64(second))
+	b.at = now
+	granted := b.left >= 1
+	if granted {
+		b.left--
+	}
+	if l.buckets == nil {
+		l.buckets = map[limitKey]bucket{}
+	}
+	l.buckets[key] = b
+	return granted
+}

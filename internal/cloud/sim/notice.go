@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// notice is a warning that will be shown from visible on, until it is acknowledged.
+type notice struct {
+	cloud.Notice
+	account                   string
+	issued, visible, deadline instant
+}
+
+// foretell writes the notices of a fate: one for the interruption and one for each signal, some of them late, some twice.
+func (c *Cloud) foretell(own dice, i *instance, f fate) []notice {
+	d := own.on("notice").at(int64(f.notice))
+	var all []notice
+	add := func(kind cloud.NoticeKind, issued, deadline instant) {
+		visible := issued
+		if d.chance(c.tuning.NoticesLate) {
+			visible += d.between(5*second, 20*second)
+		}
+		n := notice{Notice: cloud.Notice{ID: "notice-" + hexDigits(&d, 17), Kind: kind, Region: i.market.Region, Instance: i.id},
+			account: i.account, issued: issued, visible: visible, deadline: deadline}
+		all = append(all, n)
+		if d.chance(c.tuning.NoticesTwice) {
+			n.ID = "notice-" + hexDigits(&d, 17)
+			n.visible += d.between(0, 30*second)
+			all = append(all, n)
+		}
+	}
+	for _, signal := range f.signals {
+		add(cloud.Rebalance, signal, never)
+	}
+	if f.notice != never {
+		add(cloud.Interruption, f.notice, f.ends)
+	}
+	return all
+}
+
+func insertNotices(ctx context.Context, db *database, tx runner, notices []notice) error {
+	query := db.sql("INSERT INTO notice (id, account, region, instance, kind, issued_at, visible_at, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+	for _, n := range notices {
+		if _, err := tx.ExecContext(ctx, query, n.ID, n.account, n.Region, n.Instance, string(n.Kind), int64(n.issued), int64(n.visible), int64(n.deadline)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// silence withdraws what has not been issued about an instance yet.
+func (c *Cloud) silence(ctx context.Context, tx runner, i *instance, now instant) error {
+	_, err := tx.ExecContext(ctx, c.db.sql("DELETE FROM notice WHERE instance = ? AND issued_at > ?"), i.id, int64(now))
+	return err
+}
+
+// Notices lists what has not been acknowledged, oldest first, at most a thousand.
+func (a *Account) Notices(ctx context.Context, region string) ([]cloud.Notice, error) {
+	return do(ctx, a, NoticesCall, region, func() ([]cloud.Notice, error) {
+		a.cloud.reads.add(NoticesCall)
+		rows, err := a.cloud.db.reads.QueryContext(ctx, a.cloud.db.sql(`SELECT id, kind, instance, issued_at, deadline FROM notice
+			WHERE account = ? AND region = ? AND visible_at <= ? ORDER BY visible_at, id LIMIT 1000`), a.id, region, int64(a.cloud.now()))
+		if err != nil {
+			return nil, fmt.Errorf("simulated cloud: %w", err)
+		}
+		defer rows.Close()
+		var found []cloud.Notice
+		for rows.Next() {
+			n := notice{Notice: cloud.Notice{Region: region}}
+			if err := rows.Scan(&n.ID, &n.Kind, &n.Instance, &n.issued, &n.deadline); err != nil {
+				return nil, fmt.Errorf("simulated cloud: %w", err)
+			}
+			n.IssuedAt, n.Deadline = n.issued.time(), n.deadline.time()
+			found = append(found, n.Notice)
+		}
+		return found, rows.Err()
+	})
+}
+
+// Acknowledge drops notices; unknown ids are ignored.
+func (a *Account) Acknowledge(ctx context.Context, region string, ids []string) error {
+	_, err := do(ctx, a, AcknowledgeCall, region, func() (none struct{}, err error) {
+		if len(ids) == 0 {
+			return none, nil
+		}
+		return none, a.cloud.db.write(ctx, func(ctx context.Context, tx runner) error {
+			query := a.cloud.db.sql("DELETE FROM notice WHERE id = ? AND account = ? AND region = ?")
+			for _, id := range ids {
+				if _, err := tx.ExecContext(ctx, query, id, a.id, region); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	return err
+}

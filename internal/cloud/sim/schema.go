@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+const schemaVersion = 1
+
+// schema is read by SQLite and PostgreSQL alike. Times are milliseconds since 1970; "never" is the largest number.
+const schema = `
+CREATE TABLE IF NOT EXISTS world (one INTEGER PRIMARY KEY, version INTEGER NOT NULL, seed BIGINT NOT NULL, next BIGINT NOT NULL);
+
+CREATE TABLE IF NOT EXISTS instance (
+	seq BIGINT PRIMARY KEY,
+	id TEXT NOT NULL UNIQUE,
+	account TEXT NOT NULL,
+	token TEXT NOT NULL,
+	region TEXT NOT NULL,
+	zone TEXT NOT NULL,
+	type TEXT NOT NULL,
+	product TEXT NOT NULL,
+	lifecycle TEXT NOT NULL,
+	pool TEXT NOT NULL,
+	quota TEXT NOT NULL,
+	vcpus INTEGER NOT NULL,
+	request TEXT NOT NULL,
+	image TEXT NOT NULL,
+	subnet TEXT NOT NULL,
+	private_ip TEXT NOT NULL,
+	public_ip TEXT NOT NULL,
+	tags TEXT NOT NULL,
+	launched_at BIGINT NOT NULL,
+	running_at BIGINT NOT NULL,
+	ok_at BIGINT NOT NULL,
+	impaired_at BIGINT NOT NULL,
+	stopping_at BIGINT NOT NULL,
+	stopped_at BIGINT NOT NULL,
+	notice_at BIGINT NOT NULL,
+	ends_at BIGINT NOT NULL,
+	gone_at BIGINT NOT NULL,
+	ended TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS instance_living ON instance (account, region, gone_at);
+CREATE INDEX IF NOT EXISTS instance_pool ON instance (pool, lifecycle, ends_at);
+CREATE INDEX IF NOT EXISTS instance_quota ON instance (account, region, quota, ends_at);
+CREATE INDEX IF NOT EXISTS instance_subnet ON instance (subnet, ends_at);
+CREATE INDEX IF NOT EXISTS instance_token ON instance (account, token);
+
+CREATE TABLE IF NOT EXISTS launch (
+	account TEXT NOT NULL,
+	token TEXT NOT NULL,
+	fingerprint TEXT NOT NULL,
+	refusal TEXT NOT NULL,
+	PRIMARY KEY (account, token)
+);
+
+CREATE TABLE IF NOT EXISTS notice (
+	id TEXT PRIMARY KEY,
+	account TEXT NOT NULL,
+	region TEXT NOT NULL,
+	instance TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	issued_at BIGINT NOT NULL,
+	visible_at BIGINT NOT NULL,
+	deadline BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS notice_visible ON notice (account, region, visible_at);
+CREATE INDEX IF NOT EXISTS notice_instance ON notice (instance);
+
+CREATE TABLE IF NOT EXISTS call (
+	seq BIGINT PRIMARY KEY,
+	at BIGINT NOT NULL,
+	account TEXT NOT NULL,
+	region TEXT NOT NULL,
+	name TEXT NOT NULL,
+	detail TEXT NOT NULL,
+	outcome TEXT NOT NULL
+);
+`
+
+func (db *database) migrate(ctx context.Context) error {
+	tx, err := db.writes.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after the commit
+	if db.postgres {
+		// Replicas may start together, and IF NOT EXISTS alone does not keep them apart.
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(7301452)"); err != nil {
+			return err
+		}
+	}
+	for statement := range strings.SplitSeq(schema, ";") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("make the tables: %w", err)
+		}
+	}
+	return tx.Commit()
+}
