@@ -25,6 +25,7 @@ const (
 	ReasonReplaced     Reason = "replaced"     // its replacement is in service
 	ReasonDelete       Reason = "delete"       // the fleet is being deleted
 	ReasonFallback     Reason = "fallback"     // no spot market was available
+	ReasonLost         Reason = "lost"         // it ended without our wish: from outside, or on its own
 )
 
 // Verb is what an action does.
@@ -57,9 +58,17 @@ type Option struct {
 	Lifecycle Lifecycle   `json:"lifecycle"`
 	Price     money.Price `json:"price"`
 	Risk      float64     `json:"risk"`
-	Score     float64     `json:"score"`
+	Score     float64     `json:"score"` // the sum of Terms, before anything was bought in this plan
+	Terms     Terms       `json:"terms"`
 	Chosen    int         `json:"chosen,omitempty"`   // how many were taken here
 	Rejected  string      `json:"rejected,omitempty"` // why it could not be taken
+}
+
+// Terms are the parts of a score, in points; see score.go.
+type Terms struct {
+	Price  float64 `json:"price"`  // how cheap, against the cheapest open market
+	Safety float64 `json:"safety"` // how seldom interrupted
+	Spread float64 `json:"spread"` // at most 0: what the fleet already holds here
 }
 
 // Decision is a plan with its reasons. The same inputs give the same bytes.

@@ -22,9 +22,9 @@ type Intent struct {
 	Drain        time.Duration // between leaving the balancers and termination
 	NewestFirst  bool          // scale-in takes the newest instead of the oldest
 	Template     Template
-	IsProtected  bool // deletion is refused
-	MinLifetime  time.Duration
-	MaxMovesPart int // percent of active instances that may be replaced at one time; 0 = no limit
+	IsProtected  bool          // deletion is refused
+	MinLifetime  time.Duration // prefer markets that are likely to last this long; never a guarantee
+	MaxMovesPart int           // percent of active instances that may be replaced at one time, at least one; 0 = the planner's own budgets, see budget.go
 }
 
 // Unit is what capacity counts.
@@ -36,6 +36,9 @@ const (
 )
 
 // Capacity is in instances or in weight units. 0 ≤ Min ≤ Target ≤ Max.
+//
+// What serves and what is on its way, less what leaves, never exceeds Max: instances that wait for their replacement are counted as leaving, so during a
+// replacement more may run for a while. Max is a promise about money, so where no allowed type fits under it the fleet stays short of Target and says so.
 type Capacity struct {
 	Target, Min, Max int
 	Unit             Unit
@@ -84,6 +87,7 @@ type TypeWeight struct {
 type RevertMode string
 
 const (
+	RevertByRule RevertMode = "" // nothing was said: always, except under AvailabilityOriented and where the fleet keeps data
 	RevertAlways RevertMode = "always"
 	RevertNever  RevertMode = "never"
 	RevertWindow RevertMode = "timeWindow"
@@ -190,12 +194,13 @@ type Instance struct {
 	WasHealthy   bool      // was healthy at least once
 	InterruptAt  time.Time // announced end; zero = none announced
 	RebalanceAt  time.Time // when a rebalance signal came; zero = none
-	DrainUntil   time.Time // when a draining instance may be terminated
-	ReplacedBy   string    // id of the launch or instance that takes its place, "" = none
+	DrainUntil   time.Time // when a draining instance may be terminated; set beforehand on one that IsLeaving, it overrules Intent.Drain
+	ReplacedBy   string    // id of the launch or instance that takes its place, "" = none; it stops counting when that one is gone
 	IsLeaving    bool      // detach with termination was asked for: drain and terminate it, no question
-	LeaveReason  string
-	SkipReplace  bool // its loss lowers the target and is not replaced
+	LeaveReason  string    // why it drains or ends: a Reason, or the cloud's word
+	SkipReplace  bool      // the target was lowered for it already, so no launch takes its place
 	LaunchReason Reason
+	VCPUs        int // for weighing a type that is no longer in the market; 0 = unknown
 }
 
 // PendingLaunch is a launch that was written down and has not settled.
@@ -206,6 +211,8 @@ type PendingLaunch struct {
 	Lifecycle Lifecycle
 	Count     int
 	Replaces  []string
+	Reason    Reason
+	VCPUs     int // as in Instance
 }
 
 // Market is what can be bought, as one immutable snapshot that holds only the pools this intent may use.

@@ -1,0 +1,33 @@
+package plan
+
+import "time"
+
+// pass settles one question of a plan on the draft, and returns early when it does not arise.
+type pass func(*draft)
+
+// Plan decides what to do next for one fleet. It is deterministic: the same arguments give the same Decision, byte for byte when encoded.
+//
+// A plan is a list of passes over one draft. The first ones mark who is on the way out; what stays and what is on its way is then compared with the
+// target, so that every loss is made good exactly once, whatever its cause.
+func Plan(intent Intent, observed Observed, market Market, now time.Time) Decision {
+	d := newDraft(intent, observed, market, now)
+	passes := []pass{
+		finish,    // first: a drained instance costs money every second
+		leave,     // asked for by the user
+		interrupt, // the cloud takes it, whatever we wish
+		heal,      // before rebalance: an unhealthy instance serves nobody
+		rebalance, // may be taken soon
+		fill,      // all losses are known now: buy what is missing
+		revert,    // voluntary moves come after capacity, and only if none is missing
+		cheapen,   // after revert: back on spot saves more
+		relieve,   // lets go of those whose replacement serves
+		scaleIn,   // last: only now is it known what is too much
+	}
+	if observed.Deleting {
+		passes = []pass{finish, windDown}
+	}
+	for _, settle := range passes {
+		settle(d)
+	}
+	return d.decision()
+}
