@@ -8,7 +8,7 @@ import (
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// patience is how long an audit entry outside any transaction may take, whatever became of its request.
+// patience is how long a write of the journal's own may take. Inside somebody's transaction it would wait for that one, which this ends.
 const patience = 5 * time.Second
 
 // longestMessage bounds the text of a refusal, which may quote what the client sent.

@@ -50,7 +50,9 @@ var (
 // be called inside a transaction.
 func (j *Journal) Keep(ctx context.Context, s store.Session, d Decision, market json.RawMessage) (Decision, error) {
 	if s == store.Session(j.db) {
-		ctx = bare{ctx}
+		own, cancel := context.WithTimeout(bare{ctx}, patience)
+		defer cancel()
+		ctx = own
 	}
 	if d.ID == "" {
 		d.ID = "dec-" + ident.Hex(8)
