@@ -198,16 +198,16 @@ type Price struct {
 
 // The optional abilities of a provider, found with As.
 type (
-	// Notifier delivers notices until they are acknowledged.
+	// Notifier delivers notices until they are acknowledged. Acknowledging an unknown id is no error; a repeated notice may carry another id.
 	Notifier interface {
 		Notices(ctx context.Context, region string) ([]Notice, error)
 		Acknowledge(ctx context.Context, region string, ids []string) error
 	}
-	// Pricer tells current prices of every market of a region.
+	// Pricer tells the current spot price of every market of a region. On-demand prices are the catalogue's.
 	Pricer interface {
 		Prices(ctx context.Context, region string) ([]Price, error)
 	}
-	// Interrupter interrupts spot instances exactly as the cloud itself would, notice first.
+	// Interrupter interrupts spot instances exactly as the cloud itself would, notice first; what is not living spot is a *Refusal of kind BadRequest.
 	Interrupter interface {
 		Interrupt(ctx context.Context, region string, ids []string) error
 	}
@@ -215,7 +215,7 @@ type (
 	Tagger interface {
 		Tag(ctx context.Context, region string, ids []string, tags map[string]string) error
 	}
-	// Powerer stops, starts and reboots instances in place.
+	// Powerer stops, starts and reboots on-demand instances in place. Clouds may refuse spot with a *Refusal of kind BadRequest.
 	Powerer interface {
 		Stop(ctx context.Context, region string, ids []string) error
 		Start(ctx context.Context, region string, ids []string) error

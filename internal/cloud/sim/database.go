@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	_ "modernc.org/sqlite"             // driver "sqlite"
 )
@@ -86,14 +87,18 @@ func openPostgres(ctx context.Context, address string) (*database, error) {
 		return nil, err
 	}
 	options := parsed.Query()
-	options.Set("search_path", "sim")
+	schema := "sim"
+	if beside := options.Get("search_path"); beside != "" {
+		schema = beside + "_sim"
+	}
+	options.Set("search_path", pgx.Identifier{schema}.Sanitize())
 	parsed.RawQuery = options.Encode()
 	both, err := sql.Open("pgx", parsed.String())
 	if err != nil {
 		return nil, err
 	}
 	both.SetMaxOpenConns(8)
-	if _, err := both.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS sim"); err != nil {
+	if _, err := both.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
 		return nil, errors.Join(err, both.Close())
 	}
 	return &database{writes: both, reads: both, postgres: true}, nil

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -149,9 +148,8 @@ func (f *faults) lost(call Call) error { return f.take(call, true) }
 
 // strike is what goes wrong before a call has any effect.
 func (f *faults) strike(ctx context.Context, clock clock.Clock, call Call, region string) error {
-	now := instant(clock.Now().UnixMilli())
 	f.mu.Lock()
-	hang, outage := f.hangs[region]-now, f.outages[region]
+	hang, outage := f.hangs[region]-at(clock.Now()), f.outages[region]
 	f.mu.Unlock()
 	if hang > 0 {
 		select {
@@ -160,13 +158,10 @@ func (f *faults) strike(ctx context.Context, clock clock.Clock, call Call, regio
 			return ctx.Err()
 		}
 	}
-	if now < outage {
+	if at(clock.Now()) < outage {
 		return fault.Of(fault.Unavailable, "cloud", "The simulated cloud does not answer in %s; it will be asked again.", region)
 	}
-	if err := f.take(call, false); err != nil {
-		return fmt.Errorf("%s in %s: %w", call, region, err)
-	}
-	return nil
+	return f.take(call, false)
 }
 
 func (f *faults) isBlank(region string, now instant) bool {

@@ -24,7 +24,7 @@ import (
 type Config struct {
 	Path    string // SQLite file, made when missing
 	Memory  bool   // gone with the process, for tests
-	URL     string // PostgreSQL ("postgres://…"); the tables live in schema "sim", shared by all replicas
+	URL     string // PostgreSQL ("postgres://…"); shared by all replicas: schema "sim", or NAME_sim beside the search_path NAME
 	Clock   clock.Clock
 	Seed    uint64         // of all randomness; 0 = the stored one, or a fresh one for a new world
 	Catalog *catalog.Cloud // nil = catalog.AWS()

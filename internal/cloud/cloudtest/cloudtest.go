@@ -1,0 +1,185 @@
+// Package cloudtest is the provider contract as a test that every cloud passes.
+//
+// It owns what callers may rely on, in executable form. It must not know any particular cloud: a fixture says what to buy and how time
+// passes. Abilities are tested where the provider claims them. Start reading at Run.
+package cloudtest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// Fixture is one fresh cloud account and what the suite needs to work with it.
+type Fixture struct {
+	Provider cloud.Provider
+	Market   cloud.Market // a spot market that will start ten instances; the same on demand will too
+	Template cloud.Template
+	Now      func() time.Time
+	Advance  func(time.Duration) // lets time pass
+	// Room makes the market's pool grant at most count instances from now on; nil when the cloud cannot be made to.
+	Room func(m cloud.Market, count int)
+	// Throttle makes the next Launch exceed the request limit; nil when the cloud cannot be made to.
+	Throttle func()
+	// MostPatience is how long a state may take to come about; 0 means ten minutes.
+	MostPatience time.Duration
+}
+
+// Run holds a provider to the contract. fresh makes an account without instances for each case.
+func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
+	cases := []struct {
+		name string
+		run  func(*suite)
+	}{
+		{"a launch starts what was asked for, tagged", (*suite).launches},
+		{"the same token starts nothing twice", (*suite).repeatsTokens},
+		{"a token with other parameters is refused", (*suite).guardsTokens},
+		{"a pool with too little room starts what it can and refuses the rest", (*suite).launchesPartly},
+		{"a dry pool refuses by type and starts nothing", (*suite).refusesWhenDry},
+		{"a request that can never work is refused for good", (*suite).refusesNonsense},
+		{"too many requests are refused as throttling", (*suite).throttles},
+		{"an instance is found by id and by tags once settled", (*suite).describes},
+		{"an instance runs and its status becomes ok", (*suite).boots},
+		{"a terminated instance ends, however often it is told to", (*suite).terminates},
+		{"an unknown instance cannot be terminated", (*suite).refusesUnknown},
+		{"a template is checked before anything is launched", (*suite).checks},
+		{"a cancelled call fails", (*suite).honoursContext},
+		{"an interruption is announced, repeated until acknowledged, and carried out", (*suite).interrupts},
+		{"only living spot instances are interrupted", (*suite).refusesInterruptions},
+		{"prices are told for the market", (*suite).prices},
+		{"tags of a living instance are changed and removed", (*suite).tags},
+		{"an on-demand instance stops, starts and reboots in place", (*suite).powers},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f := fresh(t)
+			c.run(&suite{T: t, Fixture: f, region: f.Market.Region})
+		})
+	}
+}
+
+type suite struct {
+	*testing.T
+	Fixture
+	region string
+	tokens int
+}
+
+// onDemand is the fixture's market without spot.
+func (s *suite) onDemand() cloud.Market {
+	m := s.Market
+	m.Lifecycle = cloud.OnDemand
+	return m
+}
+
+// request is a launch with a token of its own.
+func (s *suite) request(m cloud.Market, count int) cloud.Launch {
+	s.tokens++
+	return cloud.Launch{
+		Token: fmt.Sprintf("cloudtest-%s-%d", s.Name(), s.tokens), Market: m, Count: count, Template: s.Template,
+		Tags: map[string]string{"cloudtest": "yes", "cloudtest:launch": fmt.Sprint(s.tokens)},
+	}
+}
+
+func (s *suite) start(m cloud.Market, count int) []cloud.Instance {
+	s.Helper()
+	started, err := s.Provider.Launch(s.Context(), s.request(m, count))
+	if err != nil || len(started) != count {
+		s.Fatalf("Launch started %d of %d: %v", len(started), count, err)
+	}
+	return started
+}
+
+func (s *suite) describe(q cloud.Query) []cloud.Instance {
+	s.Helper()
+	q.Region = s.region
+	found, err := s.Provider.Describe(s.Context(), q)
+	if err != nil {
+		s.Fatalf("Describe: %v", err)
+	}
+	return found
+}
+
+func (s *suite) one(id string) (cloud.Instance, bool) {
+	s.Helper()
+	found := s.describe(cloud.Query{IDs: []string{id}})
+	if len(found) == 0 {
+		return cloud.Instance{}, false
+	}
+	return found[0], true
+}
+
+// eventually lets time pass until done.
+func (s *suite) eventually(what string, done func() bool) {
+	s.Helper()
+	patience := s.MostPatience
+	if patience == 0 {
+		patience = 10 * time.Minute
+	}
+	for deadline := s.Now().Add(patience); ; {
+		if done() {
+			return
+		}
+		if s.Now().After(deadline) {
+			s.Fatalf("not within %v: %s", patience, what)
+		}
+		s.Advance(time.Second)
+	}
+}
+
+func (s *suite) eventuallyIn(id string, state cloud.State) cloud.Instance {
+	s.Helper()
+	var last cloud.Instance
+	s.eventually(fmt.Sprintf("%s is %s", id, state), func() bool {
+		found, ok := s.one(id)
+		last = found
+		return ok && found.State == state
+	})
+	return last
+}
+
+// settle waits until an absence proves something.
+func (s *suite) settle() { s.Advance(s.Provider.Info().Settle + time.Millisecond) }
+
+// refused fails the test unless err is a refusal of the kind.
+func (s *suite) refused(what string, err error, kind cloud.RefusalKind) *cloud.Refusal {
+	s.Helper()
+	var refusal *cloud.Refusal
+	if !errors.As(err, &refusal) {
+		s.Fatalf("%s: got %v, want a refusal of kind %s", what, err, kind)
+	}
+	if refusal.Kind != kind || refusal.Code == "" || refusal.Message == "" {
+		s.Fatalf("%s: got %+v, want kind %s with a code and a message", what, refusal, kind)
+	}
+	return refusal
+}
+
+// countAll is how many instances there are once settled.
+func (s *suite) countAll() int {
+	s.Helper()
+	s.settle()
+	return len(s.describe(cloud.Query{Tags: map[string]string{"cloudtest": "yes"}}))
+}
+
+func idsOf(instances []cloud.Instance) []string {
+	var ids []string
+	for _, i := range instances {
+		ids = append(ids, i.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// ability skips the case, saying so, when the provider does not claim it.
+func ability[T any](s *suite) T {
+	s.Helper()
+	found, ok := cloud.As[T](s.Provider)
+	if !ok {
+		s.Skipf("%s does not claim %T", s.Provider.Info().Name, *new(*T))
+	}
+	return found
+}
