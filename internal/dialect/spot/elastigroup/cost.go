@@ -72,10 +72,13 @@ func (d dialect) eachPeriod(ctx context.Context, in costIn, each func(day *spot.
 		return err
 	}
 	isDaily := in.Period == "daily"
-	if isDaily && to.Sub(from) > longestDaily*24*time.Hour {
-		return fault.Field("toDate", "A daily answer covers at most %d days; ask for a shorter span.", longestDaily)
+	if isDaily {
+		to = earlier(to, d.Clock.Now())
+		if to.Sub(from) > longestDaily*24*time.Hour {
+			return fault.Field("toDate", "A daily answer covers at most %d days; ask for a shorter span.", longestDaily)
+		}
 	}
-	for begin := from; begin.Before(to) || begin.Equal(from); {
+	for begin := from; ; {
 		end, day := to, (*spot.Time)(nil)
 		if isDaily {
 			midnight := begin.Truncate(24 * time.Hour)
@@ -86,12 +89,10 @@ func (d dialect) eachPeriod(ctx context.Context, in costIn, each func(day *spot.
 			return err
 		}
 		each(day, lines)
-		if !end.After(begin) {
+		if begin = end; !begin.Before(to) {
 			return nil
 		}
-		begin = end
 	}
-	return nil
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -50,8 +50,8 @@ func (d dialect) get(ctx context.Context, in groupIn) (spot.Items[groupItem], er
 
 type updateIn struct {
 	groupIn
-	AutoApplyTags        bool `query:"autoApplyTags" doc:"Put changed tags on running instances too."`
-	ShouldResumeStateful bool `query:"shouldResumeStateful" doc:"Resume paused stateful instances after the change."`
+	AutoApplyTags        bool `query:"autoApplyTags" doc:"Accepted; has no effect yet."`
+	ShouldResumeStateful bool `query:"shouldResumeStateful" doc:"Accepted; has no effect yet."`
 	Body                 op.Document
 }
 
@@ -66,7 +66,7 @@ func (d dialect) update(ctx context.Context, in updateIn) (spot.Items[groupItem]
 	}))
 }
 
-// patched merges a change into a document. The result must be right as a whole, and must not move what can't move.
+// patched merges a change into a document. The result must be right as a whole, and must not move what a group is born with.
 func (d dialect) patched(old, patch json.RawMessage) (json.RawMessage, error) {
 	merged, err := op.MergePatch(old, patch)
 	if err != nil {
@@ -78,32 +78,26 @@ func (d dialect) patched(old, patch json.RawMessage) (json.RawMessage, error) {
 	if err := d.Schemas.Validate("group-create", wrapped(merged)); err != nil {
 		return nil, err
 	}
-	return merged, unmoved(old, merged)
+	before, _, _, err := d.form.Compile(old)
+	if err != nil {
+		return nil, err
+	}
+	after, _, _, err := d.form.Compile(merged)
+	if err != nil {
+		return nil, err
+	}
+	return merged, unmoved(before, after)
 }
 
-// unmoved refuses changes of what a group is born with.
-func unmoved(old, merged json.RawMessage) error {
-	var before, after group
-	if err := json.Unmarshal(old, &before); err != nil {
-		return unreadable(err)
-	}
-	if err := json.Unmarshal(merged, &after); err != nil {
-		return unreadable(err)
-	}
+func unmoved(before, after fleet.Intent) error {
 	var faults []*fault.Error
-	for _, fixed := range []struct{ path, before, after, standard string }{
-		{"capacity.unit", before.Capacity.Unit, after.Capacity.Unit, "instance"},
-		{"region", before.Region, after.Region, ""},
-		{"compute.product", before.Compute.Product, after.Compute.Product, ""},
+	for _, fixed := range []struct{ path, before, after string }{
+		{"capacity.unit", string(before.Capacity.Unit), string(after.Capacity.Unit)},
+		{"region", before.Region, after.Region},
+		{"compute.product", before.Product, after.Product},
 	} {
-		if fixed.before == "" {
-			fixed.before = fixed.standard
-		}
-		if fixed.after == "" {
-			fixed.after = fixed.standard
-		}
-		if fixed.before != "" && fixed.before != fixed.after {
-			faults = append(faults, fault.Field("group."+fixed.path, "This can't be changed from %q after creation; create another group.", fixed.before))
+		if fixed.before != fixed.after {
+			faults = append(faults, fault.Field("group."+fixed.path, "This is %q since creation and can't be changed; create another group.", fixed.before))
 		}
 	}
 	return fault.All(faults)

@@ -25,7 +25,10 @@ type Deps struct {
 	Clock   clock.Clock // of the engine
 }
 
-type dialect struct{ Deps }
+type dialect struct {
+	Deps
+	form Form
+}
 
 //go:embed schema/*.json
 var schemas embed.FS
@@ -43,7 +46,7 @@ const section = "Elastigroup AWS"
 
 // Rows are the operations in the order of the facts table.
 func Rows(deps Deps) []op.Row {
-	d := dialect{deps}
+	d := dialect{deps, NewForm(deps.Catalog)}
 	group := op.Target{Noun: "group", Param: "groupId", AccountOf: d.Fleet.AccountOf}
 	instance := op.Target{Noun: "instance", Param: "instanceId", AccountOf: d.Fleet.AccountOfInstance}
 	rows := []op.Row{
