@@ -34,6 +34,9 @@ func (x *exchange) resolve(ctx context.Context, h huma.Context, from source) err
 	if account == "" {
 		account = call.Caller.Default
 	}
+	if account == "" {
+		return fault.Of(fault.Denied, "account", "There is no account to do this in; name one.")
+	}
 	if err := x.server.authorizer.Authorize(ctx, call.Caller, row.Need, account); err != nil {
 		return err
 	}

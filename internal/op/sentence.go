@@ -45,6 +45,9 @@ func (t *teller) tell(e *jsonschema.ValidationError) {
 			t.alternatives(e)
 			return
 		}
+	case *kind.Contains, *kind.PropertyNames: // what is wrong with each item or name by itself says less
+		t.leaf(e)
+		return
 	}
 	if len(e.Causes) > 0 {
 		for _, cause := range e.Causes {
@@ -174,6 +177,10 @@ func sentence(why jsonschema.ErrorKind, got any) string {
 		return fmt.Sprintf("must have at most %s, got %d", count(k.Want, "member"), k.Got)
 	case *kind.UniqueItems:
 		return fmt.Sprintf("must not repeat an item; [%d] and [%d] are equal", k.Duplicates[0], k.Duplicates[1])
+	case *kind.Contains:
+		return "lacks an item that must be in the list"
+	case *kind.PropertyNames:
+		return fmt.Sprintf("has a member named %s, which is not allowed", display(k.Property))
 	case *kind.Not:
 		return "has a value or a combination of members that is not allowed"
 	case *kind.OneOf:
@@ -233,6 +240,9 @@ func wrongType(want []string, got any) string {
 			words = append(words, word)
 		}
 	}
+	slices.SortStableFunc(words, func(a, b string) int { // null last: it is rarely what was meant
+		return cmp.Compare(strings.Count(a, "null"), strings.Count(b, "null"))
+	})
 	return "must be " + either(words) + ", got " + describe(got)
 }
 

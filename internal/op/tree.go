@@ -60,13 +60,13 @@ func wellFormed(source []byte) error {
 		return nil
 	}
 	var ignored json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(source)).Decode(&ignored); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fault.Of(fault.Invalid, "body", "The body is not well-formed JSON: it ends too early.")
+	}
 	err := json.Unmarshal(source, &ignored)
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
 		return fault.Of(fault.Invalid, "body", "The body is not well-formed JSON.").With(err)
-	}
-	if syntax.Offset >= int64(len(source)) && strings.Contains(syntax.Error(), io.ErrUnexpectedEOF.Error()[:14]) {
-		return fault.Of(fault.Invalid, "body", "The body is not well-formed JSON: it ends too early.")
 	}
 	before := source[:max(0, min(int(syntax.Offset)-1, len(source)))]
 	line := bytes.Count(before, []byte("\n")) + 1
