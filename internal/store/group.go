@@ -102,8 +102,12 @@ func (w *writer) run(unit func(bun.IConn) (bool, error)) (joined *group, keep bo
 			w.undo(nil)
 		}
 	}()
-	keep, err = unit(writeConn{w})
+	conn := &writeConn{w: w}
+	keep, err = unit(conn)
 	ended = true
+	if keep && conn.failed != nil {
+		err = conn.failed
+	}
 	if err != nil || !keep {
 		w.undo(err)
 		return joined, false, err
@@ -156,7 +160,7 @@ func (w *writer) lose(cause error) {
 
 // exec is never given a caller's context: an interrupted statement would roll back the work of others.
 func (w *writer) exec(query string) error {
-	_, err := writeConn{w}.ExecContext(context.Background(), query)
+	_, err := (&writeConn{w: w}).ExecContext(context.Background(), query)
 	return err
 }
 
@@ -166,37 +170,52 @@ func (w *writer) close() error {
 	return errors.Join(w.cached.close(), w.conn.Close())
 }
 
-// writeConn is the writer's connection as a unit sees it. A unit's context is looked at between statements, never during one.
-type writeConn struct{ w *writer }
-
-func (c writeConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	ctx = context.WithoutCancel(ctx)
-	prepared, err := c.w.cached.get(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return prepared.ExecContext(ctx, args...)
+// writeConn is the writer's connection as a unit sees it. A unit's context is looked at between statements, never during one. After a failed statement,
+// as on PostgreSQL, the unit can do nothing more: SQLite may have ended the transaction, and what follows would be committed on its own.
+type writeConn struct {
+	w      *writer
+	failed error
 }
 
-func (c writeConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// prepared gets ready for a statement.
+func (c *writeConn) prepared(ctx context.Context, query string) (context.Context, *sql.Stmt, error) {
+	if err := errors.Join(ctx.Err(), c.failed); err != nil {
+		return nil, nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if len(args) == 0 {
-		return c.w.conn.QueryContext(ctx, query)
-	}
-	prepared, err := c.w.cached.get(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return prepared.QueryContext(ctx, args...)
+	statement, err := c.w.cached.get(ctx, query)
+	return ctx, statement, err
 }
 
-func (c writeConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (c *writeConn) ExecContext(ctx context.Context, query string, args ...any) (done sql.Result, err error) {
+	ctx, statement, err := c.prepared(ctx, query)
+	if err == nil {
+		done, err = statement.ExecContext(ctx, args...)
+	}
+	c.note(err)
+	return done, err
+}
+
+func (c *writeConn) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	if len(args) == 0 && ctx.Err() == nil && c.failed == nil { // bun's: not worth keeping
+		rows, err = c.w.conn.QueryContext(context.WithoutCancel(ctx), query)
+	} else {
+		var statement *sql.Stmt
+		if ctx, statement, err = c.prepared(ctx, query); err == nil {
+			rows, err = statement.QueryContext(ctx, args...)
+		}
+	}
+	c.note(err)
+	return rows, err
+}
+
+func (c *writeConn) note(err error) {
+	if c.failed == nil {
+		c.failed = err
+	}
+}
+
+func (c *writeConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	ctx = context.WithoutCancel(ctx)
 	prepared, err := c.w.cached.get(ctx, query)
 	if err != nil {

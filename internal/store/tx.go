@@ -36,7 +36,7 @@ func (db *DB) Tx(ctx context.Context, work func(ctx context.Context, tx *Tx) err
 	for attempt := 1; ; attempt++ {
 		err := db.attempt(ctx, work)
 		if err == nil || !retryable(err) || attempt == attempts {
-			return failure(err)
+			return err
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err
@@ -44,30 +44,28 @@ func (db *DB) Tx(ctx context.Context, work func(ctx context.Context, tx *Tx) err
 	}
 }
 
-// attempt is one run of work, from begin to commit.
+// attempt is one run of work, from begin to commit. The work's own errors pass as they are.
 func (db *DB) attempt(ctx context.Context, work func(ctx context.Context, tx *Tx) error) error {
 	tx := &Tx{db: db}
 	prologue := claim(ctx)
+	var failed error
 	kept, committed := false, false
 	defer func() { prologue.settle(committed) }()
 	err := db.engine.transact(ctx, func(conn bun.IConn) (bool, error) {
 		tx.conn = conn
 		defer func() { tx.ended = true }()
 		inside := context.WithValue(ctx, txKey{}, tx)
-		if err := work(inside, tx); err != nil {
-			return false, err
+		if failed = work(inside, tx); failed == nil && !IsDryRun(ctx) {
+			failed = prologue.run(inside, tx)
+			kept = failed == nil
 		}
-		if IsDryRun(ctx) {
-			return false, nil
-		}
-		if err := prologue.run(inside, tx); err != nil {
-			return false, err
-		}
-		kept = true
-		return true, nil
+		return kept, failed
 	})
+	if failed != nil {
+		return failed
+	}
 	if err != nil || !kept {
-		return err
+		return failure(err)
 	}
 	committed = true
 	for _, f := range tx.after {

@@ -1,0 +1,113 @@
+package store_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
+)
+
+var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+func TestAQueryNarrowsByEveryFieldItGives(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		for i, state := range []string{"afloat", "sunk", "afloat", "docked"} {
+			d := newBoat("act-1", fmt.Sprintf("b-%d", i))
+			d.State, d.At, d.Parent = state, noon.Add(time.Duration(i)*time.Hour), fmt.Sprintf("fleet-%d", i/2)
+			insert(t, db, d)
+		}
+		insert(t, db, newBoat("act-2", "other"))
+		for _, c := range []struct {
+			q    store.Query
+			want string
+		}{
+			{store.Query{}, "b-0 b-1 b-2 b-3 "},
+			{store.Query{Descending: true}, "b-3 b-2 b-1 b-0 "},
+			{store.Query{IDs: []string{"b-2", "b-0", "other"}}, "b-0 b-2 "},
+			{store.Query{IDs: []string{}}, ""},
+			{store.Query{Parent: "fleet-1"}, "b-2 b-3 "},
+			{store.Query{Name: "Name of b-3"}, "b-3 "},
+			{store.Query{States: []string{"sunk"}}, "b-1 "},
+			{store.Query{States: []string{"sunk", "docked"}}, "b-1 b-3 "},
+			{store.Query{States: []string{"it's ? $1 \\ \" odd"}}, ""},
+			{store.Query{Since: noon.Add(time.Hour)}, "b-1 b-2 b-3 "},
+			{store.Query{Until: noon.Add(time.Hour)}, "b-0 "},
+			{store.Query{Since: noon.Add(time.Nanosecond), Until: noon.Add(time.Hour + time.Nanosecond)}, "b-1 "},
+			{store.Query{States: []string{"afloat"}, Parent: "fleet-0"}, "b-0 "},
+			{store.Query{Limit: 2}, "b-0 b-1 "},
+		} {
+			docs, _, err := boats.List(t.Context(), db, store.Account("act-1"), c.q)
+			if err != nil || ids(docs) != c.want {
+				t.Errorf("%+v: got %q, %v; want %q", c.q, ids(docs), err, c.want)
+			}
+			c.q.Limit = 0
+			docs, _, _ = boats.List(t.Context(), db, store.Account("act-1"), c.q)
+			if n, err := boats.Count(t.Context(), db, store.Account("act-1"), c.q); err != nil || n != len(docs) {
+				t.Errorf("%+v: counted %d, %v; listed %d", c.q, n, err, len(docs))
+			}
+		}
+	})
+}
+
+func TestACursorThatIsNotOursIsRefused(t *testing.T) {
+	db := storetest.Memory(t)
+	for _, cursor := range []string{"x", "!!", "bm9wZQ", "MTIz"} {
+		_, _, err := boats.List(t.Context(), db, store.Installation(), store.Query{After: cursor, Limit: 1})
+		wantKind(t, err, fault.Invalid)
+	}
+}
+
+// Pages of any size, in either direction, are the whole list in order, with nothing twice and nothing left out, even where many documents share a time.
+func TestPagesAddUpToTheWholeList(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		ctx := t.Context()
+		rapid.Check(t, func(t *rapid.T) {
+			account := ident.UUID() // every case has an account of its own
+			var want []string
+			times := map[string]int{}
+			for i := range rapid.IntRange(0, 12).Draw(t, "documents") {
+				hour := rapid.IntRange(0, 3).Draw(t, "hour")
+				d := newBoat(account, fmt.Sprintf("%s-%02d", account, i))
+				d.At = noon.Add(time.Duration(hour) * time.Hour)
+				if _, err := boats.Insert(ctx, db, d); err != nil {
+					t.Fatal(err)
+				}
+				want, times[d.ID] = append(want, d.ID), hour
+			}
+			slices.SortFunc(want, func(a, b string) int { return cmp.Or(cmp.Compare(times[a], times[b]), cmp.Compare(a, b)) })
+			q := store.Query{Limit: rapid.IntRange(1, 5).Draw(t, "limit"), Descending: rapid.Bool().Draw(t, "descending")}
+			if q.Descending {
+				slices.Reverse(want)
+			}
+			var got []string
+			for {
+				docs, next, err := boats.List(ctx, db, store.Account(account), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(docs) > q.Limit || (next != "" && len(docs) < q.Limit) {
+					t.Fatalf("a page of %d at limit %d, next %q", len(docs), q.Limit, next)
+				}
+				for _, d := range docs {
+					got = append(got, d.ID)
+				}
+				if q.After = next; next == "" {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+		})
+	})
+}
