@@ -19,7 +19,7 @@ func traces() map[string]*regexp.Regexp {
 		`GOPROXY=\S*http`, `--index-url`, `npm_config_registry`,
 	}
 	return map[string]*regexp.Regexp{
-		"names a package registry":        regexp.MustCompile(`(?i)\b(?:` + strings.Join(hosts, "|") + `)`),
+		"names a package registry":        regexp.MustCompile(`(?i)(?:` + strings.Join(hosts, "|") + `)`),
 		"names a folder of one machine":   regexp.MustCompile(`(?:^|[\s"'=(,:\x60])/(?:work|root|Users|home/(?:[a-z]+)/(?:src|go|git))/`),
 		"names a temporary file directly": regexp.MustCompile(`(?:^|[\s"'=(,\x60])/tmp/[A-Za-z0-9_]`),
 	}

@@ -40,13 +40,15 @@ func (s *shell) call() *cobra.Command {
 	cmd.Flags().StringVarP(&in.file, "file", "f", "", "file with the body, - for standard input")
 	cmd.Flags().StringVarP(&in.data, "body", "d", "", "the body itself, as JSON")
 	cmd.Flags().BoolVar(&in.dryRun, "dry-run", false, "say what would happen, and change nothing")
-	cmd.MarkFlagsMutuallyExclusive("file", "body")
 	return cmd
 }
 
 func (s *shell) runCall(cmd *cobra.Command, in callInput) error {
 	if err := s.checkOutput(); err != nil {
 		return err
+	}
+	if in.file != "" && in.data != "" {
+		return usagef("--file and --body both give the body; leave one of them out.")
 	}
 	if s.watch && in.file == "-" {
 		return usagef("--watch cannot read the body from standard input again and again; name a file.")

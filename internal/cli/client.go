@@ -117,33 +117,45 @@ func (c *client) noAnswer(err error) error {
 	return &unreachable{at: c.base.Redacted(), cause: err}
 }
 
-// envelope is what answers come in: the Spot envelope, or items at the top.
+// envelope is what items come in: the Spot envelope, or Neap's own with items at the top.
 type envelope struct {
-	Request struct {
-		ID string `json:"id"`
-	} `json:"request"`
 	Response *struct {
-		Items  []json.RawMessage `json:"items"`
-		Errors []remoteFault     `json:"errors"`
+		Items []json.RawMessage `json:"items"`
 	} `json:"response"`
-	Items  []json.RawMessage `json:"items"`
-	Errors []remoteFault     `json:"errors"`
-	Error  *remoteFault      `json:"error"`
+	Items []json.RawMessage `json:"items"`
+}
+
+// problem is what a failure comes in, in the Spot envelope or in Neap's own.
+type problem struct {
+	Request  requestID     `json:"request"`
+	Errors   []remoteFault `json:"errors"`
+	Response struct {
+		Errors []remoteFault `json:"errors"`
+	} `json:"response"`
+}
+
+// requestID is the server's name for a request: a string, or the id of an object.
+type requestID string
+
+func (id *requestID) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, (*string)(id))
+	}
+	var object struct {
+		ID string `json:"id"`
+	}
+	err := json.Unmarshal(raw, &object)
+	*id = requestID(object.ID)
+	return err
 }
 
 func (c *client) refused(status int, body []byte) error {
 	e := &refusal{status: status}
-	var sent envelope
-	// A body that is not ours (a proxy's page, say) leaves sent empty and is shown as it is.
+	var sent problem
+	// A body that is not ours (a proxy's page, say) holds no faults and is shown as it is.
 	if err := json.Unmarshal(body, &sent); err == nil {
-		e.request = sent.Request.ID
-		e.faults = sent.Errors
-		if sent.Response != nil {
-			e.faults = append(e.faults, sent.Response.Errors...)
-		}
-		if sent.Error != nil {
-			e.faults = append(e.faults, *sent.Error)
-		}
+		e.request = string(sent.Request)
+		e.faults = append(sent.Errors, sent.Response.Errors...)
 	}
 	if len(e.faults) == 0 {
 		e.faults = []remoteFault{{Message: fmt.Sprintf("The server answered %d %s: %s", status, http.StatusText(status), excerpt(body))}}

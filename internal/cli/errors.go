@@ -28,7 +28,8 @@ type refusal struct {
 }
 
 type remoteFault struct {
-	Code    text   `json:"code"`
+	Code    text   `json:"code"` // in the Spot envelope
+	Kind    text   `json:"kind"` // in Neap's own
 	Message string `json:"message"`
 	Field   string `json:"field"`
 }
@@ -67,8 +68,8 @@ func (e *refusal) render() string {
 		if f.Field != "" {
 			facts = append(facts, "field "+f.Field)
 		}
-		if f.Code != "" {
-			facts = append(facts, "code "+string(f.Code))
+		if code := f.Code + f.Kind; code != "" {
+			facts = append(facts, "code "+string(code))
 		}
 		facts = append(facts, fmt.Sprintf("status %d", e.status))
 		if e.request != "" {

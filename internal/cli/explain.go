@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -236,65 +235,4 @@ func lowerFirst(sentence string) string {
 		}
 	}
 	return sentence
-}
-
-// replayView is what planning again over stored inputs gave.
-type replayView struct {
-	Same       bool   `json:"same"`
-	Version    string `json:"version"`
-	Difference []text `json:"difference"`
-}
-
-func (s *shell) replay() *cobra.Command {
-	return &cobra.Command{
-		Use:   "replay-decision GROUP DECISION",
-		Short: "Plan again over a decision's stored inputs and compare; exit code 1 when the plans differ",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.checkOutput(); err != nil {
-				return err
-			}
-			c, err := s.client()
-			if err != nil {
-				return err
-			}
-			a, err := c.do(cmd.Context(), request{method: http.MethodPost, path: decisionPath(args[0], args[1]) + "/replay"})
-			if err != nil {
-				return err
-			}
-			items, err := a.items()
-			if err != nil {
-				return err
-			}
-			replays, err := decode[replayView](items)
-			if err != nil {
-				return err
-			}
-			if len(replays) != 1 {
-				return fmt.Errorf("the server's answer holds no replay: %s", excerpt(a.body))
-			}
-			p := page{raw: items[0], text: func(w io.Writer, _ bool) error { return replays[0].write(w) }}
-			if err := s.print(cmd, p); err != nil {
-				return err
-			}
-			if !replays[0].Same {
-				return fmt.Errorf("planner %s would decide otherwise today", replays[0].Version)
-			}
-			return nil
-		},
-	}
-}
-
-func (r replayView) write(w io.Writer) error {
-	var out strings.Builder
-	if r.Same {
-		fmt.Fprintf(&out, "Planner %s gives the same plan, byte for byte.\n", r.Version)
-	} else {
-		fmt.Fprintf(&out, "Planner %s gives another plan:\n", r.Version)
-	}
-	for _, line := range r.Difference {
-		fmt.Fprintf(&out, "   %s\n", line)
-	}
-	_, err := io.WriteString(w, out.String())
-	return err
 }

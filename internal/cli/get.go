@@ -141,7 +141,7 @@ func (s *shell) fetch(ctx context.Context, c *client, r resource, p period, args
 // installation is what a server says of itself.
 type installation struct {
 	Simulated bool      `json:"simulated"`
-	Now       time.Time `json:"now"` // engine time
+	Now       time.Time `json:"time"` // of the engine
 }
 
 // about asks who answers. A server that will not say is taken for a real one on our own time: the request that follows tells what is wrong.

@@ -16,13 +16,13 @@ import (
 
 const tokensPath = "/neap/v1/tokens"
 
-// tokenView is a token as it may be shown; Token itself is only in the answer that makes it.
+// tokenView is a token as it may be shown; the secret is only in the answer that makes it.
 type tokenView struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Token     string    `json:"token"`
-	CreatedAt time.Time `json:"createdAt"`
-	LastUsed  time.Time `json:"lastUsedAt"`
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Last    string    `json:"lastCharacters"`
+	Created time.Time `json:"created"`
+	Secret  string    `json:"secret"`
 }
 
 func (s *shell) token() *cobra.Command {
@@ -62,11 +62,11 @@ func (s *shell) tokenCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(made) != 1 || made[0].Token == "" {
+			if len(made) != 1 || made[0].Secret == "" {
 				return errors.New("the server's answer holds no token")
 			}
 			return s.write(cmd.OutOrStdout(), page{raw: items[0], text: func(w io.Writer, _ bool) error {
-				return showSecret(w, cmd.ErrOrStderr(), made[0].Token)
+				return showSecret(w, cmd.ErrOrStderr(), made[0].Secret)
 			}})
 		},
 	}
@@ -117,8 +117,8 @@ func (s *shell) tokensText(w io.Writer, wide bool, tokens []tokenView) error {
 	return writeTable(w, wide, []column[tokenView]{
 		{head: "ID", cell: func(t tokenView) string { return t.ID }},
 		{head: "NAME", cell: func(t tokenView) string { return t.Name }},
-		{head: "AGE", cell: func(t tokenView) string { return age(now, t.CreatedAt) }},
-		{head: "LAST USED", cell: func(t tokenView) string { return age(now, t.LastUsed) }},
+		{head: "ENDS IN", cell: func(t tokenView) string { return t.Last }},
+		{head: "AGE", cell: func(t tokenView) string { return age(now, t.Created) }},
 	}, tokens)
 }
 

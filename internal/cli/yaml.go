@@ -94,7 +94,11 @@ func nextNode(decoder *json.Decoder) (*yaml.Node, error) {
 		_, err := decoder.Token()
 		return node, err
 	case string:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}, nil
+		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+		if value == "<<" {
+			node.Style = yaml.DoubleQuotedStyle // bare, as a name, it would merge the object into its parent
+		}
+		return node, nil
 	case json.Number:
 		tag := "!!int"
 		if strings.ContainsAny(value.String(), ".eE") {

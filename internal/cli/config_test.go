@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+func yamlFile(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "neap.yaml")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// up runs `neap up` and gives the configuration that reached the server.
+func up(t *testing.T, environ []string, args ...string) (reached UpConfig, got outcome) {
+	t.Helper()
+	hooks := Hooks{Up: func(_ context.Context, c UpConfig) error {
+		reached = c
+		return nil
+	}}
+	got = neapIn(t, environ, hooks, append([]string{"up"}, args...)...)
+	return reached, got
+}
+
+func TestUpStartsWithItsDefaults(t *testing.T) {
+	want := UpConfig{Data: "./neap-data", Listen: "127.0.0.1:8080", Rate: 1, Seed: 1, LogFormat: "text", LogLevel: slog.LevelInfo}
+	if reached, got := up(t, nil); got.code != ExitDone || reached != want {
+		t.Errorf("%+v %+v", reached, got)
+	}
+}
+
+func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
+	file := yamlFile(t, "data: from-file\nlisten: 127.0.0.1:1\nseed: 3\nno-demo: true\nlog-format: json\n")
+	environ := []string{"NEAP_DATA=from-env", "NEAP_LISTEN=127.0.0.1:2", "NEAP_LOG_LEVEL=debug", "NEAP_TOKEN=unrelated", "NEAPOLITAN=1"}
+	want := UpConfig{Data: "from-flag", Listen: "127.0.0.1:2", Rate: 1, Seed: 3, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelDebug}
+	if reached, got := up(t, environ, "--config", file, "--data", "from-flag"); got.code != ExitDone || reached != want {
+		t.Errorf("%+v %+v", reached, got)
+	}
+	if reached, got := up(t, append(environ, "NEAP_CONFIG="+file)); got.code != ExitDone || reached.Data != "from-env" || reached.Seed != 3 {
+		t.Errorf("%+v %+v", reached, got)
+	}
+}
+
+func TestEveryFlagOfUpCanBeSetByFileAndEnvironment(t *testing.T) {
+	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", Rate: 60, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
+	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
+	if reached, got := up(t, nil, "--config", file); got.code != ExitDone || reached != want {
+		t.Errorf("file: %+v %+v", reached, got)
+	}
+	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
+	if reached, got := up(t, environ); got.code != ExitDone || reached != want {
+		t.Errorf("environment: %+v %+v", reached, got)
+	}
+}
+
+func TestSettingsThatCannotBeUsedAreRefusedByName(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		environ    []string
+		args       []string
+		wants      []string
+	}{
+		{name: "an unknown key, with the nearest known one", file: "lisen: 127.0.0.1:1\n", wants: []string{"lisen: ", `did you mean "listen"?`, "neap.yaml"}},
+		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows data, database,"}},
+		{name: "a nested key", file: "log:\n  format: json\n", wants: []string{"log.format: ", `did you mean "log-format"?`}},
+		{name: "a value of the wrong type in the file", file: "rate: fast\n", wants: []string{`rate: `, `"fast"`, "neap.yaml"}},
+		{name: "a value of the wrong type in the environment", environ: []string{"NEAP_NO_DEMO=perhaps"}, wants: []string{"no-demo: the environment says \"perhaps\""}},
+		{name: "several at once", file: "lisen: a\nrate: 0\nlog-format: xml\n", wants: []string{"lisen: ", "rate: 0 is not above 0", `"xml" is neither text nor json`}},
+		{name: "a listener without a port", args: []string{"--listen", "localhost"}, wants: []string{"listen: "}},
+		{name: "no data folder", args: []string{"--data", ""}, wants: []string{"data: Name a folder."}},
+		{name: "a log level that is none", environ: []string{"NEAP_LOG_LEVEL=loud"}, wants: []string{`log-level: `, "debug, info, warn or error"}},
+		{name: "a file that is no YAML", file: "{", wants: []string{"cannot be read"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := c.args
+			if c.file != "" {
+				args = append(args, "--config", yamlFile(t, c.file))
+			}
+			_, got := up(t, c.environ, args...)
+			if got.code != ExitUsage {
+				t.Errorf("%+v", got)
+			}
+			for _, want := range c.wants {
+				if !strings.Contains(got.err, want) {
+					t.Errorf("%q is missing in %q", want, got.err)
+				}
+			}
+		})
+	}
+	if _, got := up(t, nil, "--config", filepath.Join(t.TempDir(), "none.yaml")); got.code != ExitUsage || !strings.Contains(got.err, "There is no configuration file") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAPasswordInADatabaseURLIsNeverRepeated(t *testing.T) {
+	for _, url := range []string{"mysql://neap:hunter2@127.0.0.1/x", "postgres://neap:hunter2@[::1/x"} {
+		if _, got := up(t, nil, "--database", url); got.code != ExitUsage || strings.Contains(got.err+got.out, "hunter2") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+func TestWhatStopsTheServerIsToldWithItsField(t *testing.T) {
+	hooks := Hooks{Up: func(context.Context, UpConfig) error {
+		return fault.Field("listen", "Port 8080 is taken; choose another with --listen.").With(errors.New("secret detail"))
+	}}
+	got := neapIn(t, nil, hooks, "up")
+	if got.code != ExitRefused || got.err != "neap: listen: Port 8080 is taken; choose another with --listen.\n" {
+		t.Errorf("%+v", got)
+	}
+	hooks.Up = func(context.Context, UpConfig) error { return errors.New("disk full") }
+	if got := neapIn(t, nil, hooks, "up"); got.code != ExitRefused || got.err != "neap: disk full\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTheTokenIsFoundInTheDataFolder(t *testing.T) {
+	data := t.TempDir()
+	if err := os.WriteFile(filepath.Join(data, "admin-token"), []byte("from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		environ []string
+		args    []string
+		want    string
+	}{
+		{[]string{"NEAP_DATA=" + data}, nil, "Bearer from-file"},
+		{nil, []string{"--data", data}, "Bearer from-file"},
+		{[]string{"NEAP_DATA=" + data, "NEAP_TOKEN=from-env"}, nil, "Bearer from-env"},
+		{[]string{"NEAP_TOKEN=from-env"}, []string{"--token", "from-flag"}, "Bearer from-flag"},
+		{[]string{"NEAP_DATA=" + t.TempDir()}, nil, ""},
+	} {
+		s := serve(t, answers())
+		neapIn(t, append(c.environ, "NEAP_URL="+s.URL), Hooks{}, append([]string{"get", "groups"}, c.args...)...)
+		if asked := s.requests(); len(asked) != 1 || asked[0].token != c.want {
+			t.Errorf("%v %v: %+v", c.environ, c.args, asked)
+		}
+	}
+}
+
+func TestAMissingTokenIsSaidToBeMissing(t *testing.T) {
+	s := serve(t, map[string]reply{"GET /aws/ec2/group": refused(401, "UNAUTHENTICATED", "Who are you?", "")})
+	got := neapIn(t, []string{"NEAP_URL=" + s.URL, "NEAP_DATA=" + t.TempDir()}, Hooks{}, "get", "groups")
+	if got.code != ExitRefused || !strings.Contains(got.err, "No token was sent.") {
+		t.Errorf("%+v", got)
+	}
+}
