@@ -30,14 +30,17 @@ type Standard struct {
 // Rows are the operations that the resource offers. Callers may still change them.
 func (r Resource) Rows() []Row {
 	item, target := r.Base+"/{"+r.Param+"}", Target{Noun: r.Noun, Param: r.Param, AccountOf: r.AccountOf}
-	title := strings.ToUpper(r.Noun[:1]) + r.Noun[1:]
+	title, one := strings.ToUpper(r.Noun[:1])+r.Noun[1:], "a "+r.Noun
+	if strings.ContainsAny(r.Noun[:1], "aeiou") {
+		one = "an " + r.Noun
+	}
 	var rows []Row
 	for _, row := range []Row{
-		r.row(r.Create, Row{ID: "create", Route: "POST " + r.Base, Need: "create" + title, Title: "Create a " + r.Noun, Mutates: true}),
+		r.row(r.Create, Row{ID: "create", Route: "POST " + r.Base, Need: "create" + title, Title: "Create " + one, Mutates: true}),
 		r.row(r.List, Row{ID: "list", Route: "GET " + r.Base, Need: "describe" + title + "s", Title: "List " + r.Noun + "s"}),
-		r.row(r.Read, Row{ID: "read", Route: "GET " + item, Need: "describe" + title, Title: "Read a " + r.Noun, Target: target}),
-		r.row(r.Update, Row{ID: "update", Route: "PUT " + item, Need: "update" + title, Title: "Update a " + r.Noun, Target: target, Mutates: true}),
-		r.row(r.Delete, Row{ID: "delete", Route: "DELETE " + item, Need: "delete" + title, Title: "Delete a " + r.Noun, Target: target, Mutates: true, BodyOptional: true}),
+		r.row(r.Read, Row{ID: "read", Route: "GET " + item, Need: "describe" + title, Title: "Read " + one, Target: target}),
+		r.row(r.Update, Row{ID: "update", Route: "PUT " + item, Need: "update" + title, Title: "Update " + one, Target: target, Mutates: true}),
+		r.row(r.Delete, Row{ID: "delete", Route: "DELETE " + item, Need: "delete" + title, Title: "Delete " + one, Target: target, Mutates: true, BodyOptional: true}),
 	} {
 		if row.Do.run != nil {
 			rows = append(rows, row)
