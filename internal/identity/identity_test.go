@@ -49,10 +49,8 @@ func (i tested) tx(t testing.TB, work func(ctx context.Context, tx *store.Tx) er
 
 func (i tested) token(t testing.TB, name string) (secret string, made Token) {
 	t.Helper()
-	i.tx(t, func(ctx context.Context, tx *store.Tx) (err error) {
-		secret, made, err = i.CreateToken(ctx, tx, i.organisation, name)
-		return err
-	})
+	secret, made, err := i.CreateToken(t.Context(), i.organisation, name)
+	must(t, err)
 	return secret, made
 }
 
@@ -63,11 +61,6 @@ func (i tested) account(t testing.TB, organisation, name string) (made Account) 
 		return err
 	})
 	return made
-}
-
-func (i tested) revokeToken(t testing.TB, organisation, id string) error {
-	t.Helper()
-	return i.db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error { return i.RevokeToken(ctx, tx, organisation, id) })
 }
 
 func must(t testing.TB, err error) {

@@ -118,7 +118,18 @@ func (i *Identity) keep(ctx context.Context, tx *store.Tx, k *key, m minted, t t
 }
 
 // CreateToken makes a token with the rights of the organisation's admin. secret is its text, never to be seen again.
-func (i *Identity) CreateToken(ctx context.Context, tx *store.Tx, organisation, name string) (secret string, made Token, err error) {
+func (i *Identity) CreateToken(ctx context.Context, organisation, name string) (secret string, made Token, err error) {
+	err = i.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		secret, made, err = i.createToken(ctx, tx, organisation, name)
+		return err
+	})
+	if err != nil {
+		return "", Token{}, err
+	}
+	return secret, made, nil
+}
+
+func (i *Identity) createToken(ctx context.Context, tx *store.Tx, organisation, name string) (secret string, made Token, err error) {
 	if err := checkName("name", name); err != nil {
 		return "", Token{}, err
 	}
@@ -153,7 +164,11 @@ func (i *Identity) Tokens(ctx context.Context, organisation string) ([]Token, er
 
 // RevokeToken ends a token: at once in this process, within a second in others. fault.NotFound when the organisation has no such valid token; fault.Conflict
 // for its last one, which would lock everybody out.
-func (i *Identity) RevokeToken(ctx context.Context, tx *store.Tx, organisation, id string) error {
+func (i *Identity) RevokeToken(ctx context.Context, organisation, id string) error {
+	return i.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return i.revokeToken(ctx, tx, organisation, id) })
+}
+
+func (i *Identity) revokeToken(ctx context.Context, tx *store.Tx, organisation, id string) error {
 	docs, _, err := tokens.List(ctx, tx, store.Installation(), store.Query{Parent: organisation, States: []string{active}})
 	if err != nil {
 		return err

@@ -126,11 +126,11 @@ func TestRevokingNeedsAValidTokenOfOnesOwnOrganisation(t *testing.T) {
 		{i.organisation, made.ID, ""},
 		{i.organisation, made.ID, fault.NotFound},
 	} {
-		check(t, fmt.Sprintf("revoking %+v", c), fault.KindOf(i.revokeToken(t, c.organisation, c.id)), c.want)
+		check(t, fmt.Sprintf("revoking %+v", c), fault.KindOf(i.RevokeToken(t.Context(), c.organisation, c.id)), c.want)
 	}
 	list, err := i.Tokens(t.Context(), i.organisation)
 	must(t, err)
-	check(t, "revoking the last token", fault.KindOf(i.revokeToken(t, i.organisation, list[0].ID)), fault.Conflict)
+	check(t, "revoking the last token", fault.KindOf(i.RevokeToken(t.Context(), i.organisation, list[0].ID)), fault.Conflict)
 }
 
 func TestATokenNeedsANameAndAnOrganisation(t *testing.T) {
@@ -142,10 +142,7 @@ func TestATokenNeedsANameAndAnOrganisation(t *testing.T) {
 		{i.organisation, "", fault.Invalid}, {i.organisation, "12", fault.Invalid}, {i.organisation, strings.Repeat("a", 256), fault.Invalid},
 		{"100000000000", "ci", fault.NotFound},
 	} {
-		err := i.db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			_, _, err := i.CreateToken(ctx, tx, c.organisation, c.name)
-			return err
-		})
+		_, _, err := i.CreateToken(t.Context(), c.organisation, c.name)
 		check(t, fmt.Sprintf("creating %.20q in %s", c.name, c.organisation), fault.KindOf(err), c.want)
 	}
 }

@@ -51,11 +51,11 @@ func steady() book {
 // bench is a ledger on a database of its own, with a clock that stands still.
 type bench struct {
 	*Ledger
-	*testing.T
+	testing.TB
 	clock *clock.Manual
 }
 
-func newBench(t *testing.T, prices PriceBook) bench {
+func newBench(t testing.TB, prices PriceBook) bench {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Config{Memory: true})
 	if err != nil {
@@ -67,7 +67,7 @@ func newBench(t *testing.T, prices PriceBook) bench {
 		}
 	})
 	manual := clock.NewManual(noon)
-	return bench{Ledger: New(Config{DB: db, Clock: manual, Market: prices}), T: t, clock: manual}
+	return bench{Ledger: New(Config{DB: db, Clock: manual, Market: prices}), TB: t, clock: manual}
 }
 
 func (b bench) open(m Meter) {
