@@ -47,7 +47,7 @@ func (d dialect) setCapacity(ctx context.Context, in capacityIn) (spot.Items[cap
 
 type scaleIn struct {
 	groupIn
-	Adjustment *int `query:"adjustment" minimum:"1" maximum:"100000" doc:"How many to add or remove; 1 when left out."`
+	Adjustment *int `query:"adjustment" doc:"How many to add or remove, at least 1; 1 when left out."`
 	AsyncScale bool `query:"asyncScale" doc:"Answer at once, before the engine has acted."`
 	Body       op.Document
 }
@@ -75,9 +75,6 @@ func (d dialect) scale(ctx context.Context, in scaleIn, sign int) (spot.Items[sc
 
 // step is the adjustment of the query, else that of the body, else 1.
 func (in scaleIn) step() (int, error) {
-	if in.Adjustment != nil {
-		return *in.Adjustment, nil
-	}
 	var body struct {
 		Adjustment *count `json:"adjustment"`
 	}
@@ -87,6 +84,9 @@ func (in scaleIn) step() (int, error) {
 		}
 	}
 	step := body.Adjustment.or(1)
+	if in.Adjustment != nil {
+		step = *in.Adjustment
+	}
 	if step < 1 || step > maxCapacity {
 		return 0, fault.Field("adjustment", "An adjustment is 1 to %d, got %d.", maxCapacity, step)
 	}

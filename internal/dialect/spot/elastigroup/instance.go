@@ -18,12 +18,18 @@ type instanceIn struct {
 
 type lockIn struct {
 	instanceIn
-	TTL *int `query:"ttlInMinutes" minimum:"1" maximum:"5256000" doc:"Minutes; protected until unlocked when left out."`
+	TTL *int `query:"ttlInMinutes" doc:"Minutes, at least 1; protected until unlocked when left out."`
 }
+
+// longestLock is ten years in minutes: beyond it, a lock without an end says it better.
+const longestLock = 10 * 365 * 24 * 60
 
 func (d dialect) lock(ctx context.Context, in lockIn) (spot.Done, error) {
 	var ttl *time.Duration
 	if in.TTL != nil {
+		if *in.TTL < 1 || *in.TTL > longestLock {
+			return spot.Done{}, fault.Field("ttlInMinutes", "A lock lasts 1 to %d minutes; leave ttlInMinutes out to lock until unlocked.", longestLock)
+		}
 		length := time.Duration(*in.TTL) * time.Minute
 		ttl = &length
 	}
