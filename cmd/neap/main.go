@@ -4,9 +4,46 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"os"
 
+	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/cli"
 )
 
-func main() { os.Exit(cli.Main(cli.Hooks{})) }
+// version is set by the release build.
+var version = "dev"
+
+func main() {
+	os.Exit(cli.Main(cli.Hooks{
+		Version:    version,
+		Operations: operations,
+		Up: func(ctx context.Context, c cli.UpConfig) error {
+			return app.Up(ctx, config(c), c.Listen, os.Stdout)
+		},
+		ResetToken: func(ctx context.Context, c cli.UpConfig) (string, error) {
+			return app.ResetToken(ctx, config(c))
+		},
+	}))
+}
+
+func config(c cli.UpConfig) app.Config {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	var handler slog.Handler = slog.NewTextHandler(os.Stderr, options)
+	if c.LogFormat == "json" {
+		handler = slog.NewJSONHandler(os.Stderr, options)
+	}
+	return app.Config{
+		Version: version, Data: c.Data, Database: c.Database, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo,
+		Log: slog.New(handler), Hook: crashHook(),
+	}
+}
+
+func operations() []cli.Operation {
+	var list []cli.Operation
+	for _, o := range app.Operations() {
+		list = append(list, cli.Operation{Dialect: o.Dialect, ID: o.ID, Method: o.Method, Path: o.Path, Need: o.Need, N: o.N, Title: o.Title, Mutates: o.Mutates})
+	}
+	return list
+}

@@ -70,6 +70,7 @@ type Fleet struct {
 	forms  map[string]Form
 	mu     sync.Mutex
 	places map[place]bool // where groups live, for notices and prices
+	priced map[place]bool // whose prices this process has read
 }
 
 // loopName is the loop that keeps groups as intended; its keys are group ids.
@@ -80,7 +81,7 @@ const sweep = 30 * time.Second
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, places: map[place]bool{}}
+	f := &Fleet{Config: c, forms: map[string]Form{}, places: map[place]bool{}, priced: map[place]bool{}}
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

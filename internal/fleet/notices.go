@@ -125,20 +125,39 @@ func (f *Fleet) takeNotice(ctx context.Context, p place, n cloud.Notice) error {
 	})
 }
 
-// takePrices reads the price feed of every place once per provider and region.
+// takePrices reads the price feed of every place.
 func (f *Fleet) takePrices(ctx context.Context) error {
 	if err := f.learn(ctx); err != nil {
 		return err
 	}
-	return f.each(ctx, func(ctx context.Context, p place, provider cloud.Provider) error {
-		pricer, ok := cloud.As[cloud.Pricer](provider)
-		if !ok {
-			return nil
-		}
-		prices, err := pricer.Prices(ctx, p.region)
-		if err != nil {
-			return err
-		}
-		return f.Market.Observe(ctx, provider.Info().Name, prices)
-	})
+	return f.each(ctx, f.readPrices)
+}
+
+func (f *Fleet) readPrices(ctx context.Context, p place, provider cloud.Provider) error {
+	pricer, ok := cloud.As[cloud.Pricer](provider)
+	if !ok {
+		return nil
+	}
+	prices, err := pricer.Prices(ctx, p.region)
+	if err != nil {
+		return err
+	}
+	return f.Market.Observe(ctx, provider.Info().Name, prices)
+}
+
+// firstPrices reads the feed of a place that this process has not seen yet, so that even a new region's first purchase goes by current prices.
+// Without them the market falls back to older ones, and says so.
+func (f *Fleet) firstPrices(ctx context.Context, p place, provider cloud.Provider) {
+	f.mu.Lock()
+	known := f.priced[p]
+	f.priced[p] = true
+	f.mu.Unlock()
+	if known {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := f.readPrices(ctx, p, provider); err != nil {
+		f.Log.Warn("no current prices", "account", p.account, "region", p.region, "error", err)
+	}
 }

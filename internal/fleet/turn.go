@@ -37,6 +37,7 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 	if err != nil {
 		return time.Time{}, err
 	}
+	f.firstPrices(ctx, place{doc.Account, intent.Region}, provider)
 	t := &turn{f: f, lease: lease, doc: doc, intent: intent, provider: provider}
 	// Order matters: a successor settles its predecessor's actions before it looks, and looks before it plans.
 	if err := t.settleAll(ctx); err != nil {

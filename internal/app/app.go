@@ -1,0 +1,206 @@
+// Package app puts Neap together: it reads a configuration, wires every room, and runs the process.
+//
+// It owns wiring, start and stop, and the demo. It is the only room that knows all others, and it must hold no rule of any product.
+// Start reading at Build and Up.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/catalog"
+	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/dialect/neap"
+	"github.com/neap-cloud/neap/internal/dialect/spot"
+	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
+	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/identity"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/ledger"
+	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/op"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/workflow"
+)
+
+// Config is how one Neap is started.
+type Config struct {
+	Version  string
+	Data     string  // folder of everything that is kept; "" = nothing is kept (tests)
+	Database string  // PostgreSQL URL; "" = SQLite inside Data
+	Rate     float64 // engine seconds per second; 1 unless every account is simulated
+	Seed     int64   // of the simulated cloud
+	Demo     bool    // make a running demo group at the first start
+	Log      *slog.Logger
+	Clock    clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
+	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
+	Hook func(point string)
+}
+
+// App is a wired Neap. Handler answers from the moment Build returns; the engine works between Start and Stop.
+type App struct {
+	Handler  http.Handler
+	Fleet    *fleet.Fleet
+	Identity *identity.Identity
+	Cloud    *sim.Cloud
+	Workflow *workflow.Engine
+	Admin    string           // the admin token, on the very first start only
+	Account  identity.Account // the first account
+	First    bool
+
+	config  Config
+	clock   clock.Clock
+	db      *store.DB
+	server  *op.Server
+	lock    *os.File
+	started time.Time
+	demo    string        // id of a group to show to a newcomer: the account's oldest
+	ready   chan struct{} // closed once the engine works
+}
+
+// Build opens the data and wires every room. On an error nothing is left open.
+func Build(ctx context.Context, c Config) (_ *App, err error) {
+	a := &App{config: c, started: time.Now().UTC(), ready: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if err := a.open(ctx); err != nil {
+		return nil, err
+	}
+	facts := catalog.AWS()
+	if a.Cloud, err = sim.Open(ctx, a.simConfig(facts)); err != nil {
+		return nil, fmt.Errorf("open the simulated cloud: %w", err)
+	}
+	prices, err := market.New(market.Config{DB: a.db, Clock: a.clock, Catalog: facts})
+	if err != nil {
+		return nil, err
+	}
+	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock})
+	books := ledger.New(ledger.Config{DB: a.db, Clock: a.clock, Market: prices})
+	a.Workflow, err = workflow.New(workflow.Config{DB: a.db, Clock: a.clock, Log: c.Log, Replica: ident.UUID(), Lease: 5 * time.Second})
+	if err != nil {
+		return nil, err
+	}
+	form := elastigroup.NewForm(facts)
+	schemas, err := op.NewSchemas(elastigroup.Schemas())
+	if err != nil {
+		return nil, err
+	}
+	a.Fleet = fleet.New(fleet.Config{
+		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
+		Clouds: clouds{a.Identity, a.Cloud, c.Hook}, Installation: a.Identity.Installation, Forms: []fleet.Form{form}, Log: c.Log,
+	})
+	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {
+		_, err := diary.Seal(ctx)
+		return err
+	}})
+	a.Workflow.AddPeriodic(workflow.Periodic{Name: "ledger.post", Every: postEvery, Do: books.Post})
+	a.server, err = op.Mount(op.Config{
+		Dialects: []op.Dialect{
+			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
+				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
+			}), elastigroup.Schemas()),
+			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
+		},
+		Authorizer: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.Handler = a.routes()
+	return a, a.welcome(ctx)
+}
+
+const (
+	sealEvery = 500 * time.Millisecond // events have their final order within a second
+	postEvery = time.Minute
+)
+
+// Operations lists every operation without opening any data.
+func Operations() []op.Operation {
+	return op.Operations(
+		spot.Dialect(elastigroup.Rows(elastigroup.Deps{}), elastigroup.Schemas()),
+		neap.Dialect(neap.Deps{}),
+	)
+}
+
+// open takes the data folder, the database, the identity and the clock.
+func (a *App) open(ctx context.Context) error {
+	c := a.config
+	stored := store.Config{Memory: true, Log: c.Log, Hook: c.Hook}
+	keys := identity.Config{Key: []byte(ident.Hex(32))}
+	if c.Data != "" {
+		lock, err := claim(c.Data)
+		if err != nil {
+			return err
+		}
+		a.lock = lock
+		stored = store.Config{Path: filepath.Join(c.Data, "neap.db"), Log: c.Log, Hook: c.Hook}
+		keys = identity.Config{KeyFile: filepath.Join(c.Data, "server.key")}
+	}
+	if c.Database != "" {
+		stored = store.Config{URL: c.Database, Log: c.Log, Hook: c.Hook}
+	}
+	db, err := store.Open(ctx, stored)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	a.db, keys.DB, keys.Log = db, db, c.Log
+	// The token is on disk before it is valid, so that no crash can lock everybody out.
+	keys.Announce = func(admin string) error { return a.write("admin-token", admin) }
+	a.Identity = identity.New(keys)
+	if _, a.Admin, a.First, err = a.Identity.Start(ctx); err != nil {
+		return err
+	}
+	a.clock = c.Clock
+	if a.clock == nil {
+		a.clock, err = engineClock(ctx, db, c.Rate)
+	}
+	return err
+}
+
+func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
+	s := sim.Config{Memory: true, Clock: a.clock, Seed: uint64(a.config.Seed), Catalog: facts}
+	if a.config.Data != "" {
+		s.Memory, s.Path = false, filepath.Join(a.config.Data, "sim.db")
+	}
+	return s
+}
+
+// Start lets the engine work.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.Workflow.Start(ctx); err != nil {
+		return err
+	}
+	close(a.ready)
+	return nil
+}
+
+// Stop lets work in progress finish until ctx ends, and closes the data.
+func (a *App) Stop(ctx context.Context) error {
+	return errors.Join(a.Workflow.Stop(ctx), a.close())
+}
+
+func (a *App) close() error {
+	var failed []error
+	if a.Cloud != nil {
+		failed = append(failed, a.Cloud.Close())
+	}
+	if a.db != nil {
+		failed = append(failed, a.db.Close())
+	}
+	if a.lock != nil {
+		failed = append(failed, a.lock.Close())
+	}
+	return errors.Join(failed...)
+}

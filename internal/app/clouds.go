@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/identity"
+)
+
+// clouds finds the cloud behind an account.
+type clouds struct {
+	identity *identity.Identity
+	sim      *sim.Cloud
+	hook     func(point string)
+}
+
+// For gives the provider of an account's cloud.
+func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error) {
+	a, err := c.identity.Account(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if a.Cloud != "sim" {
+		return nil, fmt.Errorf("account %s is in the cloud %q, which this release can't reach", account, a.Cloud)
+	}
+	var provider cloud.Provider = c.sim.Account(account)
+	if c.hook != nil {
+		provider = watched{provider, c.hook}
+	}
+	return provider, nil
+}
+
+// watched tells a hook of every call that changes something, before and after.
+type watched struct {
+	cloud.Provider
+	hook func(point string)
+}
+
+// Unwrap lets the provider's other abilities be found.
+func (w watched) Unwrap() cloud.Provider { return w.Provider }
+
+// Launch is cloud.Provider's.
+func (w watched) Launch(ctx context.Context, l cloud.Launch) ([]cloud.Instance, error) {
+	w.hook("launch:before")
+	defer w.hook("launch:after")
+	return w.Provider.Launch(ctx, l)
+}
+
+// Terminate is cloud.Provider's.
+func (w watched) Terminate(ctx context.Context, region string, ids []string) error {
+	w.hook("terminate:before")
+	defer w.hook("terminate:after")
+	return w.Provider.Terminate(ctx, region, ids)
+}

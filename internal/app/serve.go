@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neap-cloud/neap/internal/dialect/neap"
+)
+
+// routes puts the process's own endpoints beside the operations.
+func (a *App) routes() http.Handler {
+	a.server.Registry().MustRegister(&fleetMetrics{app: a})
+	mux := http.NewServeMux()
+	mux.Handle("/", a.server)
+	mux.Handle("GET /metrics", a.server.Metrics())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, a.isReady(r.Context())) })
+	return mux
+}
+
+func answer(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, err)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// isReady says why this process can't serve, or nil.
+func (a *App) isReady(ctx context.Context) error {
+	select {
+	case <-a.ready:
+	default:
+		return errors.New("the engine has not started yet")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := a.db.Ping(ctx); err != nil {
+		return errors.New("the database does not answer")
+	}
+	return nil
+}
+
+// status is the installation at a glance.
+func (a *App) status(ctx context.Context) (neap.Status, error) {
+	size, err := a.Fleet.Size(ctx)
+	rate := a.config.Rate
+	if rate == 0 {
+		rate = 1
+	}
+	return neap.Status{
+		Version: a.config.Version, Simulated: true, Database: a.db.Driver(), Time: a.clock.Now(), Rate: rate, Started: a.started,
+		Groups: size.Groups, Instances: size.Instances,
+	}, err
+}
+
+// fleetMetrics counts groups and instances when it is asked.
+type fleetMetrics struct{ app *App }
+
+func (m *fleetMetrics) descriptions() (groups, instances *prometheus.Desc) {
+	return prometheus.NewDesc("neap_groups", "Groups that are kept.", nil, nil),
+		prometheus.NewDesc("neap_instances", "Instances that have not ended.", nil, nil)
+}
+
+// Describe is prometheus.Collector's.
+func (m *fleetMetrics) Describe(out chan<- *prometheus.Desc) {
+	groups, instances := m.descriptions()
+	out <- groups
+	out <- instances
+}
+
+// Collect is prometheus.Collector's.
+func (m *fleetMetrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	groups, instances := m.descriptions()
+	size, err := m.app.Fleet.Size(ctx)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(groups, err)
+		return
+	}
+	out <- prometheus.MustNewConstMetric(groups, prometheus.GaugeValue, float64(size.Groups))
+	out <- prometheus.MustNewConstMetric(instances, prometheus.GaugeValue, float64(size.Instances))
+}
+
+// stopWithin is how long requests and turns in progress may take once the process is asked to stop.
+const stopWithin = 10 * time.Second
+
+// Up runs one Neap until ctx ends: it listens on address, tells a person on out how to get in, and stops gracefully.
+func Up(ctx context.Context, c Config, address string, out io.Writer) error {
+	// Listening comes first: a taken port must not leave a half-started engine behind.
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen on %s (choose another with --listen): %w", address, err)
+	}
+	a, err := Build(ctx, c)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &http.Server{Handler: a.Handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	// The engine outlives ctx by the time that stopping takes.
+	engine, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	if err := a.Start(engine); err != nil {
+		return errors.Join(err, listener.Close(), a.close())
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	a.greet(out, listener.Addr().String())
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		fmt.Fprintln(out, "stopping …")
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	return errors.Join(err, server.Shutdown(stop), a.Stop(stop))
+}
+
+// greet prints where Neap is, how to get in, and what to try first.
+func (a *App) greet(out io.Writer, address string) {
+	data := a.config.Data
+	fmt.Fprintf(out, "Neap %s, listening on http://%s\n", a.config.Version, address)
+	fmt.Fprintln(out, "The cloud is simulated: real instance types and prices, no real machines, no real money.")
+	if a.Admin != "" {
+		fmt.Fprintf(out, "\n  Admin token (shown this once, kept in %s):\n  %s\n", filepath.Join(data, "admin-token"), a.Admin)
+	} else {
+		fmt.Fprintf(out, "\n  Admin token: in %s, if you left it there\n", filepath.Join(data, "admin-token"))
+	}
+	fmt.Fprintf(out, "  Account:     %s\n", a.Account.ID)
+	fmt.Fprintf(out, "  API:         http://%s/openapi/\n", address)
+	fmt.Fprint(out, "\nTry, in another terminal:\n  neap get groups\n")
+	if a.demo != "" {
+		fmt.Fprintf(out, "  neap get instances %s --watch\n  neap explain %s\n", a.demo, a.demo)
+	}
+	fmt.Fprintln(out)
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	_ "embed" // the demo group
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/identity"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+//go:embed demo.json
+var demoGroup []byte
+
+// welcome makes the first account, and the demo if it is wanted, and writes down what a person needs to get in. A start that was cut short is made up for by the next.
+func (a *App) welcome(ctx context.Context) error {
+	installation, err := a.Identity.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	accounts, err := a.Identity.Accounts(ctx, installation.Organisation)
+	if err != nil {
+		return err
+	}
+	if err := a.checkRate(accounts); err != nil {
+		return err
+	}
+	if len(accounts) > 0 {
+		a.Account = accounts[0]
+		groups, err := a.Fleet.List(ctx, a.Account.ID, elastigroup.FormName)
+		if len(groups) > 0 {
+			a.demo = groups[0].ID
+		}
+		return errors.Join(err, a.write("demo-account", a.Account.ID))
+	}
+	err = a.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		a.Account, err = a.Identity.CreateAccount(ctx, tx, identity.Account{Organisation: installation.Organisation, Name: "demo", Cloud: "sim", Provider: "AWS"})
+		return err
+	})
+	if err != nil || !a.config.Demo {
+		return errors.Join(err, a.write("demo-account", a.Account.ID))
+	}
+	group, err := a.Fleet.Create(ctx, a.Account.ID, "neap up", elastigroup.FormName, demoGroup)
+	if err != nil {
+		return fmt.Errorf("make the demo group: %w", err)
+	}
+	a.demo = group.ID
+	return a.write("demo-account", a.Account.ID)
+}
+
+// checkRate refuses to run real accounts on anything but real time.
+func (a *App) checkRate(accounts []identity.Account) error {
+	for _, account := range accounts {
+		if account.Cloud != "sim" && a.config.Rate != 0 && a.config.Rate != 1 {
+			return fault.Field("rate", "Account %s is in a real cloud: time can't run %g times as fast there. Leave --rate out.", account.ID, a.config.Rate)
+		}
+	}
+	return nil
+}
+
+// write keeps one line in the data folder for its owner's eyes only.
+func (a *App) write(name, text string) error {
+	if a.config.Data == "" {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(a.config.Data, name), []byte(text+"\n"), 0o600)
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what the tests need, and runs every check: format, vet, the tests of all modules. The last line counts tests.
+#
+# NEAP_TEST_POSTGRES=postgres://… uses a PostgreSQL that is there already; else one is started and stopped again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CGO_ENABLED=0
+unset NEAP_URL NEAP_TOKEN NEAP_ACCOUNT NEAP_DATA # tests ask the servers that they start themselves
+
+say() { echo "test: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v pg_ctl >/dev/null; }
+
+# Debian starts what it installs; the tests start their own, so its servers are held back meanwhile.
+install_postgres() {
+    local policy=/usr/sbin/policy-rc.d held=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        held=yes
+    fi
+    say "installing postgresql"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } </dev/null >&2 || true
+    if [ -n "$held" ]; then rm -f "$policy"; fi
+    has_postgres || fail "PostgreSQL could not be installed; install Debian's package postgresql by hand."
+}
+
+command -v go >/dev/null || fail "Go is missing; install the version that go.mod names."
+
+if [ -z "${NEAP_TEST_POSTGRES:-}" ]; then
+    if ! has_postgres; then
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+            fail "PostgreSQL is missing: apt-get install postgresql, or set NEAP_TEST_POSTGRES to the URL of one that may be written to."
+        fi
+        install_postgres
+    fi
+    # A home of its own, so that two runs on one machine don't stop each other's server.
+    NEAP_TEST_POSTGRES_HOME="$(mktemp -u)-neap-postgres"
+    export NEAP_TEST_POSTGRES_HOME
+    trap 'test/postgres.sh stop' EXIT
+    NEAP_TEST_POSTGRES="$(test/postgres.sh start)"
+    export NEAP_TEST_POSTGRES
+fi
+
+say "format"
+unformatted="$(gofmt -l cmd internal test)"
+[ -z "$unformatted" ] || fail "gofmt -w would change:"$'\n'"$unformatted"
+
+say "vet"
+go vet ./...
+go vet -tags crash ./cmd/...
+
+say "build"
+go build -buildvcs=false -o bin/neap ./cmd/neap
+go build -buildvcs=false -o bin/report ./test/report
+NEAP_BIN="$PWD/bin/neap"
+export NEAP_BIN
+
+# Clients of the outside world are modules of their own, so that the product does not depend on them.
+modules() {
+    echo .
+    find test -name go.mod -printf '%h\n' | sort
+}
+
+run_tests() {
+    local code=0 module
+    while read -r module; do
+        (cd "$module" && go vet ./... && go test -json -count=1 -timeout 12m ./...) || code=1
+    done < <(modules)
+    return "$code"
+}
+
+say "tests"
+run_tests </dev/null | bin/report -skips test/skips-allowed.txt
