@@ -1,0 +1,135 @@
+package market
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// How long a scope cools after its first refusal, and at most. Each repeat doubles it; a scope that was quiet for forgiveAfter starts anew. All [ours].
+const (
+	poolCooling    = 5 * time.Minute
+	poolCoolingMax = time.Hour
+
+	subnetCooling    = 5 * time.Minute // addresses come back as instances end
+	subnetCoolingMax = time.Hour
+
+	quotaCooling    = 15 * time.Minute // limits are raised by people
+	quotaCoolingMax = 2 * time.Hour
+
+	throttleCooling    = 5 * time.Second
+	throttleCoolingMax = 30 * time.Second
+
+	forgiveAfter = 2 * time.Hour
+)
+
+type scopeKey struct {
+	scope cloud.Scope
+	key   string
+}
+
+// cooling is how a scope has fared.
+type cooling struct {
+	strikes int
+	until   time.Time
+	why     string
+}
+
+// strike counts a refusal or loss. While the scope cools nobody should have asked: what comes then was under way already, and is no repeat.
+func (c *cooling) strike(o observation, at time.Time) {
+	if at.Before(c.until) {
+		return
+	}
+	if c.strikes > 0 && at.Sub(c.until) >= forgiveAfter {
+		c.strikes = 0
+	}
+	first, longest := span(o)
+	c.until = at.Add(min(first<<min(c.strikes, 20), longest))
+	c.strikes++
+	c.why = o.Why
+}
+
+func span(o observation) (first, longest time.Duration) {
+	switch o.Scope {
+	case cloud.ScopePool:
+		return poolCooling, poolCoolingMax
+	case cloud.ScopeSubnet:
+		return subnetCooling, subnetCoolingMax
+	case cloud.ScopeQuota:
+		return quotaCooling, quotaCoolingMax
+	default:
+		return throttleCooling, throttleCoolingMax
+	}
+}
+
+// apply cools the pools inside the scope. A subnet is no pool: who launches looks at Snapshot.Cooling for those.
+func (c Cooling) apply(pools []Pool, at map[string]int) {
+	switch c.Scope {
+	case cloud.ScopePool:
+		if n, ok := at[c.Key]; ok {
+			c.cool(&pools[n])
+		}
+	case cloud.ScopeQuota:
+		for n := range pools {
+			if inQuota(c.Key, pools[n].Market) {
+				c.cool(&pools[n])
+			}
+		}
+	case cloud.ScopeAccount:
+		for n := range pools {
+			c.cool(&pools[n])
+		}
+	}
+}
+
+func (c Cooling) cool(p *Pool) {
+	if c.Until.After(p.CoolUntil) {
+		p.CoolUntil, p.Why = c.Until, c.Why
+	}
+}
+
+// inQuota reports whether a market counts against a quota, named as providers do: class and lifecycle, "Standard/spot". A class that is not in the table is
+// taken to hold every type, because asking on would only be refused again.
+func inQuota(key string, m cloud.Market) bool {
+	class, lifecycle, found := strings.Cut(key, "/")
+	if found && lifecycle != string(m.Lifecycle) {
+		return false
+	}
+	isKnown := slices.ContainsFunc(quotaClasses(), func(c quotaClass) bool { return c.name == class })
+	return !isKnown || classOf(m.Type) == class
+}
+
+// classOf is the quota class that a type counts against, "" when the table has none.
+func classOf(typ string) string {
+	for _, c := range quotaClasses() {
+		if c.holds(typ) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// quotaClass is a group of families that share one limit on EC2.
+type quotaClass struct {
+	name     string
+	prefixes string
+}
+
+// quotaClasses are in order of look-up: the longer prefixes come first.
+func quotaClasses() []quotaClass {
+	return []quotaClass{
+		{"Inf", "inf"}, {"Trn", "trn"}, {"DL", "dl"}, {"HPC", "hpc"}, {"Mac", "mac"}, {"High Memory", "u-,u7"}, {"G and VT", "g,vt"},
+		{"P", "p"}, {"F", "f"}, {"X", "x"}, {"Standard", "a,c,d,h,i,m,r,t,z"},
+	}
+}
+
+func (c quotaClass) holds(typ string) bool {
+	for prefix := range strings.SplitSeq(c.prefixes, ",") {
+		if strings.HasPrefix(typ, prefix) {
+			return true
+		}
+	}
+	return false
+}

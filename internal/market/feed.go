@@ -1,0 +1,238 @@
+package market
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/money"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// keepPrices is how long dated prices are kept: longer than anything that is metered stays unposted [ours].
+const keepPrices = 100 * 24 * time.Hour
+
+// atOnce is how many pages one transaction writes, so that a first look at a region does not hold up other writers.
+const atOnce = 100
+
+// quote is a price that a feed told: it holds from From until the next quote of the same market.
+type quote struct {
+	Zone      string          `json:"z"`
+	Product   string          `json:"o"`
+	Lifecycle cloud.Lifecycle `json:"l"`
+	Price     money.Price     `json:"p"`
+	From      time.Time       `json:"f"`
+}
+
+// page holds the changes of one type's prices in a region that were seen on one day. It opens with what held before, so that each page stands alone.
+type page struct {
+	Region  string  `json:"region"`
+	Type    string  `json:"type"`
+	Opening []quote `json:"opening,omitempty"`
+	Changes []quote `json:"changes"`
+}
+
+func (p page) market(q quote) cloud.Market {
+	return cloud.Market{Region: p.Region, Zone: q.Zone, Type: p.Type, Product: q.Product, Lifecycle: q.Lifecycle}
+}
+
+// prices: Parent names the type's pages, State the region's, At is when the page was last added to.
+func prices() store.Collection[page] {
+	return store.Collection[page]{Table: "prices", Noun: "price page"}
+}
+
+// everybody owns the prices: no account's rows.
+func everybody() store.Scope { return store.Account("") }
+
+type feedKey struct{ provider, region string }
+
+func (k feedKey) String() string { return k.provider + "/" + k.region }
+
+// feed is the current prices of a region, as told.
+type feed struct {
+	key feedKey
+
+	mu      sync.Mutex
+	readAt  time.Time // when the store was last looked at
+	seenAt  time.Time // newest page
+	pages   map[string]store.Doc[page]
+	quotes  map[cloud.Market]quote
+	version int
+	shelves map[string]*shelf // by product
+}
+
+// refresh takes in pages that were written since the last look, by whatever replica. The lock is held.
+func (f *feed) refresh(ctx context.Context, m *Market, now time.Time) error {
+	if !f.readAt.IsZero() && now.Sub(f.readAt) < reread && !now.Before(f.readAt) {
+		return nil
+	}
+	since := now.Add(-2 * freshFor)
+	if recent := f.seenAt.Add(-overlap); recent.After(since) {
+		since = recent
+	}
+	docs, _, err := prices().List(ctx, m.db, everybody(), store.Query{States: []string{f.key.String()}, Since: since})
+	if err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		f.take(doc)
+	}
+	f.readAt = now
+	return nil
+}
+
+// take brings a page into memory, unless it is there already. Pages come in order of time.
+func (f *feed) take(doc store.Doc[page]) {
+	known, ok := f.pages[doc.Value.Type]
+	if ok && known.ID == doc.ID && known.Version >= doc.Version || ok && known.ID > doc.ID {
+		return
+	}
+	f.pages[doc.Value.Type] = doc
+	for _, list := range [][]quote{doc.Value.Opening, doc.Value.Changes} {
+		for _, q := range list {
+			f.quotes[doc.Value.market(q)] = q
+		}
+	}
+	if doc.At.After(f.seenAt) {
+		f.seenAt = doc.At
+	}
+	f.version++
+}
+
+// Observe takes in a price feed. Only changes are kept, with their dates; and each day's first word, so that a feed that stands still is not taken for a dead one.
+func (m *Market) Observe(ctx context.Context, provider string, told []cloud.Price) error {
+	byRegion := map[string][]cloud.Price{}
+	for _, p := range told {
+		byRegion[p.Market.Region] = append(byRegion[p.Market.Region], p)
+	}
+	for _, region := range slices.Sorted(maps.Keys(byRegion)) {
+		if err := m.feed(feedKey{provider, region}).observe(ctx, m, byRegion[region]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *feed) observe(ctx context.Context, m *Market, told []cloud.Price) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.write(ctx, m, told)
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Exists) {
+		f.readAt = time.Time{} // another replica was faster: what it wrote is read, and only the rest is written
+		err = f.write(ctx, m, told)
+	}
+	return err
+}
+
+func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
+	now := m.clock.Now()
+	if err := f.refresh(ctx, m, now); err != nil {
+		return err
+	}
+	changed, opened := f.changes(told, now)
+	for batch := range slices.Chunk(changed, atOnce) {
+		if err := f.save(ctx, m, batch); err != nil {
+			return err
+		}
+	}
+	if opened {
+		return f.forget(ctx, m, now)
+	}
+	return nil
+}
+
+// changes are the pages that the feed adds to, and whether a new day's pages are among them.
+func (f *feed) changes(told []cloud.Price, now time.Time) (changed []store.Doc[page], opened bool) {
+	byType := map[string][]cloud.Price{}
+	for _, p := range told {
+		byType[p.Market.Type] = append(byType[p.Market.Type], p)
+	}
+	today := now.UTC().Format(time.DateOnly)
+	for _, typ := range slices.Sorted(maps.Keys(byType)) {
+		doc, known := f.pages[typ]
+		id := f.key.String() + "/" + typ + "/" + today
+		isNew := !known || doc.ID < id
+		if isNew {
+			doc = store.Doc[page]{Meta: store.Meta{ID: id, Parent: f.key.String() + "/" + typ, State: f.key.String()},
+				Value: page{Region: f.key.region, Type: typ, Opening: f.pages[typ].Value.closing()}}
+			opened = true
+		}
+		doc.Value.Changes = slices.Clone(doc.Value.Changes)
+		for _, p := range byType[typ] {
+			if current, ok := f.quotes[p.Market]; !ok || current.Price != p.Price && !p.From.Before(current.From) {
+				doc.Value.Changes = append(doc.Value.Changes, quote{p.Market.Zone, p.Market.Product, p.Market.Lifecycle, p.Price, p.From.UTC()})
+			}
+		}
+		if isNew || len(doc.Value.Changes) > len(f.pages[typ].Value.Changes) {
+			doc.At = now
+			changed = append(changed, doc)
+		}
+	}
+	return changed, opened
+}
+
+// closing is what holds at the end of a page.
+func (p page) closing() []quote {
+	at := map[cloud.Market]int{}
+	var list []quote
+	for _, q := range slices.Concat(p.Opening, p.Changes) {
+		n, ok := at[p.market(q)]
+		if !ok {
+			at[p.market(q)] = len(list)
+			list = append(list, q)
+			continue
+		}
+		list[n] = q
+	}
+	return list
+}
+
+func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) error {
+	saved := make([]store.Doc[page], len(batch))
+	err := m.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		for n, doc := range batch {
+			if doc.Version == 0 {
+				saved[n], err = prices().Insert(ctx, tx, doc)
+			} else {
+				saved[n], err = prices().Update(ctx, tx, doc)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || store.IsDryRun(ctx) {
+		return err
+	}
+	for _, doc := range saved {
+		f.take(doc)
+	}
+	return nil
+}
+
+// forget drops pages that nobody can ask for any more, some with every new day.
+func (f *feed) forget(ctx context.Context, m *Market, now time.Time) error {
+	old, _, err := prices().List(ctx, m.db, everybody(), store.Query{States: []string{f.key.String()}, Until: now.Add(-keepPrices), Limit: 20 * atOnce})
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(old, atOnce) {
+		err := m.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			for _, doc := range batch {
+				if err := prices().Delete(ctx, tx, everybody(), doc.ID); err != nil && !fault.Is(err, fault.NotFound) {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+// Package market knows where capacity can be bought, at what price and at what risk.
+//
+// It owns dated prices, pool state (cooling after refusal or loss) and interruption risk. It must not know groups or plans, and it gives no advice: scores
+// are the planner's. Start reading at Market.
+package market
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/catalog"
+	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/money"
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+const (
+	freshFor = 24 * time.Hour // a feed's last word counts this long, then the catalogue does
+	reread   = time.Second    // how soon what other replicas wrote is seen
+	overlap  = 5 * time.Second
+)
+
+// Config is what the market needs.
+type Config struct {
+	DB      *store.DB
+	Clock   clock.Clock
+	Catalog *catalog.Cloud // nil = catalog.AWS()
+}
+
+// Market answers from memory and keeps its observations in the store. Safe for concurrent use.
+type Market struct {
+	db      *store.DB
+	clock   clock.Clock
+	catalog *catalog.Cloud
+
+	mu      sync.Mutex
+	feeds   map[feedKey]*feed
+	records map[recordKey]*record
+}
+
+// New makes a market that reads what it needs when it is first asked.
+func New(c Config) (*Market, error) {
+	if c.DB == nil || c.Clock == nil {
+		return nil, fault.Of(fault.Internal, "market", "The market needs a store and a clock.")
+	}
+	if c.Catalog == nil {
+		c.Catalog = catalog.AWS()
+	}
+	return &Market{db: c.DB, clock: c.Clock, catalog: c.Catalog, feeds: map[feedKey]*feed{}, records: map[recordKey]*record{}}, nil
+}
+
+// Where a price comes from.
+const (
+	SourceFeed      = "feed"
+	SourceCatalogue = "catalogue"
+)
+
+// Pool is one market with what is known about it now.
+type Pool struct {
+	Market    cloud.Market
+	Price     money.Price
+	PriceAt   time.Time // since when that price holds; zero for the catalogue's
+	Source    string    // SourceFeed or SourceCatalogue
+	OnDemand  money.Price
+	VCPUs     int
+	Risk      float64 // chance of interruption within 30 days
+	CoolUntil time.Time
+	Why       string
+}
+
+// Cooling is a scope that refused, and until when it is not to be asked again.
+type Cooling struct {
+	Scope cloud.Scope
+	Key   string // as in the cloud.Refusal
+	Until time.Time
+	Why   string
+}
+
+// Snapshot is everything about a region and product at one moment. Stale means that spot prices are older than 24 h or from the catalogue: no voluntary moves.
+// Pools is shared between snapshots: read it, don't change it.
+type Snapshot struct {
+	Region  string
+	Product string
+	TakenAt time.Time
+	Stale   bool
+	Pools   []Pool    // by type, zone, lifecycle
+	Cooling []Cooling // every scope that cools; those of pools, quotas and the account are in Pools already
+}
+
+// Snapshot is taken for one cloud account: cooling after its own refusals is its own, prices are everybody's. fault.Invalid for a region or product that the
+// catalogue does not know.
+func (m *Market) Snapshot(ctx context.Context, account, provider, region, product string) (Snapshot, error) {
+	now := m.clock.Now()
+	if len(m.catalog.Offers(region, product)) == 0 {
+		return Snapshot{}, fault.Of(fault.Invalid, "region", "Nothing is sold in region %q for %q; check both.", region, product)
+	}
+	shelf, err := m.feed(feedKey{provider, region}).shelf(ctx, m, product, now)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	pools, cooling, err := m.record(recordKey{account, region}).overlay(ctx, m, shelf, now)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return Snapshot{Region: region, Product: product, TakenAt: now, Stale: shelf.stale, Pools: pools, Cooling: cooling}, nil
+}
+
+func (m *Market) feed(key feedKey) *feed {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.feeds[key] == nil {
+		m.feeds[key] = &feed{key: key, pages: map[string]store.Doc[page]{}, quotes: map[cloud.Market]quote{}, shelves: map[string]*shelf{}}
+	}
+	return m.feeds[key]
+}
+
+func (m *Market) record(key recordKey) *record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.records[key] == nil {
+		m.records[key] = newRecord(key)
+	}
+	return m.records[key]
+}
