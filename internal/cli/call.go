@@ -29,7 +29,7 @@ func (s *shell) call() *cobra.Command {
 		Long: "Call any operation by its id, as listed by `neap operations`; the dialect in front may be left out where the rest is unique.\n\n" +
 			"A NAME that stands in the operation's path fills it, every other one becomes a query parameter.",
 		Example: "  neap call spot.elastigroup.aws.scaleUp groupId=sig-1a2b3c4d adjustment=2\n" +
-			"  neap call elastigroup.aws.create -f group.json --dry-run",
+			"  neap call elastigroup.aws.createElastigroup -f group.json --dry-run",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.operation, in.parameters = args[0], args[1:]
@@ -82,7 +82,7 @@ func (s *shell) runCall(cmd *cobra.Command, in callInput) error {
 			return page{}, err
 		}
 		if in.dryRun {
-			noteDryRun(cmd.ErrOrStderr(), a)
+			noteDryRun(cmd.ErrOrStderr(), a, parameter(in.parameters, "groupId"))
 		}
 		return page{raw: a.body, text: func(w io.Writer, _ bool) error {
 			return (&shell{output: "json"}).write(w, page{raw: a.body})
@@ -91,12 +91,25 @@ func (s *shell) runCall(cmd *cobra.Command, in callInput) error {
 }
 
 // noteDryRun goes to the error stream, so that the answer stays what a program can read.
-func noteDryRun(w io.Writer, a answer) {
+func noteDryRun(w io.Writer, a answer, group string) {
+	if group == "" {
+		group = "GROUP"
+	}
 	fmt.Fprint(w, "dry run: nothing was changed.")
 	if a.decision != "" {
-		fmt.Fprintf(w, " The plan is %s; see it with neap explain GROUP %s.", a.decision, a.decision)
+		fmt.Fprintf(w, " The plan is %s; see it with neap explain %s %s.", a.decision, group, a.decision)
 	}
 	fmt.Fprintln(w)
+}
+
+// parameter is the value of one NAME=VALUE, "" when it is not given.
+func parameter(parameters []string, name string) string {
+	for _, p := range parameters {
+		if value, ok := strings.CutPrefix(p, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // operations asks the server for its table.
@@ -227,7 +240,7 @@ func (s *shell) interrupt() *cobra.Command {
 				return err
 			}
 			if dryRun {
-				noteDryRun(cmd.ErrOrStderr(), a)
+				noteDryRun(cmd.ErrOrStderr(), a, "")
 			}
 			return s.write(cmd.OutOrStdout(), page{raw: a.body, text: func(w io.Writer, _ bool) error {
 				if dryRun {

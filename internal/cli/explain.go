@@ -101,7 +101,11 @@ func decisionPath(group, decision string) string {
 }
 
 func (s *shell) why(ctx context.Context, c *client, args []string) (page, error) {
-	group, id := args[0], ""
+	group, err := c.groupID(ctx, args[0])
+	if err != nil {
+		return page{}, err
+	}
+	id := ""
 	if len(args) == 2 {
 		id = args[1]
 	} else {
@@ -162,7 +166,7 @@ func explainText(w io.Writer, d decisionView, now time.Time) error {
 		head.WriteString("\nActions\n")
 	}
 	for i, action := range d.Plan.Actions {
-		fmt.Fprintf(&head, "%3d. %s\n     because %s\n", i+1, action.what(), lowerFirst(action.Because))
+		fmt.Fprintf(&head, "%3d. %s\n     %s\n", i+1, action.what(), action.Because)
 	}
 	if d.Plan.Short > 0 {
 		fmt.Fprintf(&head, "\nShort by %d: no market would sell them.\n", d.Plan.Short)
@@ -221,18 +225,8 @@ func optionsText(w io.Writer, options []optionView) error {
 		{head: "ZONE", cell: func(o optionView) string { return o.Zone }},
 		{head: "LIFECYCLE", cell: func(o optionView) string { return o.Lifecycle }},
 		{head: "PRICE", cell: func(o optionView) string { return o.Price.String() }},
-		{head: "RISK IN 30 DAYS", cell: func(o optionView) string { return fmt.Sprintf("%.1f %%", 100*o.Risk) }},
+		{head: "RISK IN 30 DAYS", cell: func(o optionView) string { return fmt.Sprintf("%.1f%%", 100*o.Risk) }},
 		{head: "SCORE", cell: func(o optionView) string { return fmt.Sprintf("%.1f", o.Score) }},
 		{head: "NOT TAKEN BECAUSE", cell: func(o optionView) string { return o.Rejected }},
 	}, options)
-}
-
-// lowerFirst fits a sentence behind "because"; names and acronyms stay as they are.
-func lowerFirst(sentence string) string {
-	for _, opening := range []string{"The ", "It ", "There ", "No ", "A ", "An ", "This ", "Its ", "Nothing "} {
-		if strings.HasPrefix(sentence, opening) {
-			return strings.ToLower(sentence[:1]) + sentence[1:]
-		}
-	}
-	return sentence
 }

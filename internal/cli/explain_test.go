@@ -22,28 +22,28 @@ func TestExplainOfANamedDecisionAsksForThatOne(t *testing.T) {
 }
 
 func TestExplainOfAGroupWithoutDecisionsSaysSo(t *testing.T) {
-	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-1/decisions": {body: `{"items":[]}`}})
-	if got := neap(t, s, Hooks{}, "explain", "sig-1"); got.code != ExitRefused || !strings.Contains(got.err, "nothing has been decided for sig-1 yet") {
+	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-00000001/decisions": {body: `{"items":[]}`}})
+	if got := neap(t, s, Hooks{}, "explain", "sig-00000001"); got.code != ExitRefused || !strings.Contains(got.err, "nothing has been decided for sig-00000001 yet") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestADryRunIsMarkedAsOne(t *testing.T) {
-	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-1/decisions/dec-2": {body: strings.Replace(decisionJSON, `"dryRun":false`, `"dryRun":true`, 1)}})
-	if got := neap(t, s, Hooks{}, "explain", "sig-1", "dec-2"); !strings.Contains(got.out, "(dry run) Replace i-0aa") {
+	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-00000001/decisions/dec-2": {body: strings.Replace(decisionJSON, `"dryRun":false`, `"dryRun":true`, 1)}})
+	if got := neap(t, s, Hooks{}, "explain", "sig-00000001", "dec-2"); !strings.Contains(got.out, "(dry run) Replace i-0aa") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestReplayTellsWhetherThePlansAgree(t *testing.T) {
-	const path = "GET /neap/v1/groups/sig-1/decisions/dec-1/replay"
+	const path = "GET /neap/v1/groups/sig-00000001/decisions/dec-1/replay"
 	s := serve(t, map[string]reply{path: {body: `{"same":true,"version":"1","running":"1","stored":{},"replayed":{}}`}})
-	if got := neap(t, s, Hooks{}, "replay-decision", "sig-1", "dec-1"); got.code != ExitDone || got.out != "Planner 1 gives the same plan, byte for byte.\n" {
+	if got := neap(t, s, Hooks{}, "replay-decision", "sig-00000001", "dec-1"); got.code != ExitDone || got.out != "Planner 1 gives the same plan, byte for byte.\n" {
 		t.Errorf("%+v", got)
 	}
 	s = serve(t, map[string]reply{path: {body: `{"same":false,"version":"1","running":"2",
 		"stored":{"summary":"a","actions":[{"verb":"launch","count":1}],"short":1},"replayed":{"summary":"a","actions":[{"verb":"launch","count":2},{"verb":"drain"}]}}`}})
-	got := neap(t, s, Hooks{}, "replay-decision", "sig-1", "dec-1")
+	got := neap(t, s, Hooks{}, "replay-decision", "sig-00000001", "dec-1")
 	const want = "Planner 2 (then: 1) gives another plan:\n  - actions[0].count: 1\n  + actions[0].count: 2\n  - short: 1\n  + actions[1].verb: drain\n"
 	if got.code != ExitRefused || got.out != want || !strings.Contains(got.err, "planner 2 decides otherwise than 1 did") {
 		t.Errorf("%+v", got)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ type period struct {
 func resources() []resource {
 	return []resource{
 		{use: "groups", short: "List the account's groups", path: "/aws/ec2/group", text: groupsText},
-		{use: "group ID", short: "Describe a group", path: "/aws/ec2/group/{id}", single: true, text: groupText},
+		{use: "group GROUP", short: "Describe a group", path: "/aws/ec2/group/{id}", single: true, text: groupText},
 		{use: "instances GROUP", short: "List a group's instances and open requests", path: "/aws/ec2/group/{id}/status", text: instancesText},
 		{use: "decisions GROUP", short: "List what the engine decided for a group, newest first", path: "/neap/v1/groups/{id}/decisions", query: period.page, text: decisionsText},
 		{use: "logs GROUP", short: "Show a group's log, newest first", path: "/aws/ec2/group/{id}/logs", query: period.logs, text: logsText},
@@ -51,7 +52,8 @@ func (s *shell) get() *cobra.Command {
 	for _, r := range resources() {
 		children = append(children, s.getOne(r))
 	}
-	return parent(&cobra.Command{Use: "get", Short: "Show groups, instances, decisions, logs, events and costs"}, children...)
+	return parent(&cobra.Command{Use: "get", Short: "Show groups, instances, decisions, logs, events and costs",
+		Long: "Show groups, instances, decisions, logs, events and costs. GROUP is an id, or a name that only one group has."}, children...)
 }
 
 func (s *shell) getOne(r resource) *cobra.Command {
@@ -108,7 +110,11 @@ func (s *shell) fetch(ctx context.Context, c *client, r resource, p period, args
 	about := c.about(ctx, s.world.Clock.Now())
 	path := r.path
 	for _, arg := range args {
-		path = strings.Replace(path, "{id}", url.PathEscape(arg), 1)
+		id, err := c.groupID(ctx, arg)
+		if err != nil {
+			return page{}, err
+		}
+		path = strings.Replace(path, "{id}", url.PathEscape(id), 1)
 	}
 	var query url.Values
 	if r.query != nil {
@@ -136,6 +142,41 @@ func (s *shell) fetch(ctx context.Context, c *client, r resource, p period, args
 		}
 		return about.label(w)
 	}}, err
+}
+
+var isGroupID = regexp.MustCompile(`^sig-[0-9a-f]{8}$`).MatchString
+
+// groupID takes a group's id, or its name where only one group has it.
+func (c *client) groupID(ctx context.Context, word string) (string, error) {
+	if isGroupID(word) {
+		return word, nil
+	}
+	a, err := c.do(ctx, get("/aws/ec2/group", nil))
+	if err != nil {
+		return "", err
+	}
+	items, err := a.items()
+	if err != nil {
+		return "", err
+	}
+	groups, err := decode[groupView](items)
+	if err != nil {
+		return "", err
+	}
+	var ids, names []string
+	for _, g := range groups {
+		if g.Name == word || g.ID == word {
+			ids = append(ids, g.ID)
+		}
+		names = append(names, g.Name)
+	}
+	switch len(ids) {
+	case 1:
+		return ids[0], nil
+	case 0:
+		return "", fmt.Errorf("there is no group %q here%s (neap get groups lists them)", word, suggestion(word, names))
+	}
+	return "", fmt.Errorf("%d groups are called %q; name one by its id: %s", len(ids), word, strings.Join(ids, ", "))
 }
 
 // installation is what a server says of itself.

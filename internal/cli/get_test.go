@@ -103,9 +103,24 @@ func TestRequestsCarryTokenAndAccount(t *testing.T) {
 }
 
 func TestIdsAreEscapedInPaths(t *testing.T) {
-	s := serve(t, map[string]reply{"GET /aws/ec2/group/a%2Fb%3Fc": spot(groupJSON)})
+	s := serve(t, map[string]reply{"GET /aws/ec2/group": spot(`{"id":"a/b?c"}`), "GET /aws/ec2/group/a%2Fb%3Fc": spot(groupJSON)})
 	if got := neap(t, s, Hooks{}, "get", "group", "a/b?c"); got.code != ExitDone {
 		t.Errorf("%+v, asked %+v", got, s.requests())
+	}
+}
+
+func TestAGroupCanBeNamedWhereTheNameIsUnique(t *testing.T) {
+	s := serve(t, answers())
+	if got := neap(t, s, Hooks{}, "get", "group", "web"); got.code != ExitDone || !strings.Contains(got.out, "sig-1a2b3c4d") {
+		t.Errorf("%+v", got)
+	}
+	if got := neap(t, s, Hooks{}, "explain", "wb"); got.code != ExitRefused || !strings.Contains(got.err, `did you mean "web"?`) {
+		t.Errorf("%+v", got)
+	}
+	world := answers()
+	world["GET /aws/ec2/group"] = spot(groupJSON, strings.Replace(groupJSON, "sig-1a2b3c4d", "sig-00000002", 1))
+	if got := neap(t, serve(t, world), Hooks{}, "get", "logs", "web"); got.code != ExitRefused || !strings.Contains(got.err, "sig-1a2b3c4d, sig-00000002") {
+		t.Errorf("%+v", got)
 	}
 }
 

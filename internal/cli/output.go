@@ -108,7 +108,7 @@ func (s *shell) write(w io.Writer, p page) error {
 	switch s.output {
 	case "json":
 		var indented bytes.Buffer
-		if err := json.Indent(&indented, p.raw, "", "  "); err != nil {
+		if err := json.Indent(&indented, bytes.TrimSpace(p.raw), "", "  "); err != nil {
 			return err
 		}
 		indented.WriteByte('\n')

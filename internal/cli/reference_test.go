@@ -29,6 +29,9 @@ func describe(out *strings.Builder, cmd *cobra.Command) {
 	if !cmd.IsAvailableCommand() || cmd.Name() == "completion" || cmd.Name() == "help" {
 		return
 	}
+	if cmd.HasSubCommands() && cmd.Long != "" {
+		fmt.Fprintf(out, "\n## `%s`\n\n%s\n", cmd.CommandPath(), cmd.Long)
+	}
 	if !cmd.HasSubCommands() {
 		text := cmd.Long
 		if text == "" {

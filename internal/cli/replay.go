@@ -31,7 +31,11 @@ func (s *shell) replay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := c.do(cmd.Context(), get(decisionPath(args[0], args[1])+"/replay", nil))
+			group, err := c.groupID(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			a, err := c.do(cmd.Context(), get(decisionPath(group, args[1])+"/replay", nil))
 			if err != nil {
 				return err
 			}

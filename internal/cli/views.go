@@ -53,9 +53,9 @@ func (g groupView) mix() string {
 	case g.Strategy.OnDemandCount != nil:
 		return fmt.Sprintf("%d on demand, rest spot", *g.Strategy.OnDemandCount)
 	case g.Strategy.Risk != nil:
-		return fmt.Sprintf("%g %% spot", *g.Strategy.Risk)
+		return fmt.Sprintf("%g%% spot", *g.Strategy.Risk)
 	}
-	return "100 % spot"
+	return "100% spot"
 }
 
 func groupsText(w io.Writer, items []json.RawMessage, v view) error {

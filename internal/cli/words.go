@@ -89,7 +89,7 @@ func saved(actual, potential json.Number) string {
 		return ""
 	}
 	part := new(big.Rat).Sub(p, a)
-	return part.Mul(part.Quo(part, p), big.NewRat(100, 1)).FloatString(1) + " %"
+	return part.Mul(part.Quo(part, p), big.NewRat(100, 1)).FloatString(1) + "%"
 }
 
 func number(n int) string { return strconv.Itoa(n) }

@@ -33,7 +33,7 @@ func TestMoneyIsSummedExactly(t *testing.T) {
 	if got := dollars(sum(tenths)); got != "$1.0000" {
 		t.Error(got)
 	}
-	if got := saved("0.25", "1"); got != "75.0 %" {
+	if got := saved("0.25", "1"); got != "75.0%" {
 		t.Error(got)
 	}
 	if got := saved("0", "0"); got != "" {

@@ -1,0 +1,36 @@
+# Two commands are all it takes: `make run` and `make test`.
+
+# One binary that needs nothing beside it.
+export CGO_ENABLED = 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: help run build test bench fuzz race reference clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: build ## build Neap and start it; ARGS="--listen 127.0.0.1:9090" adds flags
+	./bin/neap up $(ARGS)
+
+build: ## build ./bin/neap
+	go build -buildvcs=false -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/neap ./cmd/neap
+
+test: ## install what the tests need, and run every check there is
+	@test/all.sh
+
+bench: ## measure speed, each figure beside its yardstick
+	go test -run '^$$' -bench . -benchmem ./internal/...
+	go run ./test/bench
+
+fuzz: ## fuzz every decoder for a while; FUZZTIME=1m for longer
+	@test/fuzz.sh
+
+race: ## run the tests under the race detector
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+reference: ## write docs/cli.md anew from the commands
+	go test ./internal/cli -run Reference -update
+
+clean: ## remove what was built
+	rm -rf bin
