@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func openSQLite(ctx context.Context, c Config) (_ *DB, err error) {
 	if err := s.check(ctx, path); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, s.writes, goose.DialectSQLite3, c.Log); err != nil {
+	if err := s.migrate(ctx, c.Log); err != nil {
 		return nil, err
 	}
 	conn, err := s.writes.Conn(ctx)
@@ -111,7 +112,16 @@ func pool(ctx context.Context, path string, size int, options string) (*sql.DB, 
 	}
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
-	return db, db.PingContext(ctx)
+	// While another process switches a new file to WAL, SQLite refuses at once, whatever the busy timeout.
+	for attempt := 1; ; attempt++ {
+		err := db.PingContext(ctx)
+		if err == nil || !retryable(err) || attempt == attempts {
+			return db, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return db, err
+		}
+	}
 }
 
 // check refuses a damaged file, as far as looking for damage is cheap.
@@ -131,6 +141,19 @@ func (s *sqlite) check(ctx context.Context, path string) error {
 		return fault.Of(fault.Unavailable, "store", "The database %q is damaged; restore it from a backup.", path).With(errors.New(verdict))
 	}
 	return nil
+}
+
+// migrate tries again because SQLite has no lock that outlives a transaction: of processes that open an empty file together, all but one fail at each step.
+func (s *sqlite) migrate(ctx context.Context, log *slog.Logger) error {
+	for attempt := 1; ; attempt++ {
+		err := migrate(ctx, s.writes, goose.DialectSQLite3, log)
+		if err == nil || attempt == attempts {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
 }
 
 func (s *sqlite) driver() string      { return "sqlite" }
