@@ -145,7 +145,10 @@ func (db *database) write(ctx context.Context, work func(ctx context.Context, tx
 		}
 	}
 	if err := work(ctx, tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		if failed := tx.Rollback(); failed != nil {
+			return errors.Join(err, failed)
+		}
+		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("simulated cloud: %w", err)

@@ -12,12 +12,13 @@ import (
 // The price model: a zone's spot price is the region's price times exp(offset + swing(t)), held from one change to the next.
 // The constants are fitted to the us-east-1 trace of March–April 2021; docs/sim.md says how.
 const (
-	zoneScale = 0.09 // scale of the Laplace distribution of a zone's lasting offset, in log price
+	zoneScale = 0.085 // scale of the Laplace distribution of a zone's lasting offset, in log price
 
 	slot        = 372 * minute // a price may change once in each
 	slotJitter  = 108 * minute // at a moment drawn from the slot's first part
-	slotChanges = 0.73         // share of slots in which it does
-	slotsBack   = 40           // a price older than this many slots counts as changed then
+	restless    = 2.4          // the share of slots with a change is 1-u^restless, u even in [0, 1): most pools change in most slots, some seldom
+	leastChange = 0.05         // and never less than this
+	slotsBack   = 120          // by then there has been a change: all but one in 500 of the quietest pools had one
 
 	swingSpread = 0.92 // sigma of the lognormal distribution of how lively a pool is
 
@@ -31,15 +32,16 @@ type octave struct {
 }
 
 func octaves() [3]octave {
-	return [3]octave{{1 * day, 0.0103}, {8 * day, 0.0487}, {24 * day, 0.0800}}
+	return [3]octave{{1 * day, 0.0040}, {8 * day, 0.0487}, {24 * day, 0.0800}}
 }
 
 // tape is the price history of one type in one zone.
 type tape struct {
-	dice   dice
-	offset float64
-	lively float64
-	phase  instant
+	dice    dice
+	offset  float64
+	lively  float64
+	changes float64 // share of slots with a change
+	phase   instant
 }
 
 func (c *Cloud) tapeOf(region, zone, kind string) tape {
@@ -48,6 +50,7 @@ func (c *Cloud) tapeOf(region, zone, kind string) tape {
 	t.offset = d.laplace(zoneScale)
 	t.lively = math.Exp(swingSpread*d.normal() - swingSpread*swingSpread)
 	t.phase = d.between(0, slot)
+	t.changes = max(leastChange, 1-math.Pow(d.unit(), restless))
 	return t
 }
 
@@ -58,7 +61,7 @@ func (t tape) changed(now instant) instant {
 	for back := int64(0); back < slotsBack; back++ {
 		d := t.dice.on("change").at(number - back)
 		moment = t.phase + instant(number-back)*slot + d.between(0, slotJitter)
-		if moment <= now && d.chance(slotChanges) {
+		if moment <= now && d.chance(t.changes) {
 			break
 		}
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -114,6 +115,27 @@ func BenchmarkLaunchOfAHundred(b *testing.B) {
 		if _, err := w.account.Launch(context.Background(), launch(fmt.Sprint(n), m, 100)); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkLaunchOfOneOnDisk(b *testing.B) {
+	tuning := Tame()
+	tuning.QuotaVCPUs, tuning.SubnetAddresses = 1<<40, 1<<40
+	c, err := Open(b.Context(), Config{Path: filepath.Join(b.TempDir(), "sim.db"), Clock: clock.NewManual(began), Tuning: &tuning})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := market("m5.large", "us-east-1a", cloud.Spot)
+	c.Room(m, 1, began.Add(time.Hour))
+	n := 0
+	for b.Loop() {
+		n++
+		if _, err := c.Account("acc-1").Launch(context.Background(), launch(fmt.Sprint(n), m, 1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
 	}
 }
 
