@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -28,6 +29,8 @@ func TestTheAccountIsFoundByRule(t *testing.T) {
 		{name: "an object brings its own account", request: "GET /zoo/animal/ani-2", status: 200, want: []string{`"account":"act-n2"`}},
 		{name: "an object in the account that is named is found", request: "GET /zoo/animal/ani-2?accountId=act-n2", status: 200},
 		{name: "an object in another account than the one that is named is missing", request: "GET /zoo/animal/ani-2?accountId=act-n1", status: 404, want: []string{`"Noun":"animal"`}},
+		{name: "who has no account yet is told so", request: "GET /zoo/animal", extras: []string{as(founderToken)}, status: 403, want: []string{"There is no account"}},
+		{name: "who has no account yet can work above accounts", request: "GET /zoo/ticket", extras: []string{as(founderToken)}, status: 200},
 		{name: "an operation above accounts ignores the account", request: "GET /zoo/ticket?accountId=act-s1", status: 200, want: []string{`"zoo":"above:"`}},
 	})
 }
@@ -99,4 +102,20 @@ func TestRecentKeepsTheLastUsedAndStaysBounded(t *testing.T) {
 	if _, ok := c.get(500); ok {
 		t.Error("an old entry is still there")
 	}
+}
+
+// TestManyCallersAtOnce is for the race detector: the caches, the windows and the metrics are shared by all requests.
+func TestManyCallersAtOnce(t *testing.T) {
+	h := open(t, func(c *Config) { c.Log = nil })
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for range 20 {
+				if w := h.ask(fmt.Sprintf("PUT /zoo/animal/ani-%d/feed?amount=1", i%2+1)); w.Code != 200 {
+					t.Errorf("status %d: %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

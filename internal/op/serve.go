@@ -118,6 +118,7 @@ func (x *exchange) finish(r *http.Request) {
 	x.server.metrics.count(x.operation(), x.status, x.fault, took)
 	level := slog.LevelDebug
 	switch {
+	case r.Context().Err() != nil: // the client went away; whatever failed for that is not our fault
 	case x.status >= 500:
 		level = slog.LevelError
 	case x.fault != nil:

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -46,6 +47,18 @@ func TestLogLinesNameTheCallAndHoldNoSecrets(t *testing.T) {
 		if strings.Contains(logs, secret) {
 			t.Errorf("the log has %q", secret)
 		}
+	}
+}
+
+func TestAClientThatWentAwayIsNoErrorOfOurs(t *testing.T) {
+	h := open(t)
+	ctx, leave := context.WithCancel(t.Context())
+	r := httptest.NewRequest("GET", "/zoo/animal/ani-broken", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer "+keeperToken)
+	leave()
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if logs := h.logs.String(); strings.Contains(logs, "ERROR") || !strings.Contains(logs, `"status":503`) {
+		t.Errorf("the log has %s", logs)
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	keeperToken  = "keeper-token"  // organisation north: may do everything
 	visitorToken = "visitor-token" // organisation north: may only look
 	rivalToken   = "rival-token"   // organisation south
+	founderToken = "founder-token" // organisation east, which has no account yet
 )
 
 // guard is a small working Authorizer.
@@ -34,6 +35,8 @@ func (guard) Authenticate(_ context.Context, token string) (Caller, error) {
 		return Caller{Organisation: "north", Subject: "u-visitor", Name: "Visitor", Default: "act-n1"}, nil
 	case rivalToken:
 		return Caller{Organisation: "south", Subject: "u-rival", Name: "Rival", Default: "act-s1"}, nil
+	case founderToken:
+		return Caller{Organisation: "east", Subject: "u-founder", Name: "Founder"}, nil
 	}
 	return Caller{}, fault.Of(fault.Unauthenticated, "token", "This token is not valid.")
 }
