@@ -128,6 +128,14 @@ func (db *database) sql(query string) string {
 	}
 }
 
+// find is the place of a parameter's text in a column, 0 when it is not there.
+func (db *database) find(column string) string {
+	if db.postgres {
+		return "strpos(" + column + ", ?)"
+	}
+	return "instr(" + column + ", ?)"
+}
+
 // write runs work as the world's only writer, in one transaction. It is carried out whole even when the caller goes away meanwhile.
 func (db *database) write(ctx context.Context, work func(ctx context.Context, tx runner) error) error {
 	if err := ctx.Err(); err != nil {

@@ -29,19 +29,31 @@ func (a *Account) Describe(ctx context.Context, q cloud.Query) ([]cloud.Instance
 	})
 }
 
+// selected reads what a query selects, in order of launch.
 func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*instance, error) {
-	remembered := now - span(a.cloud.tuning.Remember)
+	db := a.cloud.db
+	condition := "account = ? AND region = ? AND gone_at > ?"
+	args := []any{a.id, q.Region, int64(now - span(a.cloud.tuning.Remember))}
+	for key, value := range q.Tags {
+		condition += " AND " + db.find("tags") + " > 0"
+		args = append(args, encodeTag(key, value))
+	}
+	if q.IDs == nil {
+		return readInstances(ctx, db, db.reads, condition, args...)
+	}
 	var found []*instance
-	var err error
-	if q.IDs != nil {
-		found, err = a.named(ctx, a.cloud.db.reads, q.Region, q.IDs)
-	} else {
-		found, err = readInstances(ctx, a.cloud.db, a.cloud.db.reads, "account = ? AND region = ? AND gone_at > ?", a.id, q.Region, int64(remembered))
+	for chunk := range slices.Chunk(q.IDs, 500) {
+		all := slices.Clone(args)
+		for _, id := range chunk {
+			all = append(all, id)
+		}
+		some, err := readInstances(ctx, db, db.reads, condition+" AND id IN ("+marks(len(chunk))+")", all...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, func(i *instance) bool { return i.gone <= remembered || !i.hasTags(q.Tags) }), nil
+	return found, nil
 }
 
 // seenAt is the moment that a read at now shows of an instance: now, or (seldom) up to Settle earlier. It stays the same for a second.
@@ -54,16 +66,6 @@ func (c *Cloud) seenAt(i *instance, now instant) instant {
 		return now
 	}
 	return now - d.between(0, span(c.tuning.Settle))
-}
-
-// hasTags compares the encoded tags, because decoding every instance's would be most of the cost of a listing.
-func (i *instance) hasTags(wanted map[string]string) bool {
-	for key, value := range wanted {
-		if !strings.Contains(i.tags, encodeTag(key, value)) {
-			return false
-		}
-	}
-	return true
 }
 
 // encodeTag is how a tag stands in the JSON text of instance.tags; with an empty value only its key. Quotes inside strings are escaped,

@@ -121,28 +121,19 @@ func readInstances(ctx context.Context, db *database, from runner, condition str
 	return found, rows.Err()
 }
 
-// named reads instances of the account by id, in order of launch. Unknown ids are left out.
-func (a *Account) named(ctx context.Context, from runner, region string, ids []string) ([]*instance, error) {
+// owned reads instances of the account by id; an id that is not its own is a refusal.
+func (a *Account) owned(ctx context.Context, tx runner, region string, ids []string) ([]*instance, error) {
 	var found []*instance
 	for chunk := range slices.Chunk(ids, 500) {
 		args := []any{a.id, region}
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		some, err := readInstances(ctx, a.cloud.db, from, "account = ? AND region = ? AND id IN ("+marks(len(chunk))+")", args...)
+		some, err := readInstances(ctx, a.cloud.db, tx, "account = ? AND region = ? AND id IN ("+marks(len(chunk))+")", args...)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, some...)
-	}
-	return found, nil
-}
-
-// owned is named, but an id that is not the account's own is a refusal.
-func (a *Account) owned(ctx context.Context, from runner, region string, ids []string) ([]*instance, error) {
-	found, err := a.named(ctx, from, region, ids)
-	if err != nil {
-		return nil, err
 	}
 	for _, id := range ids {
 		if !slices.ContainsFunc(found, func(i *instance) bool { return i.id == id }) {
