@@ -126,12 +126,13 @@ func (n *Neap) Must(method, path string, body any, headers ...string) Answer {
 	return answer
 }
 
-// Until steps the clock, a second at a time, until done holds; it gives up after limit of engine time or 30 s of real time.
+// Until steps the clock until done holds, a second at a time, or more when the limit is long; it gives up after limit of engine time or a minute of real time.
 func (n *Neap) Until(what string, limit time.Duration, done func() bool) {
 	n.T.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	giveUp := time.After(30 * time.Second)
+	giveUp := time.After(time.Minute)
+	step := max(time.Second, limit/600)
 	for end := n.Clock.Now().Add(limit); ; {
 		if done() {
 			return
@@ -143,7 +144,7 @@ func (n *Neap) Until(what string, limit time.Duration, done func() bool) {
 			if n.Clock.Now().After(end) {
 				n.T.Fatalf("not within %s of engine time: %s", limit, what)
 			}
-			n.Clock.Advance(time.Second)
+			n.Clock.Advance(step)
 		}
 	}
 }

@@ -129,6 +129,7 @@ func (w *world) launched() int {
 }
 
 func TestANewGroupReachesItsTargetOnSpotAndSaysSo(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	for _, i := range w.in(plan.Running) {
 		if i.Lifecycle != plan.Spot || i.Request == "" || i.PrivateIP == "" {
@@ -146,6 +147,7 @@ func TestANewGroupReachesItsTargetOnSpotAndSaysSo(t *testing.T) {
 }
 
 func TestAnInterruptedInstanceIsReplacedOnceAndLeavesBeforeItsDeadline(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	victim := w.in(plan.Running)[0].ID
 	if err := w.Fleet.Interrupt(t.Context(), w.Account.ID, "test", []string{victim}); err != nil {
@@ -167,6 +169,7 @@ func TestAnInterruptedInstanceIsReplacedOnceAndLeavesBeforeItsDeadline(t *testin
 }
 
 func TestAnInstanceThatIsKilledFromOutsideIsReplaced(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	victim := w.in(plan.Running)[0].ID
 	if err := w.Cloud.Kill(t.Context(), victim); err != nil {
@@ -180,6 +183,7 @@ func TestAnInstanceThatIsKilledFromOutsideIsReplaced(t *testing.T) {
 }
 
 func TestAnUnhealthyInstanceIsReplacedBeforeItLeaves(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	victim := w.in(plan.Running)[0].ID
 	w.Until("it was healthy once", time.Minute, func() bool {
@@ -198,6 +202,7 @@ func TestAnUnhealthyInstanceIsReplacedBeforeItLeaves(t *testing.T) {
 }
 
 func TestALockedInstanceSurvivesScaleIn(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	oldest := w.members()[0].ID
 	if _, err := w.Fleet.Lock(t.Context(), w.Account.ID, oldest, nil); err != nil {
@@ -214,6 +219,7 @@ func TestALockedInstanceSurvivesScaleIn(t *testing.T) {
 }
 
 func TestScaleAnswersWithWhatItSetInMotion(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	up, err := w.Fleet.Scale(t.Context(), w.Account.ID, "test", w.group.ID, 2, false)
 	if err != nil || len(up.Launched) != 2 || len(up.Victims) != 0 {
@@ -237,6 +243,7 @@ func TestScaleAnswersWithWhatItSetInMotion(t *testing.T) {
 }
 
 func TestADetachedInstanceIsReplacedUnlessTheTargetGoesDownWithIt(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	running := w.in(plan.Running)
 	ended, kept := running[0].ID, running[1].ID
@@ -275,6 +282,7 @@ func (w *world) record() sim.Ledger {
 }
 
 func TestARefusedPoolIsLeftAloneAndOnDemandStepsInWhenAllAreDry(t *testing.T) {
+	t.Parallel()
 	w := &world{Neap: apptest.Start(t)}
 	dryUntil := w.Clock.Now().Add(8 * time.Minute)
 	for _, kind := range []string{"m5.large", "c5.large", "m6i.large", "r5.large"} {
@@ -314,6 +322,7 @@ func TestARefusedPoolIsLeftAloneAndOnDemandStepsInWhenAllAreDry(t *testing.T) {
 }
 
 func TestADescribeThatComesBackEmptyIsNoLoss(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	before := w.ids()
 	w.Clock.Advance(10 * time.Second)
@@ -335,6 +344,7 @@ func TestADescribeThatComesBackEmptyIsNoLoss(t *testing.T) {
 }
 
 func TestADeletedGroupReadsAsMissingAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	if err := w.Fleet.Delete(t.Context(), w.Account.ID, "test", w.group.ID); err != nil {
 		t.Fatal(err)
@@ -354,6 +364,7 @@ func TestADeletedGroupReadsAsMissingAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestAnotherAccountSeesNothing(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	stranger := "act-00000000"
 	member := w.members()[0].ID
@@ -377,6 +388,7 @@ func TestAnotherAccountSeesNothing(t *testing.T) {
 }
 
 func TestADryRunChangesNothingAndNamesThePlanThatWouldFollow(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	path := "/aws/ec2/group/" + w.group.ID + "/capacity?accountId=" + w.Account.ID
 	answer := w.Must("PUT", path, `{"capacity":{"target":7}}`, "Neap-Dry-Run", "true")
@@ -397,6 +409,7 @@ func TestADryRunChangesNothingAndNamesThePlanThatWouldFollow(t *testing.T) {
 }
 
 func TestADecisionReplaysByteForByte(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	list := w.Must("GET", "/neap/v1/groups/"+w.group.ID+"/decisions", nil)
 	items, _ := list.Body["items"].([]any)
@@ -413,6 +426,7 @@ func TestADecisionReplaysByteForByte(t *testing.T) {
 }
 
 func TestNothingHappensWhileNothingChanges(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	calls := len(w.record().Calls)
 	end := w.Clock.Now().Add(10 * time.Minute)
@@ -423,6 +437,7 @@ func TestNothingHappensWhileNothingChanges(t *testing.T) {
 }
 
 func TestAnOlderDatabaseOnlyObserves(t *testing.T) {
+	t.Parallel()
 	w := begin(t, "")
 	provider := w.Cloud.Account(w.Account.ID)
 	marked := w.members()[0].ID

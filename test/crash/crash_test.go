@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The life of a group: each step can be repeated until it has been answered, whatever was lost on the way.
@@ -61,9 +62,11 @@ func live(t *testing.T, binary string, at int) []string {
 		t.Fatal(err)
 	}
 	for _, next := range life {
+		began := time.Now()
 		for err := next.do(s); err != nil; err = next.do(s) {
 			s.start(never)
 		}
+		t.Logf("%s: %s", next.name, time.Since(began).Round(time.Millisecond))
 	}
 	s.stop()
 	s.judge()

@@ -7,8 +7,8 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 )
 
-// wanted is how many instances the story calls for, before interruptions: three, and two more.
-const wanted = 5
+// wanted is how many instances the story calls for: three, two more, and one that replaces the interrupted one.
+const wanted = 6
 
 // judge asks the cloud's own record, which Neap can't write to, what really happened.
 func (s *story) judge() {
@@ -32,7 +32,8 @@ func (s *story) judge() {
 		if i.Alive {
 			s.t.Errorf("leaked: %s, launched %s by %s, is still alive", i.ID, i.LaunchedAt.Format(time.TimeOnly), i.Token)
 		}
-		if i.Ended == cloud.EndedByInterruption {
+		// Neap ends an interrupted instance itself, ahead of its deadline. Others may be interrupted by the cloud's own wish.
+		if i.Ended == cloud.EndedByInterruption && i.ID != s.victim {
 			interrupted++
 		}
 		if i.Tags["neap:owner"] != s.group {
@@ -40,10 +41,7 @@ func (s *story) judge() {
 		}
 		perToken[i.Token]++
 	}
-	if interrupted == 0 {
-		s.t.Error("no instance was interrupted, though one was asked for")
-	}
 	if launched := len(record.Instances); launched != wanted+interrupted {
-		s.t.Errorf("%d instances were launched where %d were wanted and %d interrupted: %v", launched, wanted, interrupted, perToken)
+		s.t.Errorf("%d instances were launched where %d were wanted and %d others interrupted: %v", launched, wanted, interrupted, perToken)
 	}
 }
