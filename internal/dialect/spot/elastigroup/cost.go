@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/op"
@@ -48,7 +48,7 @@ type detailedItem struct {
 func (d dialect) costs(ctx context.Context, in costIn) (spot.Items[costItem], error) {
 	var items spot.Items[costItem]
 	err := d.eachPeriod(ctx, in, func(day *spot.Time, lines []ledger.Line) {
-		onSpot := slices.DeleteFunc(lines, func(l ledger.Line) bool { return l.Meter.Market.Lifecycle != cloud.Spot })
+		onSpot := slices.DeleteFunc(lines, func(l ledger.Line) bool { return string(l.Meter.Market.Lifecycle) != string(plan.Spot) })
 		items = append(items, costOf(day, onSpot))
 	})
 	return items, err
