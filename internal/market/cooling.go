@@ -65,10 +65,10 @@ func span(o observation) (first, longest time.Duration) {
 }
 
 // apply cools the pools inside the scope. A subnet is no pool: who launches looks at Snapshot.Cooling for those.
-func (c Cooling) apply(pools []Pool, at map[string]int) {
+func (c Cooling) apply(pools []Pool) {
 	switch c.Scope {
 	case cloud.ScopePool:
-		if n, ok := at[c.Key]; ok {
+		if n, ok := find(pools, c.Key); ok {
 			c.cool(&pools[n])
 		}
 	case cloud.ScopeQuota:

@@ -57,31 +57,41 @@ type feed struct {
 	key feedKey
 
 	mu      sync.Mutex
-	readAt  time.Time // when the store was last looked at
-	seenAt  time.Time // newest page
+	readAt  time.Time       // when the store was last looked at
+	head    store.Doc[page] // as of the last reading of pages
+	seenAt  time.Time       // newest page
 	pages   map[string]store.Doc[page]
 	quotes  map[cloud.Market]quote
-	version int
+	changed []cloud.Market    // every change of quotes since the feed was first read, so that a shelf can be brought up to date
 	shelves map[string]*shelf // by product
 }
+
+// headState marks the one document of a region that changes with every write: looking at it tells whether anything else is worth reading.
+const headState = "head"
 
 // refresh takes in pages that were written since the last look, by whatever replica. The lock is held.
 func (f *feed) refresh(ctx context.Context, m *Market, now time.Time) error {
 	if !f.readAt.IsZero() && now.Sub(f.readAt) < reread && !now.Before(f.readAt) {
 		return nil
 	}
-	since := now.Add(-2 * freshFor)
-	if recent := f.seenAt.Add(-overlap); recent.After(since) {
-		since = recent
-	}
-	docs, _, err := prices().List(ctx, m.db, everybody(), store.Query{States: []string{f.key.String()}, Since: since})
-	if err != nil {
+	head, err := prices().Get(ctx, m.db, everybody(), f.key.String())
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	for _, doc := range docs {
-		f.take(doc)
+	if head.Version != f.head.Version {
+		since := now.Add(-2 * freshFor)
+		if recent := f.seenAt.Add(-overlap); recent.After(since) {
+			since = recent
+		}
+		docs, _, err := prices().List(ctx, m.db, everybody(), store.Query{States: []string{f.key.String()}, Since: since})
+		if err != nil {
+			return err
+		}
+		for _, doc := range docs {
+			f.take(doc)
+		}
 	}
-	f.readAt = now
+	f.head, f.readAt = head, now
 	return nil
 }
 
@@ -94,13 +104,16 @@ func (f *feed) take(doc store.Doc[page]) {
 	f.pages[doc.Value.Type] = doc
 	for _, list := range [][]quote{doc.Value.Opening, doc.Value.Changes} {
 		for _, q := range list {
-			f.quotes[doc.Value.market(q)] = q
+			in := doc.Value.market(q)
+			if f.quotes[in] != q {
+				f.quotes[in] = q
+				f.changed = append(f.changed, in)
+			}
 		}
 	}
 	if doc.At.After(f.seenAt) {
 		f.seenAt = doc.At
 	}
-	f.version++
 }
 
 // Observe takes in a price feed. Only changes are kept, with their dates; and each day's first word, so that a feed that stands still is not taken for a dead one.
@@ -122,7 +135,7 @@ func (f *feed) observe(ctx context.Context, m *Market, told []cloud.Price) error
 	defer f.mu.Unlock()
 	err := f.write(ctx, m, told)
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Exists) {
-		f.readAt = time.Time{} // another replica was faster: what it wrote is read, and only the rest is written
+		f.readAt, f.seenAt, f.head = time.Time{}, time.Time{}, store.Doc[page]{} // another replica was faster: all is read anew, and only the rest is written
 		err = f.write(ctx, m, told)
 	}
 	return err
@@ -193,7 +206,11 @@ func (p page) closing() []quote {
 
 func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) error {
 	saved := make([]store.Doc[page], len(batch))
+	var head store.Doc[page]
 	err := m.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		if head, err = f.raiseHead(ctx, tx); err != nil {
+			return err
+		}
 		for n, doc := range batch {
 			if doc.Version == 0 {
 				saved[n], err = prices().Insert(ctx, tx, doc)
@@ -212,7 +229,16 @@ func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) err
 	for _, doc := range saved {
 		f.take(doc)
 	}
+	f.head = head
 	return nil
+}
+
+// raiseHead tells other replicas that there is something to read; fault.Conflict or fault.Exists when they wrote first.
+func (f *feed) raiseHead(ctx context.Context, tx *store.Tx) (store.Doc[page], error) {
+	if f.head.Version == 0 {
+		return prices().Insert(ctx, tx, store.Doc[page]{Meta: store.Meta{ID: f.key.String(), State: headState}, Value: page{Region: f.key.region}})
+	}
+	return prices().Update(ctx, tx, f.head)
 }
 
 // forget drops pages that nobody can ask for any more, some with every new day.

@@ -146,7 +146,7 @@ func TestAFeedThatStandsStillIsNotTakenForADeadOne(t *testing.T) {
 		}
 		s.clock.Advance(time.Hour)
 	}
-	pages, _, err := prices().List(t.Context(), s.db, everybody(), store.Query{})
+	pages, _, err := prices().List(t.Context(), s.db, everybody(), store.Query{States: []string{"sim/" + region}})
 	if err != nil || len(pages) != 4 {
 		t.Errorf("%d pages for parts of 4 days, want 4 (%v)", len(pages), err)
 	}

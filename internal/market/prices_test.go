@@ -112,3 +112,25 @@ func holding(list []Segment, at time.Time) Segment {
 	}
 	return Segment{}
 }
+
+func TestWhatIsPatchedInMemoryIsWhatAFreshMarketReads(t *testing.T) {
+	s := open(t)
+	for n := range 60 { // some days, with changes of the page
+		in := spot([]string{"m5.large", "c5.large", "r5.xlarge"}[n%3], string(rune('a'+n%4)))
+		if n%7 == 0 {
+			in.Product = catalog.Windows
+		}
+		s.observe(t, in, money.Price(30_000+n*100), s.clock.Now())
+		s.clock.Advance(time.Duration(n) * time.Minute)
+		old := s.snapshot(t, "act-1")
+		fresh := over(t, s.db, s.clock).snapshot(t, "act-1")
+		if len(old.Pools) != len(fresh.Pools) || old.Stale != fresh.Stale {
+			t.Fatalf("%d pools and stale %v, fresh %d and %v", len(old.Pools), old.Stale, len(fresh.Pools), fresh.Stale)
+		}
+		for i := range old.Pools {
+			if old.Pools[i] != fresh.Pools[i] {
+				t.Fatalf("after %d feeds: %+v, fresh %+v", n, old.Pools[i], fresh.Pools[i])
+			}
+		}
+	}
+}

@@ -154,12 +154,12 @@ func (r *record) overlay(ctx context.Context, m *Market, s *shelf, now time.Time
 	if known == nil || known.version != r.version || now.Sub(known.builtAt) > rebuild {
 		known = &view{version: r.version, builtAt: now, pools: slices.Clone(s.pools)}
 		for key, lost := range r.lost {
-			if n, ok := s.at[key]; ok && known.pools[n].Market.Lifecycle == cloud.Spot {
+			if n, ok := find(known.pools, key); ok && known.pools[n].Market.Lifecycle == cloud.Spot {
 				known.pools[n].Risk = lost.after(known.pools[n].Risk, now)
 			}
 		}
 		for _, c := range active {
-			c.apply(known.pools, s.at)
+			c.apply(known.pools)
 		}
 		r.drop(s)
 		r.views[s] = known

@@ -1,7 +1,10 @@
 package market
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -9,10 +12,21 @@ import (
 
 // shelf is what a region sells for one product, before any account's own experience. It is never changed once built.
 type shelf struct {
-	version int  // of the feed it was built from
+	through int  // how many of the feed's changes it holds
 	stale   bool // the feed is silent: spot prices are the catalogue's
 	pools   []Pool
-	at      map[string]int // by cloud.Market.PoolKey
+}
+
+// find is the position of the pool with a cloud.Market.PoolKey, by its parts: type, zone, lifecycle. Keys that belong to another product are not found.
+func find(pools []Pool, key string) (int, bool) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) < 3 {
+		return 0, false
+	}
+	at, found := slices.BinarySearchFunc(pools, parts, func(p Pool, parts []string) int {
+		return cmp.Or(strings.Compare(p.Market.Type, parts[0]), strings.Compare(p.Market.Zone, parts[1]), strings.Compare(string(p.Market.Lifecycle), parts[2]))
+	})
+	return at, found && pools[at].Market.PoolKey() == key
 }
 
 // shelf is rebuilt only when prices changed or went stale.
@@ -23,17 +37,44 @@ func (f *feed) shelf(ctx context.Context, m *Market, product string, now time.Ti
 		return nil, err
 	}
 	stale := now.Sub(f.seenAt) > freshFor
-	if known := f.shelves[product]; known != nil && known.version == f.version && known.stale == stale {
-		return known, nil
+	known := f.shelves[product]
+	switch {
+	case known == nil || known.stale != stale:
+		known = f.build(m, product, stale)
+	case known.through < len(f.changed) && !stale:
+		known = f.patch(m, product, known)
 	}
-	built := f.build(m, product, stale)
-	f.shelves[product] = built
-	return built, nil
+	f.shelves[product] = known
+	return known, nil
 }
+
+// patch is a shelf with the changes since it was built; the old one may be in use.
+func (f *feed) patch(m *Market, product string, old *shelf) *shelf {
+	if len(f.changed) > mostChanges {
+		f.changed, f.shelves = nil, map[string]*shelf{}
+		return f.build(m, product, old.stale)
+	}
+	s := &shelf{through: len(f.changed), pools: slices.Clone(old.pools)}
+	for _, in := range f.changed[old.through:] {
+		if in.Product != product {
+			continue
+		}
+		n, ok := find(s.pools, in.PoolKey())
+		if !ok {
+			return f.build(m, product, old.stale) // sold for the first time, as far as anybody knows
+		}
+		q := f.quotes[in]
+		s.pools[n].Price, s.pools[n].PriceAt, s.pools[n].Source = q.Price, q.From, SourceFeed
+	}
+	return s
+}
+
+// mostChanges bounds the memory that changes take before shelves are built anew.
+const mostChanges = 200_000
 
 func (f *feed) build(m *Market, product string, stale bool) *shelf {
 	offers := m.catalog.Offers(f.key.region, product)
-	s := &shelf{version: f.version, stale: stale, pools: make([]Pool, 0, 8*len(offers))}
+	s := &shelf{through: len(f.changed), stale: stale, pools: make([]Pool, 0, 12*len(offers))}
 	for _, offer := range offers {
 		for _, zone := range offer.Zones {
 			for _, lifecycle := range []cloud.Lifecycle{cloud.OnDemand, cloud.Spot} {
@@ -55,10 +96,6 @@ func (f *feed) build(m *Market, product string, stale bool) *shelf {
 				}
 			}
 		}
-	}
-	s.at = make(map[string]int, len(s.pools))
-	for n := range s.pools {
-		s.at[s.pools[n].Market.PoolKey()] = n
 	}
 	return s
 }
