@@ -9,6 +9,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
@@ -21,14 +22,7 @@ type tested struct {
 
 func database(t testing.TB) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Config{Memory: true})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(t, store.Config{Memory: true})
 }
 
 func started(t testing.TB) (i tested, admin string) {
@@ -96,7 +90,10 @@ func TestOnlyTheFirstStartGivesAnAdminToken(t *testing.T) {
 }
 
 func TestReplicasThatStartTogetherShareOneInstallation(t *testing.T) {
-	db := database(t)
+	storetest.Each(t, func(t *testing.T, at storetest.Place) { replicasThatStartTogetherShare(t, at.Open(t)) })
+}
+
+func replicasThatStartTogetherShare(t *testing.T, db *store.DB) {
 	const replicas = 8
 	var mu sync.Mutex
 	var all sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 func TestWhatAPlannerSawAndSaidComesBackByteForByte(t *testing.T) {
@@ -51,16 +53,30 @@ func TestADecisionComesBackWhole(t *testing.T) {
 }
 
 func TestMarketsAreStoredOncePerContent(t *testing.T) {
-	j, _ := newJournal(t)
-	for _, market := range []string{`{"a":1}`, `{"a":1}`, `{"a": 1}`, `{"a":1}`} {
-		must(t, j.db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			_, err := j.Keep(ctx, tx, Decision{Account: "act-1", Group: "sig-1"}, json.RawMessage(market))
-			return err
-		}))
+	storetest.Each(t, func(t *testing.T, at storetest.Place) { marketsAreStoredOnce(t, at.Open(t)) })
+}
+
+func marketsAreStoredOnce(t *testing.T, db *store.DB) {
+	j, _ := journalOn(db)
+	var all sync.WaitGroup
+	for _, market := range []string{`{"a":1}`, `{"a":1}`, `{"a": 1}`, `{"a":1}`, `{"a":1}`, `{"a": 1}`} {
+		all.Go(func() {
+			err := j.db.Tx(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+				_, err := j.Keep(ctx, tx, Decision{Account: "act-1", Group: "sig-1"}, json.RawMessage(market))
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	all.Wait()
 	stored, err := snapshots.Count(t.Context(), j.db, store.Installation(), store.Query{})
 	must(t, err)
 	check(t, "stored markets", stored, 2)
+	kept, err := decisions.Count(t.Context(), j.db, store.Account("act-1"), store.Query{})
+	must(t, err)
+	check(t, "stored decisions", kept, 6)
 }
 
 func TestADecisionOfAnotherAccountOrGroupReadsLikeAMissingOne(t *testing.T) {

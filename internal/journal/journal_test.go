@@ -11,19 +11,17 @@ import (
 
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newJournal(t testing.TB) (*Journal, *clock.Manual) {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Config{Memory: true})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	return journalOn(storetest.Open(t, store.Config{Memory: true}))
+}
+
+func journalOn(db *store.DB) (*Journal, *clock.Manual) {
 	manual := clock.NewManual(noon)
 	return New(Config{DB: db, Clock: manual}), manual
 }
@@ -134,7 +132,11 @@ func TestDataThatIsNoJSONIsRefusedAndWritesNothing(t *testing.T) {
 }
 
 func TestFollowersSeeEverySealedRecordOnceWithoutGaps(t *testing.T) {
-	j, _ := newJournal(t)
+	storetest.Each(t, func(t *testing.T, at storetest.Place) { followersSeeEverySealedRecordOnce(t, at.Open(t)) })
+}
+
+func followersSeeEverySealedRecordOnce(t *testing.T, db *store.DB) {
+	j, _ := journalOn(db)
 	const writers, each = 8, 60
 	var writing sync.WaitGroup
 	for w := range writers {

@@ -14,6 +14,7 @@ import (
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 // drawBook is any sequence of prices over the day around noon, changing at any instant.
@@ -155,15 +156,7 @@ func (l *life) seen(now time.Time) time.Time {
 }
 
 func TestCostsAgreeWithCountingEverySecondUnderAnySchedule(t *testing.T) {
-	db, err := store.Open(t.Context(), store.Config{Memory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	db := storetest.Open(t, store.Config{Memory: true})
 	rapid.Check(t, func(t *rapid.T) {
 		clear(t, db)
 		prices, lives := drawBook(t), drawLives(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -57,15 +58,10 @@ type bench struct {
 
 func newBench(t testing.TB, prices PriceBook) bench {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Config{Memory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	return benchOn(t, storetest.Open(t, store.Config{Memory: true}), prices)
+}
+
+func benchOn(t testing.TB, db *store.DB, prices PriceBook) bench {
 	manual := clock.NewManual(noon)
 	return bench{Ledger: New(Config{DB: db, Clock: manual, Market: prices}), TB: t, clock: manual}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 func TestHoursArePostedOnceTheyHaveSettled(t *testing.T) {
@@ -78,7 +79,11 @@ func TestPostedLinesDoNotDependOnHowOftenPostRan(t *testing.T) {
 }
 
 func TestReplicasThatPostAtOnceLoseAndDoubleNothing(t *testing.T) {
-	b := newBench(t, steady())
+	storetest.Each(t, func(t *testing.T, at storetest.Place) { replicasThatPostAtOnceLoseAndDoubleNothing(t, at.Open(t)) })
+}
+
+func replicasThatPostAtOnceLoseAndDoubleNothing(t *testing.T, db *store.DB) {
+	b := benchOn(t, db, steady())
 	const instances = 20
 	for n := range instances {
 		b.open(meter(fmt.Sprintf("i-%d", n), noon))
@@ -118,7 +123,13 @@ func TestReplicasThatPostAtOnceLoseAndDoubleNothing(t *testing.T) {
 }
 
 func TestReadersNeverMissSecondsOfAMeterThatIsClosedIntoThePast(t *testing.T) {
-	b := newBench(t, steady())
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		readersNeverMissSecondsOfAMeterThatIsClosedIntoThePast(t, at.Open(t))
+	})
+}
+
+func readersNeverMissSecondsOfAMeterThatIsClosedIntoThePast(t *testing.T, db *store.DB) {
+	b := benchOn(t, db, steady())
 	const instances = 30
 	for n := range instances {
 		b.open(meter(fmt.Sprintf("i-%d", n), noon))
