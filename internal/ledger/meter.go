@@ -44,7 +44,7 @@ func (l *Ledger) Open(ctx context.Context, tx *store.Tx, m Meter) error {
 	return err
 }
 
-// Close ends a meter at a moment, which may lie in the past: seconds that were posted beyond it are taken back. Closing a meter again, or one that was
+// Close ends a meter at a moment (zero = now), which may lie in the past: seconds that were posted beyond it are taken back. Closing a meter again, or one that was
 // never opened, changes nothing.
 func (l *Ledger) Close(ctx context.Context, tx *store.Tx, account, instance string, at time.Time) error {
 	doc, err := meters.Get(ctx, tx, store.Account(account), instance)
@@ -53,6 +53,9 @@ func (l *Ledger) Close(ctx context.Context, tx *store.Tx, account, instance stri
 	}
 	if err != nil || doc.State != open {
 		return err
+	}
+	if at.IsZero() {
+		at = l.clock.Now()
 	}
 	until := later(floor(at), doc.Value.From)
 	if doc.Value.Cursor.After(until) {

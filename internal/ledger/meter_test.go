@@ -173,6 +173,15 @@ func TestANewsOfTheEndThatComesLateTakesPostedSecondsBack(t *testing.T) {
 	check(t, "cost after posting", b.cost(noon, noon.Add(24*time.Hour)), at(5400))
 }
 
+func TestAnEndWithoutADateIsNow(t *testing.T) {
+	b := newBench(t, steady())
+	b.open(meter("i-1", noon))
+	b.clock.Advance(time.Minute)
+	b.close("i-1", time.Time{})
+	b.clock.Advance(time.Minute)
+	check(t, "cost", b.cost(noon, noon.Add(time.Hour)), at(60))
+}
+
 func TestAMeterOfAnotherAccountIsNeitherClosedNorCounted(t *testing.T) {
 	b := newBench(t, steady())
 	b.open(meter("i-1", noon))
