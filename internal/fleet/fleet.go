@@ -6,6 +6,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -69,8 +70,9 @@ type Fleet struct {
 	Config
 	forms  map[string]Form
 	mu     sync.Mutex
-	places map[place]bool // where groups live, for notices and prices
-	priced map[place]bool // whose prices this process has read
+	places map[place]bool                  // where groups live, for notices and prices
+	priced map[place]bool                  // whose prices this process has read
+	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
 }
 
 // loopName is the loop that keeps groups as intended; its keys are group ids.
@@ -81,7 +83,7 @@ const sweep = 30 * time.Second
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, places: map[place]bool{}, priced: map[place]bool{}}
+	f := &Fleet{Config: c, forms: map[string]Form{}, places: map[place]bool{}, priced: map[place]bool{}, good: map[[sha256.Size]byte]time.Time{}}
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

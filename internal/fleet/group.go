@@ -246,23 +246,6 @@ func (f *Fleet) intent(doc store.Doc[record]) (Intent, error) {
 	return intent, err
 }
 
-// checkTemplate asks the cloud what is wrong with the template before anything is stored.
-func (f *Fleet) checkTemplate(ctx context.Context, account string, intent Intent) error {
-	provider, err := f.provider(ctx, account)
-	if err != nil {
-		return err
-	}
-	refusals, err := provider.Check(ctx, intent.Region, template(intent, ""))
-	if err != nil {
-		return fault.Of(fault.Unavailable, "cloud", "The cloud did not answer while the group was checked; try again.").With(err)
-	}
-	var faults []*fault.Error
-	for _, r := range refusals {
-		faults = append(faults, fault.Of(fault.Invalid, "template", "%s (%s)", r.Message, r.Code))
-	}
-	return fault.All(faults)
-}
-
 func unbuiltLines(now time.Time, paths []string) []journal.Line {
 	var lines []journal.Line
 	for _, path := range paths {

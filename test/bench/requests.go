@@ -49,7 +49,8 @@ func measureRequests(ctx context.Context, folder string) ([]figure, error) {
 	}
 	defer closeBare()
 
-	ours := client{url: neap.URL, token: a.Admin}
+	pooled := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	ours := client{http: pooled, url: neap.URL, token: a.Admin}
 	created, err := ours.do(ctx, http.MethodPost, "/aws/ec2/group", smallGroup)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func measureRequests(ctx context.Context, folder string) ([]figure, error) {
 	if err := json.Unmarshal(created, &group); err != nil {
 		return nil, err
 	}
-	yard := client{url: bare.URL}
+	yard := client{http: pooled, url: bare.URL}
 	read, err := compare(ctx,
 		func(ctx context.Context) error {
 			_, err := ours.do(ctx, http.MethodGet, "/aws/ec2/group/"+group.Response.Items[0].ID, "")
@@ -147,9 +148,10 @@ func rate(ctx context.Context, request func(context.Context) error) (float64, er
 	return float64(done.Load()) / time.Since(began).Seconds(), context.Cause(ctx)
 }
 
-var transport = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
-
-type client struct{ url, token string }
+type client struct {
+	http       *http.Client
+	url, token string
+}
 
 func (c client) do(ctx context.Context, method, path, body string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewBufferString(body))
@@ -162,7 +164,7 @@ func (c client) do(ctx context.Context, method, path, body string) ([]byte, erro
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := transport.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err
 	}

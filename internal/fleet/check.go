@@ -1,0 +1,62 @@
+package fleet
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+const (
+	checkFor  = 10 * time.Minute // a template that was found good is not asked about again for so long: checks use up the account's calls
+	checkMany = 10_000           // remembered templates
+)
+
+// checkTemplate asks the cloud what is wrong with the template before anything is stored.
+func (f *Fleet) checkTemplate(ctx context.Context, account string, intent Intent) error {
+	asked := template(intent, "")
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return fmt.Errorf("encode template: %w", err)
+	}
+	key := sha256.Sum256(fmt.Appendf(text, "%s/%s", account, intent.Region))
+	now := f.Clock.Now()
+	if f.wasGood(key, now) {
+		return nil
+	}
+	provider, err := f.provider(ctx, account)
+	if err != nil {
+		return err
+	}
+	refusals, err := provider.Check(ctx, intent.Region, asked)
+	if err != nil {
+		return fault.Of(fault.Unavailable, "cloud", "The cloud did not answer while the group was checked; try again.").With(err)
+	}
+	var faults []*fault.Error
+	for _, r := range refusals {
+		faults = append(faults, fault.Of(fault.Invalid, "template", "%s (%s)", r.Message, r.Code))
+	}
+	if len(faults) == 0 {
+		f.isGood(key, now)
+	}
+	return fault.All(faults)
+}
+
+func (f *Fleet) wasGood(key [sha256.Size]byte, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, ok := f.good[key]
+	return ok && now.Sub(at) < checkFor
+}
+
+func (f *Fleet) isGood(key [sha256.Size]byte, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.good) >= checkMany {
+		clear(f.good)
+	}
+	f.good[key] = now
+}
