@@ -51,8 +51,22 @@ say "format"
 unformatted="$(gofmt -l cmd internal test)"
 [ -z "$unformatted" ] || fail "gofmt -w would change:"$'\n'"$unformatted"
 
+# Clients of the outside world are modules of their own, so that the product does not depend on them.
+modules() {
+    echo .
+    find test -name go.mod -printf '%h\n' | sort
+}
+
+in_modules() {
+    local code=0 module
+    while read -r module; do
+        (cd "$module" && "$@") || code=1
+    done < <(modules)
+    return "$code"
+}
+
 say "vet"
-go vet ./...
+in_modules go vet ./...
 go vet -tags crash ./cmd/...
 
 say "build"
@@ -61,19 +75,5 @@ go build -buildvcs=false -o bin/report ./test/report
 NEAP_BIN="$PWD/bin/neap"
 export NEAP_BIN
 
-# Clients of the outside world are modules of their own, so that the product does not depend on them.
-modules() {
-    echo .
-    find test -name go.mod -printf '%h\n' | sort
-}
-
-run_tests() {
-    local code=0 module
-    while read -r module; do
-        (cd "$module" && go vet ./... && go test -json -count=1 -timeout 12m ./...) || code=1
-    done < <(modules)
-    return "$code"
-}
-
 say "tests"
-run_tests </dev/null | bin/report -skips test/skips-allowed.txt
+in_modules go test -json -count=1 -timeout 12m ./... </dev/null | bin/report -skips test/skips-allowed.txt
