@@ -1,40 +1,32 @@
 package plan
 
 // Two budgets bound how much of a fleet is replaced at one time, so that no false alarm and no price can empty it. A user's MaxMovesPart overrules both.
+// They are parts of the target, so that a fleet in the middle of a change has the same budget as one at rest; one member may always move.
 // Interruptions and missing capacity have none: those losses have happened already.
 const (
-	recoveryPart  = 50 // percent of active members: unhealthy, or with a rebalance signal [ours]
+	recoveryPart  = 50 // percent: members that are unhealthy, or have a rebalance signal [ours]
 	voluntaryPart = 10 // percent: moves that only save money, and only while nothing else is under way [ours]
 )
 
-// recoveryBudget is how many more members may be replaced for safety now.
-func (d *draft) recoveryBudget() int { return d.allowed(recoveryPart) - d.moving }
+// mayRecover reports whether the budget allows to replace one more member for safety now.
+func (d *draft) mayRecover(m *member) bool { return d.within(recoveryPart, m, d.moving+d.replaced) }
 
-// voluntaryBudget is how many more members may be moved to save money now.
-func (d *draft) voluntaryBudget() int { return d.allowed(voluntaryPart) - d.moving - d.leaving }
-
-func (d *draft) allowed(part int) int {
+func (d *draft) within(part int, m *member, busy int) bool {
 	if d.intent.MaxMovesPart > 0 {
 		part = d.intent.MaxMovesPart
 	}
-	active := 0
-	for n := range d.members {
-		if d.members[n].active() {
-			active++
-		}
-	}
-	return max(1, active*part/100)
+	return busy == 0 || busy+m.units <= d.intent.Capacity.Target*part/100
 }
 
-// mayMove reports whether members may be moved to save money at all, and notes why not. what names the move.
-func (d *draft) mayMove(what string) bool {
+// mayMove reports whether a member may be moved to save money now, and notes why not. what names the move.
+func (d *draft) mayMove(m *member, what string) bool {
 	switch {
 	case d.short > 0:
 		d.note("No %s while %d units are missing.", what, d.short)
 	case d.market.Stale:
 		d.note("No %s: the prices are too old to justify a move.", what)
-	case d.voluntaryBudget() <= 0:
-		d.note("No %s now: %d instances are being replaced already.", what, d.moving+d.leaving)
+	case !d.within(voluntaryPart, m, d.moving+d.leaving):
+		d.note("No further %s now: %d units are being replaced already.", what, d.moving+d.leaving)
 	default:
 		return true
 	}

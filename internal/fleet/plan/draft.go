@@ -54,8 +54,9 @@ type draft struct {
 	urgent, ends, relief []Action
 	orders               []*order
 	losses               []*member // leave a gap that no launch fills yet
-	moving               int       // members that go
-	leaving              int       // members that leave for other reasons than scale-in
+	moving               int       // units that go
+	leaving              int       // units that leave now, for other reasons than scale-in
+	replaced             int       // of these, units whose replacement came first
 	short                int
 	notes                []string
 	next                 time.Time
@@ -161,12 +162,15 @@ func (d *draft) mourn(m *member) {
 	switch m.reason {
 	case ReasonScaleIn, ReasonDelete:
 		return
-	case ReasonInterruption, ReasonRebalance, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonDetach, ReasonReplaced:
+	case ReasonInterruption, ReasonDetach, ReasonRebalance, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced:
 	default:
 		m.reason = ReasonLost
 	}
-	if m.Phase == Draining {
-		d.leaving++
+	if m.Phase != Terminated {
+		d.leaving += m.units
+		if slices.Contains([]Reason{ReasonRebalance, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced}, m.reason) {
+			d.replaced += m.units
+		}
 	}
 	if m.ReplacedBy == "" {
 		d.miss(m)
@@ -197,7 +201,7 @@ func (d *draft) send(m *member, why Reason) {
 		why = ReasonReplaced // its successor was bought for several reasons at once
 	}
 	m.fate, m.reason = goes, why
-	d.moving++
+	d.moving += m.units
 	d.lose(m)
 }
 

@@ -47,14 +47,18 @@ func fill(d *draft) {
 func (d *draft) fillPart(s scope) {
 	missing := min(s.target-s.have.all(), d.missing())
 	floor := max(0, min(missing, s.onDemand-s.have.onDemand))
-	bought := d.buy(s.zone, floor, OnDemand)
-	d.buy(s.zone, missing-max(floor, bought), Spot)
+	bought := d.buy(s.zone, floor, d.room(), OnDemand)
+	room := d.room()
+	if bought < floor {
+		room = min(room, missing-floor) // not even the last instance may reach into the floor
+	}
+	d.buy(s.zone, missing-max(floor, bought), room, Spot)
 }
 
-// buy orders instances until the units are covered or nothing is left to buy, and returns how many units it got.
-func (d *draft) buy(zone string, units int, l Lifecycle) (bought int) {
+// buy orders instances until the units are covered or nothing is left to buy within the room, and returns how many units it got.
+func (d *draft) buy(zone string, units, room int, l Lifecycle) (bought int) {
 	for bought < units {
-		best, next, reason := d.choose(want{zone: zone, units: units - bought, room: d.room()}, l)
+		best, next, reason := d.choose(want{zone: zone, units: units - bought, room: room - bought}, l)
 		if best == nil {
 			break
 		}
@@ -190,7 +194,7 @@ func (d *draft) home() string {
 		}
 	}
 	for n := range d.members {
-		if home == "" && d.members[n].active() {
+		if home == "" && d.members[n].fate != gone {
 			home = d.members[n].Zone
 		}
 	}

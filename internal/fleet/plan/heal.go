@@ -22,8 +22,8 @@ func heal(d *draft) {
 			d.wake(due)
 		case !d.intent.Health.Heal:
 			d.note("%s is unhealthy, and healing is off: it is only reported.", m.ID)
-		case d.recoveryBudget() <= 0:
-			d.note("%s is unhealthy and waits: %d replacements at one time are enough.", m.ID, d.moving)
+		case !d.mayRecover(m):
+			d.note("%s is unhealthy and waits: %d units are being replaced already.", m.ID, d.moving)
 		default:
 			d.replace(m, ReasonUnhealthy)
 		}
@@ -66,8 +66,8 @@ func rebalance(d *draft) {
 		switch {
 		case d.intent.Choice.Rule == AvailabilityOriented:
 			d.note("%s has a rebalance signal of %s; availabilityOriented waits for a real interruption.", m.ID, clockText(m.RebalanceAt))
-		case d.recoveryBudget() <= 0:
-			d.note("%s has a rebalance signal and waits: %d replacements at one time are enough.", m.ID, d.moving)
+		case !d.mayRecover(m):
+			d.note("%s has a rebalance signal and waits: %d units are being replaced already.", m.ID, d.moving)
 		default:
 			d.replace(m, ReasonRebalance)
 		}

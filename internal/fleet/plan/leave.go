@@ -37,7 +37,7 @@ func interrupt(d *draft) {
 func (d *draft) depart(m *member, why Reason, because string) {
 	wasGoing := m.fate == goes
 	d.urgent = append(d.urgent, d.dismiss(m, why, d.drainEnd(&m.Instance), because))
-	d.leaving++
+	d.leaving += m.units
 	if !wasGoing {
 		d.miss(m)
 	}

@@ -16,7 +16,7 @@ const (
 // revert brings back to spot what is on demand beyond its share: after a fallback, or when the share was lowered. Spot beyond its share is never converted.
 func revert(d *draft) {
 	for _, s := range d.scopes() {
-		excess := s.have.onDemand - s.onDemand - max(0, -d.missing()) // what is too much altogether is scaled in, on demand first
+		excess := s.have.onDemand - s.onDemand - max(0, -d.missing()) // what is too much altogether leaves by scale-in, on demand first
 		if excess <= 0 {
 			continue
 		}
@@ -24,7 +24,7 @@ func revert(d *draft) {
 			return
 		}
 		for _, m := range d.movable(OnDemand, s.zone, dwellRevert, byAge) {
-			if m.units > excess || !d.mayMove("revert to spot") {
+			if m.units > excess || !d.mayMove(m, "revert to spot") {
 				break
 			}
 			if !d.move(m, ReasonRevert, s.zone, func(o *option) bool { return d.cheaperThanOwn(o, m) }) {
@@ -68,6 +68,7 @@ func cheapen(d *draft) {
 		return
 	}
 	paid := d.paid()
+	d.wakeForCheaper(paid)
 	byPrice := func(a, b *member) int {
 		return cmp.Or(cmp.Compare(paid[b.place()], paid[a.place()]), byAge(a, b))
 	}
@@ -76,7 +77,7 @@ func cheapen(d *draft) {
 		if best == nil || !saves(best, paid[m.place()]) {
 			continue
 		}
-		if !d.mayMove("move to a cheaper market") {
+		if !d.mayMove(m, "move to a cheaper market") {
 			return
 		}
 		d.move(m, ReasonCheaper, "", func(o *option) bool { return saves(o, paid[m.place()]) })
@@ -98,6 +99,19 @@ func (d *draft) paid() map[place]int64 {
 		}
 	}
 	return paid
+}
+
+// wakeForCheaper asks for a plan when a closed pool opens that would be worth a move.
+func (d *draft) wakeForCheaper(paid map[place]int64) {
+	var dearest int64
+	for _, price := range paid {
+		dearest = max(dearest, price)
+	}
+	for _, o := range d.shelfOf(Spot).all {
+		if !o.openAt.IsZero() && saves(o, dearest) {
+			d.wake(o.openAt)
+		}
+	}
 }
 
 // movable are the members that a voluntary move may touch, in the order given: they serve, nobody holds them, and they have stayed long enough.

@@ -18,10 +18,10 @@ func Plan(intent Intent, observed Observed, market Market, now time.Time) Decisi
 		heal,      // before rebalance: an unhealthy instance serves nobody
 		rebalance, // may be taken soon
 		fill,      // all losses are known now: buy what is missing
-		revert,    // voluntary moves come after capacity, and only if none is missing
-		cheapen,   // after revert: back on spot saves more
 		relieve,   // lets go of those whose replacement serves
-		scaleIn,   // last: only now is it known what is too much
+		scaleIn,   // only now is it known what is too much
+		revert,    // voluntary moves come last, and only when nothing is missing or too much
+		cheapen,   // after revert: back on spot saves more
 	}
 	if observed.Deleting {
 		passes = []pass{finish, windDown}

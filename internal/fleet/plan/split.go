@@ -51,9 +51,12 @@ func (d *draft) scopes() []scope {
 	return list
 }
 
-// deal spreads a fixed number of on-demand units evenly over the zones, beginning where most of them are.
+// deal spreads a fixed number of on-demand units evenly over the zones, beginning where most of them are, then where most is missing: a floor that could
+// not be bought stays where it is wanted.
 func deal(list []scope, units int) {
-	slices.SortStableFunc(list, func(a, b scope) int { return b.have.onDemand - a.have.onDemand })
+	slices.SortStableFunc(list, func(a, b scope) int {
+		return cmp.Or(b.have.onDemand-a.have.onDemand, (b.target-b.have.all())-(a.target-a.have.all()))
+	})
 	for n := range list {
 		list[n].onDemand = 0
 	}
