@@ -171,7 +171,10 @@ func (a *App) open(ctx context.Context) error {
 
 func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
 	s := sim.Config{Memory: true, Clock: a.clock, Seed: uint64(a.config.Seed), Catalog: facts}
-	if a.config.Data != "" {
+	switch {
+	case a.config.Database != "": // replicas share one world
+		s.Memory, s.URL = false, a.config.Database
+	case a.config.Data != "":
 		s.Memory, s.Path = false, filepath.Join(a.config.Data, "sim.db")
 	}
 	return s

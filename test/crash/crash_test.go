@@ -68,6 +68,10 @@ func live(t *testing.T, binary string, at int) []string {
 		}
 		t.Logf("%s: %s", next.name, time.Since(began).Round(time.Millisecond))
 	}
+	// The story is over: its points are counted, and stopping is not a part of it.
+	if err := os.Remove(s.path("armed")); err != nil {
+		t.Fatal(err)
+	}
 	s.stop()
 	s.judge()
 	raw, err := os.ReadFile(s.path("points"))

@@ -84,10 +84,11 @@ func (n *neap) stop() {
 	if err := n.process.Process.Signal(syscall.SIGTERM); err != nil {
 		n.t.Fatalf("stop: %v", err)
 	}
-	if err := <-n.ended; err != nil {
+	err := <-n.ended
+	n.process = nil
+	if err != nil {
 		n.t.Fatalf("the process did not stop gracefully: %v\n%s", err, n.output.String())
 	}
-	n.process = nil
 }
 
 // end makes sure that nothing outlives the test.
