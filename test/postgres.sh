@@ -66,6 +66,7 @@ start) start ;;
 stop) stop ;;
 run)
     shift
+    home="$home-$$" # of its own, so that ending it disturbs nobody
     NEAP_TEST_POSTGRES="$(start)"
     export NEAP_TEST_POSTGRES
     trap stop EXIT

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net"
 
@@ -59,5 +60,5 @@ func unavailable(err error) bool {
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, errGroupLost)
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, errGroupLost) || errors.Is(err, errClosed) || errors.Is(err, sql.ErrConnDone)
 }

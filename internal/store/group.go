@@ -18,6 +18,9 @@ const (
 // errGroupLost means that a unit's group could not be committed although nothing was wrong with the unit: run it again.
 var errGroupLost = errors.New("the group of transactions that this one belonged to was lost")
 
+// errClosed answers whoever uses a database after Close.
+var errClosed = errors.New("the database is closed")
+
 // writer runs units of work one after the other on SQLite's only write connection, each in a savepoint, and commits them in groups: while one commit
 // waits for the disk the next units queue up, and then share the next commit. Units run in their callers' goroutines; turn passes the connection on.
 type writer struct {
@@ -25,6 +28,7 @@ type writer struct {
 	cached  *statements
 	hook    func(point string)
 	turn    chan struct{} // holds one token; who took it may use what is below
+	closed  chan struct{}
 	waiting atomic.Int32  // callers that will take the turn
 	open    *group
 }
@@ -38,7 +42,7 @@ type group struct {
 }
 
 func newWriter(conn *sql.Conn, hook func(string)) *writer {
-	w := &writer{conn: conn, cached: &statements{prepare: conn.PrepareContext}, hook: hook, turn: make(chan struct{}, 1)}
+	w := &writer{conn: conn, cached: &statements{prepare: conn.PrepareContext}, hook: hook, turn: make(chan struct{}, 1), closed: make(chan struct{})}
 	w.turn <- struct{}{}
 	return w
 }
@@ -63,12 +67,19 @@ func (w *writer) take(ctx context.Context) error {
 	case <-w.turn:
 		w.waiting.Add(-1)
 		return nil
+	case <-w.closed:
+		w.waiting.Add(-1)
+		return errClosed
 	case <-ctx.Done():
 		// The open group may be counting on this caller to commit it, so the turn is taken all the same.
 		go func() {
-			<-w.turn
-			w.waiting.Add(-1)
-			w.pass()
+			select {
+			case <-w.turn:
+				w.waiting.Add(-1)
+				w.pass()
+			case <-w.closed:
+				w.waiting.Add(-1)
+			}
 		}()
 		return ctx.Err()
 	}
@@ -164,9 +175,13 @@ func (w *writer) exec(query string) error {
 	return err
 }
 
-// close waits for the turn and keeps it.
+// close waits for the turn and keeps it. The group that is open then is committed first.
 func (w *writer) close() error {
 	<-w.turn
+	close(w.closed)
+	if w.open != nil {
+		w.commit()
+	}
 	return errors.Join(w.cached.close(), w.conn.Close())
 }
 

@@ -273,3 +273,24 @@ func TestTheDatabaseTellsItsTimeAndThatItIsThere(t *testing.T) {
 		}
 	})
 }
+
+func TestAClosedDatabaseAnswersInsteadOfWaiting(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db, err := store.Open(t.Context(), at.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Tx(t.Context(), add("b-1")); err == nil {
+			t.Error("a transaction on a closed database")
+		}
+		if _, err := boats.Get(t.Context(), db, store.Installation(), "b-1"); err == nil {
+			t.Error("a read from a closed database")
+		}
+		if err := db.Ping(t.Context()); err == nil {
+			t.Error("a closed database answers Ping")
+		}
+	})
+}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -159,19 +158,21 @@ func (r *runner) offer(key string) bool {
 	return true
 }
 
-// work holds one of the loop's places while it takes turns for key.
+// work holds one of the loop's places while it takes turns for key, and frees it whatever becomes of them.
 func (r *runner) work(key string) {
+	defer func() {
+		r.mu.Lock()
+		again, backlog := r.busy[key], r.backlog
+		delete(r.busy, key)
+		r.mu.Unlock()
+		if again {
+			r.offer(key)
+		}
+		if backlog {
+			r.rouse()
+		}
+	}()
 	r.turns(key)
-	r.mu.Lock()
-	again, backlog := r.busy[key], r.backlog
-	delete(r.busy, key)
-	r.mu.Unlock()
-	if again {
-		r.offer(key)
-	}
-	if backlog {
-		r.rouse()
-	}
 }
 
 // rouse makes dispatch look around.
@@ -303,7 +304,7 @@ func (r *runner) failed(ctx context.Context, turn Turn, err error) {
 	if ctx.Err() != nil {
 		wait = 0 // stopped from outside: no fault of the turn
 	} else {
-		e.c.Log.Warn("turn failed", "loop", r.loop.Name, "key", turn.Key, "failures", turn.Failures+1, "retryIn", wait, "error", err, "cause", fault.As(err).Cause)
+		e.c.Log.Warn("turn failed", "loop", r.loop.Name, "key", turn.Key, "failures", turn.Failures+1, "retryIn", wait, "error", err)
 	}
 	if err := e.rows.fail(context.WithoutCancel(ctx), r.loop.Name, turn.Key, turn.Epoch, wait); err != nil {
 		e.c.Log.Error("cannot give a key back", "loop", r.loop.Name, "key", turn.Key, "error", err)

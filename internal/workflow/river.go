@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	sendTimeout = 2 * time.Second
+	riverTimeout = 2 * time.Second
 	// River's default of 100 ms between fetches would be most of a wake-up's time.
 	fetchCooldown = 5 * time.Millisecond
 	deliverers    = 4
@@ -114,7 +114,7 @@ func (r *riverCourier[TTx]) send(loop string) {
 	}
 	r.busy[loop] = true
 	r.sends.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), riverTimeout)
 		defer cancel()
 		if _, err := r.client.Insert(ctx, wake{Loop: loop}, nil); err != nil {
 			r.log.Warn("cannot wake other replicas; their next scan will", "loop", loop, "error", err)
@@ -127,7 +127,7 @@ func (r *riverCourier[TTx]) send(loop string) {
 
 func (r *riverCourier[TTx]) stop(ctx context.Context) error {
 	r.sends.Wait()
-	ctx, cancel := context.WithTimeout(ctx, longestLease)
+	ctx, cancel := context.WithTimeout(ctx, riverTimeout)
 	defer cancel()
 	if err := r.client.StopAndCancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return riverFault(err)

@@ -107,7 +107,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop lets turns in progress finish, until ctx ends; then it cancels them and returns ctx's error. Leases are given back.
+// Stop lets turns in progress finish, until ctx ends; then it cancels them, waits for them a moment longer, and returns ctx's error. Leases are given back.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	running := e.state == "running"
@@ -127,7 +127,10 @@ func (e *Engine) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		late = ctx.Err()
 		e.abandon()
-		<-ended
+		select {
+		case <-ended:
+		case <-time.After(longestLease): // work that does not heed its context cannot hold up the process
+		}
 	}
 	e.abandon()
 	if !running {
