@@ -25,21 +25,30 @@ func fill(d *draft) {
 		return
 	}
 	d.settleZone()
-	parts := d.scopes()
+	// Each purchase may shift what is left over between zones: once more, until nothing changes.
+	for before := 0; before != d.missing() && d.missing() > 0; {
+		before = d.missing()
+		d.fillParts(d.scopes())
+	}
+	if d.missing() > 0 {
+		d.fallShort()
+	}
+}
+
+// fillParts fills each part in its own zone, and then what none of them got, anywhere: equal zones matter less than capacity.
+func (d *draft) fillParts(parts []scope) {
 	floor := 0
 	for _, s := range parts {
 		d.fillPart(s)
 		floor += s.onDemand
 	}
-	if before := d.missing(); before > 0 && len(parts) > 1 {
-		// Equal zones matter less than capacity.
-		d.fillPart(scope{target: d.intent.Capacity.Target, onDemand: floor, have: d.have})
-		if bought := before - d.missing(); bought > 0 {
-			d.note("%d units could not be had in their own zone; others were used, so the zones are no longer equal.", bought)
-		}
+	before := d.missing()
+	if before <= 0 || len(parts) == 1 {
+		return
 	}
-	if d.missing() > 0 {
-		d.fallShort()
+	d.fillPart(scope{target: d.intent.Capacity.Target, onDemand: floor, have: d.have})
+	if bought := before - d.missing(); bought > 0 {
+		d.note("%d units could not be had in their own zone; others were used, so the zones are no longer equal.", bought)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/money"
 )
 
 // What a voluntary move must be worth [ours].
@@ -27,7 +29,7 @@ func revert(d *draft) {
 			if m.units > excess || !d.mayMove(m, "revert to spot") {
 				break
 			}
-			if !d.move(m, ReasonRevert, s.zone, func(o *option) bool { return d.cheaperThanOwn(o, m) }) {
+			if !d.move(m, ReasonRevert, d.instead(m, s.zone), func(o *option) bool { return d.cheaperThanOwn(o, m) }) {
 				d.note("%s stays on demand: no open spot market is cheaper.", m.ID)
 				d.wake(d.shelfOf(Spot).opensNext())
 				break
@@ -67,43 +69,45 @@ func cheapen(d *draft) {
 	if rule != CostOriented && rule != Cheapest || d.intent.Mix.IsAllPersisted || d.missing() < 0 || d.have.spot == 0 {
 		return
 	}
-	paid := d.paid()
+	paid := d.paid() // per instance, as one takes the place of one
 	d.wakeForCheaper(paid)
 	byPrice := func(a, b *member) int {
 		return cmp.Or(cmp.Compare(paid[b.place()], paid[a.place()]), byAge(a, b))
 	}
 	for _, m := range d.movable(Spot, "", dwellCheaper, byPrice) {
-		best, _ := d.shelfOf(Spot).pick(d.instead(m, ""))
-		if best == nil || !saves(best, paid[m.place()]) {
+		w := d.instead(m, "")
+		w.least = m.units
+		if best, _ := d.shelfOf(Spot).pick(w); best == nil || !saves(best, paid[m.place()]) {
 			continue
 		}
 		if !d.mayMove(m, "move to a cheaper market") {
 			return
 		}
-		d.move(m, ReasonCheaper, "", func(o *option) bool { return saves(o, paid[m.place()]) })
+		d.move(m, ReasonCheaper, w, func(*option) bool { return true })
 	}
 }
 
-// saves reports whether a market is cheaper per unit by minSaving at least. A price that nobody knows is never beaten.
-func saves(o *option, paid int64) bool {
-	return paid > 0 && o.perUnit > 0 && o.perUnit*100 <= paid*(100-minSaving)
+// saves reports whether an instance here is cheaper by minSaving at least. A price that nobody knows is never beaten. Each move makes the fleet cheaper as a
+// whole, so moves come to an end.
+func saves(o *option, paid money.Price) bool {
+	return paid > 0 && o.Price > 0 && o.Price*100 <= paid*(100-minSaving)
 }
 
-// paid is what a unit costs per hour now in each spot pool that the fleet holds.
-func (d *draft) paid() map[place]int64 {
-	paid := make(map[place]int64, len(d.held))
+// paid is what an instance costs per hour now in each spot pool that the fleet holds.
+func (d *draft) paid() map[place]money.Price {
+	paid := make(map[place]money.Price, len(d.held))
 	for _, o := range d.shelfOf(Spot).all {
 		p := place{o.Type, o.Zone, Spot}
 		if d.held[p] > 0 {
-			paid[p] = o.perUnit
+			paid[p] = o.Price
 		}
 	}
 	return paid
 }
 
 // wakeForCheaper asks for a plan when a closed pool opens that would be worth a move.
-func (d *draft) wakeForCheaper(paid map[place]int64) {
-	var dearest int64
+func (d *draft) wakeForCheaper(paid map[place]money.Price) {
+	var dearest money.Price
 	for _, price := range paid {
 		dearest = max(dearest, price)
 	}
@@ -143,15 +147,15 @@ func (d *draft) instead(m *member, zone string) want {
 }
 
 // move buys spot in a member's place and sends the member away, if the best market is worth it.
-func (d *draft) move(m *member, why Reason, zone string, worth func(*option) bool) bool {
-	best, next := d.shelfOf(Spot).pick(d.instead(m, zone))
+func (d *draft) move(m *member, why Reason, w want, worth func(*option) bool) bool {
+	best, next := d.shelfOf(Spot).pick(w)
 	if best == nil || !worth(best) {
 		return false
 	}
 	d.send(m, why)
 	d.order(best, next, why, m)
 	for d.missing() > 0 {
-		if best, next = d.shelfOf(Spot).pick(want{zone: zone, units: d.missing(), room: d.room()}); best == nil {
+		if best, next = d.shelfOf(Spot).pick(want{zone: w.zone, units: d.missing(), room: d.room()}); best == nil {
 			d.fallShort() // the rest of the place is filled by the next plan; until then the member serves
 			break
 		}

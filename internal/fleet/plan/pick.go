@@ -5,6 +5,7 @@ type want struct {
 	zone  string // "" = any
 	units int    // how many are missing; more than these are worth nothing
 	room  int    // units that the maximum still allows
+	least int    // units that it must have
 }
 
 // pick is the best open option and the next best, or nil. Order: preferred zones before others, preferred types (as long as their market holds fewer than
@@ -39,7 +40,7 @@ func (s *shelf) bestOf(tier []*option, w want, belongs func(*option) bool) (best
 		if next != nil && o.base < nextScore {
 			break
 		}
-		if !belongs(o) || o.units > w.room || w.zone != "" && o.Zone != w.zone {
+		if !belongs(o) || o.units > w.room || o.units < w.least || w.zone != "" && o.Zone != w.zone {
 			continue
 		}
 		score := s.scoreNow(o, w)
