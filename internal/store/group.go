@@ -29,7 +29,7 @@ type writer struct {
 	hook    func(point string)
 	turn    chan struct{} // holds one token; who took it may use what is below
 	closed  chan struct{}
-	waiting atomic.Int32  // callers that will take the turn
+	waiting atomic.Int32 // callers that will take the turn
 	open    *group
 }
 

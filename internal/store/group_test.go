@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,6 +48,7 @@ func together(t *testing.T, db *DB, w *writer, units ...func(context.Context, *T
 		if time.Now().After(deadline) {
 			t.Fatal("the units do not queue up")
 		}
+		runtime.Gosched()
 	}
 	close(gate)
 	running.Wait()
@@ -156,6 +158,7 @@ func TestACallerThatGivesUpDoesNotLeaveItsGroupUncommitted(t *testing.T) {
 	second := make(chan error)
 	go func() { second <- db.Tx(impatient, put("b")) }()
 	for deadline := time.Now().Add(5 * time.Second); w.waiting.Load() == 0 && time.Now().Before(deadline); {
+		runtime.Gosched()
 	}
 	cancel()
 	if err := <-second; err != context.Canceled {

@@ -92,8 +92,13 @@ func (s *sqlite) connect(ctx context.Context, path, sync string) (err error) {
 	if s.writes, err = pool(ctx, path, 1, wait+"&_pragma=journal_mode(WAL)&_pragma=synchronous("+sync+")"); err != nil {
 		return err
 	}
-	// River's rows only repeat what our own tables say, so they need not reach the disk at every commit.
-	if s.river, err = pool(ctx, path, 1, wait+"&_pragma=synchronous(OFF)&_time_format=sqlite"); err != nil {
+	// River's rows only repeat what our own tables say, so they need not reach the disk at every commit. OFF would not do: its checkpoints could
+	// leave the whole file damaged after a power cut.
+	riverSync := sync
+	if sync == "FULL" {
+		riverSync = "NORMAL"
+	}
+	if s.river, err = pool(ctx, path, 1, wait+"&_pragma=synchronous("+riverSync+")&_time_format=sqlite"); err != nil {
 		return err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))

@@ -130,7 +130,7 @@ func (e *Engine) Begin(ctx context.Context, tx *store.Tx, recipe string, run Run
 	return run, e.Watch(ctx, tx, recipeLoopName+recipe, run.ID)
 }
 
-// Cancel stops a run after the step in progress; fault.Conflict when it has ended already.
+// Cancel stops a run, and what it awaits, after the step in progress; fault.Conflict when it has ended already.
 func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, id string) error {
 	stored, err := runs().Get(ctx, tx, store.Installation(), id)
 	if err != nil {
@@ -241,18 +241,35 @@ func (e *Engine) end(ctx context.Context, turn Turn, state, problem string) erro
 				return err
 			}
 		}
-		if run.Parent != "" {
-			if parent, err := e.find(ctx, tx, store.Installation(), run.Parent); err == nil {
-				if err := e.Raise(ctx, tx, recipeLoopName+parent.Recipe, parent.ID); err != nil {
-					return err
-				}
-			}
+		if err := e.tell(ctx, tx, run); err != nil {
+			return err
 		}
 		return e.Forget(ctx, tx, recipeLoopName+run.Recipe, run.ID)
 	})
 }
 
-// change edits the stored run under the turn's lease.
+// tell lets the parent of an ended run go on, and cancels what a run that did not finish was waiting for.
+func (e *Engine) tell(ctx context.Context, tx *store.Tx, ended Run) error {
+	if ended.Parent != "" {
+		parent, err := e.find(ctx, tx, store.Installation(), ended.Parent)
+		if err == nil {
+			err = e.Raise(ctx, tx, recipeLoopName+parent.Recipe, parent.ID)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	if ended.State == Finished {
+		return nil
+	}
+	awaited, _, err := runs().List(ctx, tx, store.Installation(), store.Query{Parent: ended.ID, States: []string{Running}})
+	for _, child := range awaited {
+		err = errors.Join(err, e.Cancel(ctx, tx, child.ID))
+	}
+	return err
+}
+
+// change edits the stored run under the turn's lease. It has moved, so attempts are counted anew.
 func (e *Engine) change(ctx context.Context, turn Turn, edit func(*Run)) error {
 	return e.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := turn.Guard(ctx, tx); err != nil {
@@ -264,7 +281,10 @@ func (e *Engine) change(ctx context.Context, turn Turn, edit func(*Run)) error {
 		}
 		run := stored.Value.run(stored.Meta)
 		edit(&run)
-		return replace(ctx, tx, stored, run)
+		if err := replace(ctx, tx, stored, run); err != nil {
+			return err
+		}
+		return e.rows.succeed(ctx, tx, turn.loop, turn.Key)
 	})
 }
 

@@ -157,6 +157,34 @@ func TestACancelledRunStopsAfterTheStepInProgress(t *testing.T) {
 	})
 }
 
+func TestCancellingARunCancelsWhatItAwaits(t *testing.T) {
+	db := storetest.Memory(t)
+	entered, leave := make(chan string), make(chan struct{})
+	e := workflowtest.Start(t, db, nil, func(e *workflow.Engine) {
+		e.AddRecipe(workflow.Recipe{Name: "child", Steps: []workflow.Step{{Name: "slow", Do: func(_ context.Context, run *workflow.Run) error {
+			entered <- run.ID
+			<-leave
+			return nil
+		}}, mark(db, "never")}})
+		e.AddRecipe(workflow.Recipe{Name: "parent", Steps: []workflow.Step{{Name: "await", Do: func(ctx context.Context, run *workflow.Run) error {
+			_, err := run.Await(ctx, "c", "child", workflow.Run{})
+			return err
+		}}}})
+	})
+	parent := begin(t, db, e, "parent", workflow.Run{Account: "act-1"})
+	child := next(t, entered, "child's step")
+	if err := cancel(t, db, e, parent.ID); err != nil {
+		t.Fatal(err)
+	}
+	if parent = workflowtest.Ended(t, e, parent.ID); parent.State != workflow.Cancelled {
+		t.Errorf("the parent ended as %+v", parent)
+	}
+	close(leave)
+	if run := workflowtest.Ended(t, e, child); run.State != workflow.Cancelled || run.Account != "act-1" || marked(t, db, child, "never") {
+		t.Errorf("the child ended as %+v", run)
+	}
+}
+
 func TestAFaultThatARetryCannotMendFailsTheRun(t *testing.T) {
 	db := storetest.Memory(t)
 	var transient atomic.Int32

@@ -40,6 +40,17 @@ type claimed struct {
 	failures int
 }
 
+// freeAll takes every lease from its owner. Only right when no owner can be alive.
+func (r rows) freeAll(ctx context.Context) error {
+	return r.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE loops SET owner = '', until = 0 WHERE owner <> ''"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE leases SET owner = '', until = 0")
+		return err
+	})
+}
+
 // watch adds a key with something to do.
 func (r rows) watch(ctx context.Context, tx *store.Tx, loop, key string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO loops (loop, key, wanted, done, due, swept, owner, epoch, until, failures) VALUES (?, ?, 1, 0, ?, 0, '', 0, 0, 0)
@@ -73,15 +84,17 @@ func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch i
 	return err
 }
 
-// needing lists keys that nobody holds and that have something to do.
+// needing lists keys that nobody holds and that have something to do; those that have waited longest for a turn come first.
 func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (keys []string, err error) {
 	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
 		var key string
 		err := row.Scan(&key)
 		keys = append(keys, key)
 		return err
-	}, `SELECT key FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+`
-		UNION SELECT key FROM loops WHERE loop = ? AND due <= ? AND until <= `+r.now+` LIMIT ?`, loop, loop, now.UnixMicro(), limit)
+	}, `SELECT key FROM (
+		SELECT key, swept FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+`
+		UNION SELECT key, swept FROM loops WHERE loop = ? AND due <= ? AND until <= `+r.now+`
+		) AS open ORDER BY swept, key LIMIT ?`, loop, loop, now.UnixMicro(), limit)
 	return keys, err
 }
 
@@ -152,6 +165,12 @@ func (r rows) fail(ctx context.Context, loop, key string, epoch int64, backOff t
 			backOff.Microseconds(), loop, key, r.replica, epoch)
 		return err
 	})
+}
+
+// succeed forgets the failures so far, in the middle of a turn.
+func (r rows) succeed(ctx context.Context, tx *store.Tx, loop, key string) error {
+	_, err := tx.Exec(ctx, "UPDATE loops SET failures = 0 WHERE loop = ? AND key = ? AND failures > 0", loop, key)
+	return err
 }
 
 // state tells what a key wants and has had done; found is false when it is not watched.

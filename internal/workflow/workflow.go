@@ -35,6 +35,8 @@ type Config struct {
 	Log     *slog.Logger
 	Replica string        // unique per process
 	Lease   time.Duration // at most 5 s; 0 = 5 s
+	// Alone promises that no other process works on this database: what a killed predecessor held is free at once, not when its leases run out.
+	Alone bool
 }
 
 // Engine runs loops, periodic work and recipes on this replica. Safe for concurrent use once everything is registered.
@@ -85,6 +87,12 @@ func (e *Engine) Start(ctx context.Context) error {
 		return fault.Of(fault.Internal, "workflow", "The workflow engine was started before.")
 	}
 	e.turns, e.abandon = context.WithCancel(context.WithoutCancel(ctx))
+	if e.c.Alone {
+		if err := e.rows.freeAll(ctx); err != nil {
+			e.abandon()
+			return err
+		}
+	}
 	var err error
 	if e.courier, err = startRiver(ctx, e.c, e.look); err != nil {
 		e.abandon()
