@@ -191,6 +191,9 @@ func (in *input) validate(field reflect.Value) *fault.Error {
 	if in.check == nil {
 		return nil
 	}
+	if in.pointer && !in.many {
+		field = field.Elem()
+	}
 	faults := in.check.value(field.Interface())
 	if len(faults) == 0 {
 		return nil

@@ -15,6 +15,7 @@ func TestQueryValuesAreBoundAndRefusedByName(t *testing.T) {
 		{name: "a name in another case is understood", request: feed("AMOUNT=1&Food=fish"), status: 200, want: []string{`"food":"fish"`}},
 		{name: "an unknown name is ignored", request: feed("amount=1&colour=red"), status: 200},
 		{name: "a required value is asked for", request: feed("food=hay"), status: 400, want: []string{`"Field":"amount"`, "is required"}},
+		{name: "an optional value has its bounds too", request: feed("amount=51"), status: 400, want: []string{`"Field":"amount"`, "50"}},
 		{name: "text is no number", request: feed("amount=much"), status: 400, want: []string{`"Field":"amount"`, `must be a number, got \"much\"`}},
 		{name: "nothing is no number", request: feed("amount="), status: 400, want: []string{`"Field":"amount"`}},
 		{name: "a fraction is no whole number", request: feed("amount=1&at=1.5"), status: 400, want: []string{`"Field":"at"`, "a whole number"}},

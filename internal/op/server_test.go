@@ -142,7 +142,7 @@ func (z *zoo) create(ctx context.Context, in creation) (animal, error) {
 
 type feeding struct {
 	ID     string    `path:"animalId"`
-	Amount *float64  `query:"amount" required:"true"`
+	Amount *float64  `query:"amount" required:"true" minimum:"0" maximum:"50"`
 	Food   string    `query:"food" enum:"hay,fish" default:"hay"`
 	At     []int     `query:"at"`
 	Wet    bool      `query:"wet"`
