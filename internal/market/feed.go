@@ -56,6 +56,8 @@ func (k feedKey) String() string { return k.provider + "/" + k.region }
 type feed struct {
 	key feedKey
 
+	writing sync.Mutex // held by the one who observes
+
 	mu      sync.Mutex
 	readAt  time.Time       // when the store was last looked at
 	head    store.Doc[page] // as of the last reading of pages
@@ -131,22 +133,29 @@ func (m *Market) Observe(ctx context.Context, provider string, told []cloud.Pric
 }
 
 func (f *feed) observe(ctx context.Context, m *Market, told []cloud.Price) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	err := f.write(ctx, m, told)
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Exists) {
-		f.readAt, f.seenAt, f.head = time.Time{}, time.Time{}, store.Doc[page]{} // another replica was faster: all is read anew, and only the rest is written
+		f.reset() // another replica was faster: all is read anew, and only the rest is written
 		err = f.write(ctx, m, told)
 	}
 	return err
 }
 
+func (f *feed) reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readAt, f.seenAt, f.head = time.Time{}, time.Time{}, store.Doc[page]{}
+}
+
+// write saves what is new. The memory's lock is never held while a transaction waits for its turn: somebody may ask for a snapshot inside another one.
 func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
 	now := m.clock.Now()
-	if err := f.refresh(ctx, m, now); err != nil {
+	changed, opened, err := f.compare(ctx, m, told, now)
+	if err != nil {
 		return err
 	}
-	changed, opened := f.changes(told, now)
 	for batch := range slices.Chunk(changed, atOnce) {
 		if err := f.save(ctx, m, batch); err != nil {
 			return err
@@ -156,6 +165,17 @@ func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
 		return f.forget(ctx, m, now)
 	}
 	return nil
+}
+
+// compare tells what a feed adds to the store's newest state.
+func (f *feed) compare(ctx context.Context, m *Market, told []cloud.Price, now time.Time) (changed []store.Doc[page], opened bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.refresh(ctx, m, now); err != nil {
+		return nil, false, err
+	}
+	changed, opened = f.changes(told, now)
+	return changed, opened, nil
 }
 
 // changes are the pages that the feed adds to, and whether a new day's pages are among them.
@@ -176,6 +196,9 @@ func (f *feed) changes(told []cloud.Price, now time.Time) (changed []store.Doc[p
 		}
 		doc.Value.Changes = slices.Clone(doc.Value.Changes)
 		for _, p := range byType[typ] {
+			if p.Price <= 0 {
+				continue // no price is no news
+			}
 			if current, ok := f.quotes[p.Market]; !ok || current.Price != p.Price && !p.From.Before(current.From) {
 				doc.Value.Changes = append(doc.Value.Changes, quote{p.Market.Zone, p.Market.Product, p.Market.Lifecycle, p.Price, p.From.UTC()})
 			}
@@ -205,10 +228,13 @@ func (p page) closing() []quote {
 }
 
 func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) error {
+	f.mu.Lock()
+	head := f.head
+	f.mu.Unlock()
 	saved := make([]store.Doc[page], len(batch))
-	var head store.Doc[page]
+	var raised store.Doc[page]
 	err := m.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-		if head, err = f.raiseHead(ctx, tx); err != nil {
+		if raised, err = f.raiseHead(ctx, tx, head); err != nil {
 			return err
 		}
 		for n, doc := range batch {
@@ -226,19 +252,23 @@ func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) err
 	if err != nil || store.IsDryRun(ctx) {
 		return err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, doc := range saved {
 		f.take(doc)
 	}
-	f.head = head
+	if f.head.Version == head.Version {
+		f.head = raised // else a reading came in between, and what it saw is to be compared again
+	}
 	return nil
 }
 
 // raiseHead tells other replicas that there is something to read; fault.Conflict or fault.Exists when they wrote first.
-func (f *feed) raiseHead(ctx context.Context, tx *store.Tx) (store.Doc[page], error) {
-	if f.head.Version == 0 {
+func (f *feed) raiseHead(ctx context.Context, tx *store.Tx, head store.Doc[page]) (store.Doc[page], error) {
+	if head.Version == 0 {
 		return prices().Insert(ctx, tx, store.Doc[page]{Meta: store.Meta{ID: f.key.String(), State: headState}, Value: page{Region: f.key.region}})
 	}
-	return prices().Update(ctx, tx, f.head)
+	return prices().Update(ctx, tx, head)
 }
 
 // forget drops pages that nobody can ask for any more, some with every new day.

@@ -2,6 +2,7 @@ package market
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -344,4 +345,30 @@ func BenchmarkSnapshotOfARegion(b *testing.B) {
 			}
 		}
 	})
+}
+
+func TestASnapshotInsideATransactionWaitsForNoFeed(t *testing.T) {
+	s := open(t)
+	in := spot("m5.large", "a")
+	s.observe(t, in, 40_000, noon)
+	fed := make(chan error, 1)
+	err := s.db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		go func() {
+			fed <- s.Observe(context.Background(), "sim", []cloud.Price{{Market: in, Price: 41_000, From: noon}})
+		}()
+		for range 200 { // the feed's transaction waits for ours all the while
+			if _, err := s.Snapshot(ctx, "act-1", "sim", region, catalog.Linux); err != nil {
+				return err
+			}
+			s.clock.Advance(reread)
+		}
+		return s.Lost(ctx, tx, "act-1", in)
+	})
+	if err := errors.Join(err, <-fed); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(reread)
+	if p := s.snapshot(t, "act-1").find(t, in); p.Price != 41_000 || p.CoolUntil.IsZero() {
+		t.Errorf("after both: %+v", p)
+	}
 }
