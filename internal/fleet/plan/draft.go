@@ -86,8 +86,10 @@ func newDraft(intent Intent, observed Observed, market Market, now time.Time) *d
 		max:  max(intent.Capacity.Max, intent.Capacity.Target), // a bound that forbids the target itself is a mistake, not a wish
 		held: make(map[place]int, len(observed.Instances)),
 	}
-	for _, zone := range intent.Choice.Zones {
-		d.zones = append(d.zones, zoneCount{name: zone})
+	for n, zone := range intent.Choice.Zones {
+		if !slices.Contains(intent.Choice.Zones[:n], zone) {
+			d.zones = append(d.zones, zoneCount{name: zone})
+		}
 	}
 	d.weighTypes()
 	for _, launch := range d.pending {
