@@ -19,7 +19,6 @@ const (
 	ReasonRebalance    Reason = "rebalance"    // preventive: risk is elevated
 	ReasonUnhealthy    Reason = "unhealthy"    // failed its health check
 	ReasonRevert       Reason = "revertToSpot" // fixing strategy: on demand where spot is wanted
-	ReasonStrategy     Reason = "strategy"     // fixing strategy: spot where on demand is wanted (by growth only)
 	ReasonCheaper      Reason = "cheaperSpot"  // a cheaper spot market opened
 	ReasonDetach       Reason = "detach"       // asked for by the user
 	ReasonReplaced     Reason = "replaced"     // its replacement is in service

@@ -79,6 +79,8 @@ func (d *draft) becauseOf(m *member) string {
 	switch m.reason {
 	case ReasonUnhealthy:
 		return fmt.Sprintf("%s is %s since %s, and its replacement serves.", m.ID, m.Condition, clockText(m.ConditionAt))
+	case ReasonInterruption:
+		return fmt.Sprintf("The cloud takes %s (%s in %s) at %s, and its replacement serves.", m.ID, m.Type, m.Zone, clockText(m.InterruptAt))
 	case ReasonRebalance:
 		return fmt.Sprintf("%s has had a rebalance signal since %s, and its replacement serves.", m.ID, clockText(m.RebalanceAt))
 	default:

@@ -20,17 +20,36 @@ func leave(d *draft) {
 	}
 }
 
-// interrupt takes out what the cloud has announced to take, at once: waiting for the replacement would waste the notice.
+// interrupt replaces what the cloud has announced to take. A member goes on serving until its replacement does, but it leaves in time to drain before its end.
 func interrupt(d *draft) {
 	for n := range d.members {
 		m := &d.members[n]
 		if m.InterruptAt.IsZero() || !m.active() || m.fate == gone {
 			continue
 		}
-		because := fmt.Sprintf("The cloud takes %s (%s in %s) at %s, %s from now; it drains until %s.",
-			m.ID, m.Type, m.Zone, clockText(m.InterruptAt), max(0, m.InterruptAt.Sub(d.now)).Round(time.Second), clockText(d.drainEnd(&m.Instance)))
-		d.depart(m, ReasonInterruption, because)
+		last := d.lastCall(&m.Instance)
+		switch {
+		case m.Phase != Running || !last.After(d.now):
+			because := fmt.Sprintf("The cloud takes %s (%s in %s) at %s, %s from now; it drains until %s.",
+				m.ID, m.Type, m.Zone, clockText(m.InterruptAt), max(0, m.InterruptAt.Sub(d.now)).Round(time.Second), clockText(d.drainEnd(&m.Instance)))
+			d.depart(m, ReasonInterruption, because)
+		case m.fate == stays:
+			d.wake(last)
+			d.replace(m, ReasonInterruption)
+		default:
+			d.wake(last)
+			m.reason = ReasonInterruption // whatever it was to be replaced for, this is more pressing
+		}
 	}
+}
+
+// lastCall is when an instance with an announced end must begin to drain, replaced or not.
+func (d *draft) lastCall(i *Instance) time.Time {
+	drain := d.intent.Drain
+	if !i.DrainUntil.IsZero() {
+		drain = max(0, i.DrainUntil.Sub(d.now))
+	}
+	return i.InterruptAt.UTC().Add(-noticeMargin - drain)
 }
 
 // depart lets a member go now, before its replacement serves.

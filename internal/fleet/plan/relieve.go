@@ -9,7 +9,7 @@ func relieve(d *draft) {
 	ready := map[string]int{} // units by id, of members that serve and stay
 	for n := range d.members {
 		m := &d.members[n]
-		if m.fate == goes && m.Phase == Running {
+		if m.fate == goes && m.Phase == Running && m.InterruptAt.IsZero() { // nobody can rely on one that the cloud takes
 			serving += m.units
 		}
 		if m.fate == stays && d.serves(m) {
@@ -22,7 +22,7 @@ func relieve(d *draft) {
 			continue
 		}
 		units := m.units
-		if m.Phase != Running {
+		if m.Phase != Running || !m.InterruptAt.IsZero() {
 			units = 0
 		}
 		if serving-units < d.intent.Capacity.Target && ready[m.ReplacedBy] < m.units {

@@ -7,7 +7,52 @@ import (
 	"time"
 )
 
-func TestAnInterruptionIsDrainedAtOnceAndReplacedElsewhere(t *testing.T) {
+func TestAMemberServesThroughItsNoticeUntilItsReplacementDoes(t *testing.T) {
+	in := intentOf(3)
+	in.Drain = 30 * time.Second
+	begin := func() *world {
+		w := &world{intent: in, observed: Observed{Instances: fleetOf(3)}, market: marketOf(in), now: noon}
+		w.find("i-0").InterruptAt = noon.Add(2 * time.Minute)
+		d := w.plan()
+		if spot, _ := d.launched(); spot != 1 || len(d.actions(DrainVerb)) != 0 {
+			t.Fatalf("want one launch and no drain yet: %+v", d.Actions)
+		}
+		if last := noon.Add(2*time.Minute - noticeMargin - in.Drain); !d.Next.Equal(last) {
+			t.Fatalf("looks again at %s, not at the last call %s", d.Next, last)
+		}
+		w.apply(d)
+		w.settle()
+		return w
+	}
+	ready := begin()
+	ready.find("new-2").Phase = Running
+	if got := ready.plan().instances(DrainVerb); !slices.Equal(got, []string{"i-0"}) {
+		t.Errorf("with a replacement that serves, %v leave", got)
+	}
+	late := begin()
+	late.find("new-2").Phase = Launching
+	if d := late.plan(); len(d.Actions) != 0 {
+		t.Errorf("while the replacement boots: %+v", d.Actions)
+	}
+	late.now = noon.Add(2*time.Minute - noticeMargin - in.Drain)
+	d := late.plan()
+	if got := d.instances(DrainVerb); !slices.Equal(got, []string{"i-0"}) || len(d.actions(LaunchVerb)) != 0 {
+		t.Errorf("at the last call: %+v", d.Actions)
+	}
+}
+
+func TestNobodyIsLetGoInRelianceOnAMemberThatTheCloudTakes(t *testing.T) {
+	in := intentOf(3)
+	in.Drain = 10 * time.Second
+	w := &world{intent: in, observed: Observed{Instances: fleetOf(4)}, market: marketOf(in), now: noon}
+	w.find("i-0").InterruptAt = noon.Add(time.Minute)
+	w.find("i-1").RebalanceAt = noon
+	if got := w.plan().instances(DrainVerb); slices.Contains(got, "i-1") {
+		t.Errorf("%v leave: only two would be left to serve", got)
+	}
+}
+
+func TestAnInterruptionWithTooShortANoticeIsDrainedAtOnceAndReplacedElsewhere(t *testing.T) {
 	in := intentOf(3)
 	w := &world{intent: in, observed: Observed{Instances: fleetOf(3)}, market: marketOf(in), now: noon}
 	w.find("i-0").InterruptAt = noon.Add(30 * time.Second)
