@@ -76,4 +76,4 @@ NEAP_BIN="$PWD/bin/neap"
 export NEAP_BIN
 
 say "tests"
-in_modules go test -json -count=1 -timeout 12m ./... </dev/null | bin/report -skips test/skips-allowed.txt
+in_modules go test -json -count=1 -parallel 4 -timeout 12m ./... </dev/null | bin/report -skips test/skips-allowed.txt

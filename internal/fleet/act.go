@@ -41,7 +41,7 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
 	return t.f.writeAction(ctx, tx, t.doc, action{
-		Launch: launchRequest(t.intent, a), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Reason: a.Reason, Because: a.Because, Decision: decision,
+		Launch: launchRequest(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Reason: a.Reason, Because: a.Because, Decision: decision,
 	})
 }
 

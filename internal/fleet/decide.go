@@ -24,6 +24,7 @@ type inputs struct {
 	Observed       plan.Observed
 	Now            time.Time
 	market         plan.Market
+	full           map[string]market.Cooling // subnets without addresses, by id
 }
 
 func (in *inputs) plan() plan.Decision {
@@ -57,15 +58,44 @@ func (f *Fleet) inputs(ctx context.Context, s store.Session, doc store.Doc[recor
 			observed.Launches = append(observed.Launches, a.Value.pendingLaunch(a.ID))
 		}
 	}
+	full := fullSubnets(snapshot)
 	return &inputs{
 		group: doc.ID, account: doc.Account, Intent: intent, Observed: observed, Now: f.Clock.Now(),
-		market: pools(intent, snapshot),
+		market: pools(intent, snapshot, full), full: full,
 	}, nil
 }
 
-// pools narrows a snapshot to the markets that the intent may use.
-func pools(intent Intent, snapshot market.Snapshot) plan.Market {
+func fullSubnets(snapshot market.Snapshot) map[string]market.Cooling {
+	full := map[string]market.Cooling{}
+	for _, c := range snapshot.Cooling {
+		if c.Scope == cloud.ScopeSubnet {
+			full[c.Key] = c
+		}
+	}
+	return full
+}
+
+// closed is when the first subnet of a zone has addresses again; zero while one has.
+func closed(intent Intent, zone string, full map[string]market.Cooling) (first market.Cooling) {
+	for _, id := range template(intent, zone).Subnets {
+		c, isFull := full[id]
+		if !isFull {
+			return market.Cooling{}
+		}
+		if first.Until.IsZero() || c.Until.Before(first.Until) {
+			first = c
+		}
+	}
+	return first
+}
+
+// pools narrows a snapshot to the markets that the intent may use. A zone whose subnets are all full cools with them.
+func pools(intent Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
 	m := plan.Market{TakenAt: snapshot.TakenAt, Stale: snapshot.Stale}
+	shut := map[string]market.Cooling{}
+	for _, zone := range intent.Choice.Zones {
+		shut[zone] = closed(intent, zone, full)
+	}
 	for _, p := range snapshot.Pools {
 		types := intent.Choice.SpotTypes
 		if p.Market.Lifecycle == cloud.OnDemand {
@@ -73,6 +103,9 @@ func pools(intent Intent, snapshot market.Snapshot) plan.Market {
 		}
 		if !slices.Contains(types, p.Market.Type) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
 			continue
+		}
+		if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
+			p.CoolUntil, p.Why = c.Until, c.Why
 		}
 		m.Pools = append(m.Pools, plan.Pool{
 			Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),

@@ -2,10 +2,12 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -58,8 +60,10 @@ func template(intent Intent, zone string) cloud.Template {
 	return c
 }
 
-// launchRequest turns a planned launch into the cloud's words.
-func launchRequest(intent Intent, a plan.Action) *cloud.Launch {
+// launchRequest turns a planned launch into the cloud's words, without the subnets that are full.
+func launchRequest(intent Intent, a plan.Action, full map[string]market.Cooling) *cloud.Launch {
+	asked := template(intent, a.Zone)
+	asked.Subnets = slices.DeleteFunc(asked.Subnets, func(id string) bool { _, isFull := full[id]; return isFull })
 	tags := map[string]string{}
 	for _, tag := range intent.Template.Tags {
 		tags[tag.Key] = tag.Value
@@ -67,7 +71,7 @@ func launchRequest(intent Intent, a plan.Action) *cloud.Launch {
 	return &cloud.Launch{
 		Market:   cloud.Market{Region: intent.Region, Zone: a.Zone, Type: a.Type, Product: intent.Product, Lifecycle: cloud.Lifecycle(a.Lifecycle)},
 		Count:    a.Count,
-		Template: template(intent, a.Zone),
+		Template: asked,
 		Tags:     tags,
 	}
 }

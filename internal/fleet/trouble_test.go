@@ -183,3 +183,23 @@ func detachAll(w *world) (d fleet.Detach) {
 	d.Terminate, d.Decrement = true, true
 	return d
 }
+
+func TestASubnetWithoutAddressesIsLeftOutAndItsZoneWhenItHasNoOther(t *testing.T) {
+	t.Parallel()
+	w := &world{Neap: apptest.Start(t)}
+	full := &cloud.Refusal{Kind: cloud.NoCapacity, Scope: cloud.ScopeSubnet, Key: "subnet-0de30a01", Code: "InsufficientFreeAddressesInSubnet", Message: "no addresses"}
+	w.Cloud.FailNext(sim.LaunchCall, full)
+	w.Cloud.FailNext(sim.LaunchCall, full)
+	create(t, w, "")
+	w.settle()
+	zones := map[string]int{}
+	for _, i := range w.in(plan.Running) {
+		zones[i.Zone]++
+	}
+	if zones["us-east-1b"] < 3 { // a launch that was already on its way into the other zone may have come through
+		t.Errorf("bought in a zone whose only subnet is full: %v\n%s", zones, w.log())
+	}
+	if log := w.log(); !strings.Contains(log, "InsufficientFreeAddressesInSubnet") {
+		t.Errorf("the refusal is not told:\n%s", log)
+	}
+}

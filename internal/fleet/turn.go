@@ -9,6 +9,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
 )
@@ -75,11 +76,12 @@ type turn struct {
 	doc         store.Doc[record]
 	intent      Intent
 	provider    cloud.Provider
-	vcpus       map[string]int // by type, as the market of the newest plan has it
-	next        time.Time      // when the plan changes by time alone
-	refused     bool           // a launch was refused in this round
-	onlyObserve bool           // this database is not the newest: touch nothing
-	held        bool           // too much has vanished at once: touch nothing until it is explained
+	vcpus       map[string]int            // by type, as the market of the newest plan has it
+	full        map[string]market.Cooling // subnets without addresses
+	next        time.Time                 // when the plan changes by time alone
+	refused     bool                      // a launch was refused in this round
+	onlyObserve bool                      // this database is not the newest: touch nothing
+	held        bool                      // too much has vanished at once: touch nothing until it is explained
 }
 
 // write runs one transaction of the turn, after checking that the lease is still ours.
@@ -106,7 +108,7 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	if len(decision.Actions) == 0 {
 		return false, nil
 	}
-	t.vcpus = map[string]int{}
+	t.vcpus, t.full = map[string]int{}, in.full
 	for _, p := range in.market.Pools {
 		t.vcpus[p.Type] = p.VCPUs
 	}
