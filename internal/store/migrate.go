@@ -40,8 +40,8 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, log *slog.L
 	if err != nil {
 		return fault.Of(fault.Unavailable, "store", "The database cannot be brought to this release's form; the log has the details.").With(err)
 	}
-	for _, step := range done {
-		log.Info("migrated", "file", step.Source.Path, "took", step.Duration)
+	if len(done) > 0 {
+		log.Info("the database has this release's form", "migrations", len(done), "newest", done[len(done)-1].Source.Path)
 	}
 	return nil
 }
