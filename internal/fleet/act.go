@@ -185,7 +185,9 @@ func (t *turn) replacedBy(ctx context.Context, tx *store.Tx, old, successor stri
 // takeRefusal tells the market and the log what the cloud would not give.
 func (t *turn) takeRefusal(ctx context.Context, tx *store.Tx, a store.Doc[action], r *cloud.Refusal, started int) error {
 	m := a.Value.Launch.Market
-	if err := t.f.Market.Refused(ctx, tx, t.doc.Account, m.Region, r); err != nil {
+	if r.Kind == cloud.BadRequest {
+		t.hopeless = true // no other market will take it either
+	} else if err := t.f.Market.Refused(ctx, tx, t.doc.Account, m.Region, r); err != nil {
 		return err
 	}
 	line := t.f.line(journal.Warn, "Can't launch %d %s %s in %s: %s (%s)", a.Value.Launch.Count-started, m.Lifecycle, m.Type, m.Zone, r.Message, r.Code)

@@ -70,7 +70,6 @@ type Fleet struct {
 	Config
 	forms  map[string]Form
 	mu     sync.Mutex
-	places map[place]bool                  // where groups live, for notices and prices
 	priced map[place]bool                  // whose prices this process has read
 	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
 }
@@ -83,7 +82,7 @@ const sweep = 30 * time.Second
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, places: map[place]bool{}, priced: map[place]bool{}, good: map[[sha256.Size]byte]time.Time{}}
+	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[place]bool{}, good: map[[sha256.Size]byte]time.Time{}}
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}
@@ -99,10 +98,8 @@ var (
 	revisions = store.Collection[revision]{Table: "revisions", Noun: "revision"}
 	members   = store.Collection[Instance]{Table: "instances", Noun: "instance"}
 	actions   = store.Collection[action]{Table: "actions", Noun: "action"}
+	places    = store.Collection[place]{Table: "places", Noun: "place"}
 )
-
-// place is one region of one account.
-type place struct{ account, region string }
 
 func (f *Fleet) form(name string) (Form, error) {
 	if form, ok := f.forms[name]; ok {

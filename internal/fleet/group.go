@@ -92,6 +92,9 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 			if err := f.keepRevision(ctx, tx, doc); err != nil {
 				return changed{}, err
 			}
+			if err := settleIn(ctx, tx, place{account, intent.Region}); err != nil {
+				return changed{}, err
+			}
 			if err := f.Workflow.Watch(ctx, tx, loopName, doc.ID); err != nil {
 				return changed{}, err
 			}
@@ -105,7 +108,6 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 	if err != nil {
 		return Group{}, err
 	}
-	f.remember(place{account, intent.Region})
 	return fromRecord(doc), nil
 }
 
@@ -158,7 +160,6 @@ func (f *Fleet) revise(ctx context.Context, account, author, id string, edit fun
 	if err != nil {
 		return Group{}, err
 	}
-	f.remember(place{account, after.intent.Region})
 	return fromRecord(after.doc), nil
 }
 

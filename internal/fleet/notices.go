@@ -2,9 +2,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -18,51 +15,7 @@ import (
 const (
 	noticeInterval = time.Second      // wall time between two looks for notices
 	priceInterval  = 30 * time.Second // wall time between two reads of a price feed
-	callTimeout    = 10 * time.Second // one region that hangs must not hold up the others for longer
 )
-
-// remember adds a place to look for notices and prices.
-func (f *Fleet) remember(p place) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.places[p] = true
-}
-
-// learn finds the places of every group, other replicas' included.
-func (f *Fleet) learn(ctx context.Context) error {
-	docs, _, err := groups.List(ctx, f.DB, store.Installation(), store.Query{States: []string{active, deleting}})
-	for _, d := range docs {
-		f.remember(place{d.Account, d.Value.Region})
-	}
-	return err
-}
-
-// each runs work for every place side by side, each under its own time limit, and joins what failed.
-func (f *Fleet) each(ctx context.Context, work func(context.Context, place, cloud.Provider) error) error {
-	f.mu.Lock()
-	places := slices.Collect(maps.Keys(f.places))
-	f.mu.Unlock()
-	results := make(chan error, len(places))
-	for _, p := range places {
-		go func() {
-			limited, cancel := context.WithTimeout(ctx, callTimeout)
-			defer cancel()
-			provider, err := f.provider(limited, p.account)
-			if err == nil {
-				err = work(limited, p, provider)
-			}
-			if err != nil {
-				err = fmt.Errorf("%s in %s: %w", p.account, p.region, err)
-			}
-			results <- err
-		}()
-	}
-	var failed []error
-	for range places {
-		failed = append(failed, <-results)
-	}
-	return errors.Join(failed...)
-}
 
 // takeNotices brings the clouds' warnings into our rows and wakes the groups. A notice is acknowledged only after it has been committed.
 func (f *Fleet) takeNotices(ctx context.Context) error {
@@ -71,7 +24,7 @@ func (f *Fleet) takeNotices(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		notices, err := notifier.Notices(ctx, p.region)
+		notices, err := notifier.Notices(ctx, p.Region)
 		if err != nil || len(notices) == 0 {
 			return err
 		}
@@ -82,13 +35,13 @@ func (f *Fleet) takeNotices(ctx context.Context) error {
 			}
 			done = append(done, n.ID)
 		}
-		return notifier.Acknowledge(ctx, p.region, done)
+		return notifier.Acknowledge(ctx, p.Region, done)
 	})
 }
 
 func (f *Fleet) takeNotice(ctx context.Context, p place, n cloud.Notice) error {
 	return f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		d, err := members.Get(ctx, tx, store.Account(p.account), n.Instance)
+		d, err := members.Get(ctx, tx, store.Account(p.Account), n.Instance)
 		if fault.Is(err, fault.NotFound) {
 			return nil // somebody else's instance in the same cloud account
 		}
@@ -127,9 +80,6 @@ func (f *Fleet) takeNotice(ctx context.Context, p place, n cloud.Notice) error {
 
 // takePrices reads the price feed of every place.
 func (f *Fleet) takePrices(ctx context.Context) error {
-	if err := f.learn(ctx); err != nil {
-		return err
-	}
 	return f.each(ctx, f.readPrices)
 }
 
@@ -138,7 +88,7 @@ func (f *Fleet) readPrices(ctx context.Context, p place, provider cloud.Provider
 	if !ok {
 		return nil
 	}
-	prices, err := pricer.Prices(ctx, p.region)
+	prices, err := pricer.Prices(ctx, p.Region)
 	if err != nil {
 		return err
 	}
@@ -158,6 +108,6 @@ func (f *Fleet) firstPrices(ctx context.Context, p place, provider cloud.Provide
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := f.readPrices(ctx, p, provider); err != nil {
-		f.Log.Warn("no current prices", "account", p.account, "region", p.region, "error", err)
+		f.Log.Warn("no current prices", "account", p.Account, "region", p.Region, "error", err)
 	}
 }

@@ -47,7 +47,7 @@ func (t *turn) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.held, err = t.tooMany(ctx, missing); err != nil {
+	if t.held, err = t.tooMany(ctx, rows, missing); err != nil {
 		return err
 	}
 	return t.takeIn(ctx, rows, seen, byID, missing)
@@ -81,16 +81,22 @@ func (t *turn) lookAgain(ctx context.Context, rows []store.Doc[Instance], byID m
 	return missing, nil
 }
 
-// tooMany reports whether so much of the account is missing that it is more likely the cloud's answer that is wrong.
-func (t *turn) tooMany(ctx context.Context, missing map[string]bool) (bool, error) {
-	if len(missing) < holdAtLeast {
+// tooMany reports whether so much of the account is missing, without a notice, that it is more likely the cloud's answer that is wrong.
+func (t *turn) tooMany(ctx context.Context, rows []store.Doc[Instance], missing map[string]bool) (bool, error) {
+	unannounced := 0
+	for _, r := range rows {
+		if missing[r.ID] && r.Value.InterruptAt.IsZero() {
+			unannounced++
+		}
+	}
+	if unannounced < holdAtLeast {
 		return false, nil
 	}
 	all, err := members.Count(ctx, t.f.DB, store.Account(t.doc.Account), store.Query{States: aliveStates()})
 	if err != nil {
 		return false, err
 	}
-	return len(missing)*100 > all*holdPercent, nil
+	return unannounced*100 > all*holdPercent, nil
 }
 
 // takeIn brings our rows up to date in one transaction, and only if something differs.

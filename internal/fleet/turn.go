@@ -17,6 +17,9 @@ import (
 // poll is how soon a group is looked at again while something in it is on its way.
 const poll = time.Second
 
+// hopelessWait is how long a group whose launches the cloud finds faulty is left alone, unless somebody changes it.
+const hopelessWait = 5 * time.Minute
+
 // rounds bounds how often one turn plans again after refusals before it lets other groups have the worker.
 const rounds = 8
 
@@ -61,6 +64,9 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 		if err := t.settleAll(ctx); err != nil {
 			return time.Time{}, err
 		}
+		if t.hopeless {
+			return f.Clock.Now().Add(hopelessWait), nil
+		}
 		if !t.refused {
 			break
 		}
@@ -80,6 +86,7 @@ type turn struct {
 	full        map[string]market.Cooling // subnets without addresses
 	next        time.Time                 // when the plan changes by time alone
 	refused     bool                      // a launch was refused in this round
+	hopeless    bool                      // the cloud finds our launches faulty
 	onlyObserve bool                      // this database is not the newest: touch nothing
 	held        bool                      // too much has vanished at once: touch nothing until it is explained
 }

@@ -17,7 +17,7 @@ var generated = []struct {
 	tables         []string
 }{
 	{"00001_collections.sql", "collection.sql.tmpl", []string{
-		"groups", "revisions", "instances", "actions", // fleet
+		"groups", "revisions", "instances", "actions", "places", // fleet
 		"accounts", "organisations", "tokens", "installation", // identity
 		"decisions", "market_snapshots", // journal
 		"meters", "ledger_lines", // ledger

@@ -63,6 +63,22 @@ CREATE INDEX actions_account ON actions (account, at, id);
 CREATE INDEX actions_parent ON actions (parent, at, id);
 CREATE INDEX actions_name ON actions (account, name);
 CREATE INDEX actions_state ON actions (state, at, id);
+CREATE TABLE places (
+    id      TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    parent  TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    doc     JSON NOT NULL
+);
+CREATE INDEX places_account ON places (account, at, id);
+CREATE INDEX places_parent ON places (parent, at, id);
+CREATE INDEX places_name ON places (account, name);
+CREATE INDEX places_state ON places (state, at, id);
 CREATE TABLE accounts (
     id      TEXT PRIMARY KEY,
     account TEXT NOT NULL,
