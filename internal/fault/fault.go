@@ -8,6 +8,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // Kind classifies a failure by what the caller can do about it.
@@ -30,12 +32,12 @@ func Kinds() []Kind {
 	return []Kind{Invalid, Unauthenticated, Denied, NotFound, Conflict, Exists, Limit, Unavailable, Internal}
 }
 
-// Error is one failure. Message is shown to people and must not hold secrets; Cause is only logged.
+// Error is one failure. Message, or rather Sentence, is shown to people and must not hold secrets; Cause is only logged.
 type Error struct {
 	Kind    Kind
 	Noun    string   // what it is about, in the engine's words: "group", "instance", "capacity"; dialects map (Kind, Noun) to their codes
 	Field   string   // path of the offending field as the caller wrote it ("group.capacity.minimum"), or ""
-	Message string   // one sentence: what was wrong, and what to do
+	Message string   // one sentence: what was wrong, and what to do; in lower case and without a stop when it goes on from the field's name
 	Others  []*Error // further faults of the same request
 	Cause   error
 }
@@ -49,6 +51,15 @@ func (e *Error) Error() string {
 		text += ": " + e.Cause.Error()
 	}
 	return text
+}
+
+// Sentence is the message as a whole sentence, whatever Field says: "is required" about "group.capacity.target" reads "target is required."
+func (e *Error) Sentence() string {
+	if e.Field == "" || e.Message == "" || !unicode.IsLower(rune(e.Message[0])) {
+		return e.Message
+	}
+	leaf := e.Field[strings.LastIndex(e.Field, ".")+1:]
+	return leaf + " " + e.Message + "."
 }
 
 func (e *Error) Unwrap() error { return e.Cause }

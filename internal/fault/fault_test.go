@@ -56,3 +56,17 @@ func TestEveryKindIsListedOnce(t *testing.T) {
 		t.Errorf("%v", kinds)
 	}
 }
+
+func TestAMessageThatGoesOnFromTheFieldBecomesASentence(t *testing.T) {
+	for want, f := range map[string]*fault.Error{
+		"target is required.":               fault.Field("group.capacity.target", "is required"),
+		"spot[1] must be text, got 7.":      fault.Field("group.compute.instanceTypes.spot[1]", "must be text, got 7"),
+		"limit must be at most 1000.":       fault.Field("limit", "must be at most 1000"),
+		"There is no region \"us-east-9\".": fault.Field("group.region", "There is no region %q.", "us-east-9"),
+		"it ends too early":                 fault.Of(fault.Invalid, "body", "it ends too early"),
+	} {
+		if got := f.Sentence(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func refuse(call *op.Call, status int, err *fault.Error) any {
 		Errors  []problem `json:"errors"`
 	}{Request: call.ID, Status: status}
 	for _, e := range append([]*fault.Error{err}, err.Others...) {
-		body.Errors = append(body.Errors, problem{e.Kind, e.Message, e.Field})
+		body.Errors = append(body.Errors, problem{e.Kind, e.Sentence(), e.Field})
 	}
 	return body
 }

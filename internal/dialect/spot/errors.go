@@ -71,7 +71,7 @@ func refuse(call *op.Call, code int, err *fault.Error) any {
 		Response: response{Status: status{code, http.StatusText(code)}},
 	}
 	for _, one := range append([]*fault.Error{err}, err.Others...) {
-		body.Response.Errors = append(body.Response.Errors, wrong{Code: codeOf(one), Message: one.Message, Field: one.Field})
+		body.Response.Errors = append(body.Response.Errors, wrong{Code: codeOf(one), Message: one.Sentence(), Field: one.Field})
 	}
 	if code == http.StatusTooManyRequests {
 		body.Response.Data = "Rate limit exceeded"
