@@ -85,7 +85,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock})
+	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock, Log: c.Log})
 	books := ledger.New(ledger.Config{DB: a.db, Clock: a.clock, Market: prices})
 	a.Workflow, err = workflow.New(workflow.Config{DB: a.db, Clock: a.clock, Log: c.Log, Replica: ident.UUID(), Lease: 5 * time.Second, Alone: c.Database == ""})
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package journal remembers what happened and why.
 //
-// It owns log lines, events, audit entries, decision records, and their sealed order. It must not know rules of any product. Start reading at Journal.
+// It owns log lines, events, audit entries, decision records, alerts, and the sealed order of the first three. It must not know rules of any product. Start reading at Journal.
 //
 // Lines, events and audit entries are written unsealed, in the transaction of what they tell of; Seal gives each of the three logs its gap-free order
 // afterwards. Lines and events bear engine time, audit entries wall time.
@@ -8,6 +8,7 @@ package journal
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -16,20 +17,27 @@ import (
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// Config is what the journal needs. Clock dates lines and events; audit entries live on wall time.
+// Config is what the journal needs. Clock dates lines and events; audit entries live on wall time. Log hears of alerts; nil = nobody does.
 type Config struct {
 	DB    *store.DB
 	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // Journal writes inside its callers' transactions and reads on its own. Safe for concurrent use.
 type Journal struct {
 	db    *store.DB
 	clock clock.Clock
+	slog  *slog.Logger
 }
 
 // New makes a journal over an open database.
-func New(c Config) *Journal { return &Journal{db: c.DB, clock: c.Clock} }
+func New(c Config) *Journal {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Journal{db: c.DB, clock: c.Clock, slog: c.Log}
+}
 
 // The logs.
 var (

@@ -25,7 +25,8 @@ var generated = []struct {
 		"settings",
 	}},
 	{"00002_logs.sql", "log.sql.tmpl", []string{"log_lines", "events", "audit"}},
-	{"00004_runs.sql", "collection.sql.tmpl", []string{"runs"}}, // workflow
+	{"00004_runs.sql", "collection.sql.tmpl", []string{"runs"}},                               // workflow
+	{"00005_alerts.sql", "collection.sql.tmpl", []string{"alerts", "webhooks", "deliveries"}}, // journal
 }
 
 var types = map[string]map[string]string{
