@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/app"
 )
 
 // crashHook counts every commit and every provider call, and ends the process without warning at the one that NEAP_CRASH_AT names.
@@ -36,4 +40,24 @@ func crashHook() func(point string) {
 			select {} // nothing after this point may run while the signal is on its way
 		}
 	}
+}
+
+// unusual reads what a rehearsal of a bad day asks for: NEAP_TEST_WORLD and NEAP_TEST_OWNER are texts, NEAP_TEST_CLOCK_FILE is a file with a duration
+// ("-1h") that is read anew each time; while it is missing or unreadable, the clock is right.
+func unusual() app.Unusual {
+	u := app.Unusual{World: os.Getenv("NEAP_TEST_WORLD"), Owner: os.Getenv("NEAP_TEST_OWNER")}
+	if file := os.Getenv("NEAP_TEST_CLOCK_FILE"); file != "" {
+		u.Skew = func() time.Duration {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return 0
+			}
+			skew, err := time.ParseDuration(strings.TrimSpace(string(text)))
+			if err != nil {
+				return 0
+			}
+			return skew
+		}
+	}
+	return u
 }

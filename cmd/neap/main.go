@@ -36,7 +36,7 @@ func config(c cli.UpConfig) app.Config {
 	}
 	return app.Config{
 		Version: version, Data: c.Data, Database: c.Database, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo,
-		Log: slog.New(handler), Hook: crashHook(),
+		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
 	}
 }
 

@@ -42,7 +42,8 @@ type Config struct {
 	Log      *slog.Logger
 	Clock    clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
-	Hook func(point string)
+	Hook    func(point string)
+	Unusual Unusual
 }
 
 // App is a wired Neap. Handler answers from the moment Build returns; the engine works between Start and Stop.
@@ -58,6 +59,7 @@ type App struct {
 
 	config  Config
 	clock   clock.Clock
+	nature  clock.Clock // the true time, in which the simulated cloud lives
 	db      *store.DB
 	server  *op.Server
 	lock    *os.File
@@ -98,7 +100,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	}
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
-		Clouds: clouds{a.Identity, a.Cloud, c.Hook}, Installation: a.Identity.Installation, Forms: []fleet.Form{form}, Log: c.Log,
+		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook}, Installation: a.Identity.Installation, Forms: []fleet.Form{form}, Log: c.Log,
 	})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {
 		_, err := diary.Seal(ctx)
@@ -166,18 +168,19 @@ func (a *App) open(ctx context.Context) error {
 	if a.clock == nil {
 		a.clock, err = engineClock(ctx, db, c.Rate)
 	}
+	a.nature, a.clock = a.clock, c.Unusual.wrong(a.clock)
 	return err
 }
 
 func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
-	s := sim.Config{Memory: true, Clock: a.clock, Seed: uint64(a.config.Seed), Catalog: facts}
+	s := sim.Config{Memory: true, Clock: a.nature, Seed: uint64(a.config.Seed), Catalog: facts}
 	switch {
 	case a.config.Database != "": // replicas share one world
 		s.Memory, s.URL = false, a.config.Database
 	case a.config.Data != "":
 		s.Memory, s.Path = false, filepath.Join(a.config.Data, "sim.db")
 	}
-	return s
+	return a.config.Unusual.world(s)
 }
 
 // Start lets the engine work.

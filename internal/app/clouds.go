@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -13,6 +14,7 @@ import (
 type clouds struct {
 	identity *identity.Identity
 	sim      *sim.Cloud
+	owner    string // see Unusual
 	hook     func(point string)
 }
 
@@ -25,7 +27,7 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 	if a.Cloud != "sim" {
 		return nil, fmt.Errorf("account %s is in the cloud %q, which this release can't reach", account, a.Cloud)
 	}
-	var provider cloud.Provider = c.sim.Account(account)
+	var provider cloud.Provider = c.sim.Account(cmp.Or(c.owner, account))
 	if c.hook != nil {
 		provider = watched{provider, c.hook}
 	}

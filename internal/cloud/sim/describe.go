@@ -17,7 +17,7 @@ func (a *Account) Describe(ctx context.Context, q cloud.Query) ([]cloud.Instance
 	return do(ctx, a, DescribeCall, q.Region, func() ([]cloud.Instance, error) {
 		a.cloud.reads.add(DescribeCall)
 		now := a.cloud.now()
-		if a.cloud.faults.isBlank(q.Region, now) {
+		if a.cloud.faults.isBlank(q.Region, now) || a.cloud.find(q.Region, BlankTrouble, anyway) != nil {
 			return nil, nil
 		}
 		found, err := a.selected(ctx, q, now)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/fault"
 )
 
 // faults are the troubles that a test or an operator orders. They are in memory only and end with the process.
@@ -159,7 +158,7 @@ func (f *faults) strike(ctx context.Context, clock clock.Clock, call Call, regio
 		}
 	}
 	if at(clock.Now()) < outage {
-		return fault.Of(fault.Unavailable, "cloud", "The simulated cloud does not answer in %s; it will be asked again.", region)
+		return noAnswer(region)
 	}
 	return f.take(call, false)
 }

@@ -22,7 +22,7 @@ func (a *Account) grant(ctx context.Context, tx runner, l cloud.Launch, offer ca
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	limit((a.cloud.tuning.QuotaVCPUs-used)/max(1, offer.Type.VCPUs), func() *cloud.Refusal { return a.overQuota(l.Market, offer, used) })
+	limit((a.cloud.quota(l.Market.Region)-used)/max(1, offer.Type.VCPUs), func() *cloud.Refusal { return a.overQuota(l.Market, offer, used) })
 	room, err := a.cloud.room(ctx, tx, l.Market, p, now)
 	if err != nil {
 		return 0, nil, nil, err
@@ -43,6 +43,9 @@ func (a *Account) grant(ctx context.Context, tx runner, l cloud.Launch, offer ca
 func (c *Cloud) room(ctx context.Context, tx runner, m cloud.Market, p pool, now instant) (int, error) {
 	if room, set := c.faults.room(m, now); set {
 		return room, nil
+	}
+	if t := c.find(m.Region, RoomTrouble, onPool(m)); t != nil {
+		return t.Count, nil
 	}
 	if p.isDry(m.Lifecycle, now) {
 		return 0, nil
@@ -97,7 +100,7 @@ func (a *Account) overQuota(m cloud.Market, offer catalog.Offer, used int) *clou
 	}
 	class := quotaClass(offer, m.Lifecycle)
 	return &cloud.Refusal{Kind: cloud.NoQuota, Scope: cloud.ScopeQuota, Key: class, Code: code,
-		Message: fmt.Sprintf("%d of the %d vCPUs that this account may use in %s for %q are in use (simulated).", used, a.cloud.tuning.QuotaVCPUs, m.Region, class)}
+		Message: fmt.Sprintf("%d of the %d vCPUs that this account may use in %s for %q are in use (simulated).", used, a.cloud.quota(m.Region), m.Region, class)}
 }
 
 // seats finds free addresses for up to count instances, in the order of the subnets given.

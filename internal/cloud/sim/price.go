@@ -99,7 +99,7 @@ func priced(offer catalog.Offer, factor float64) money.Price {
 func (a *Account) Prices(ctx context.Context, region string) ([]cloud.Price, error) {
 	return do(ctx, a, PricesCall, region, func() ([]cloud.Price, error) {
 		a.cloud.reads.add(PricesCall)
-		return a.cloud.prices(region, a.cloud.now()), nil
+		return a.cloud.poison(region, a.cloud.prices(region, a.cloud.now())), nil
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const schemaVersion = 1
@@ -69,6 +71,8 @@ CREATE TABLE IF NOT EXISTS notice (
 CREATE INDEX IF NOT EXISTS notice_visible ON notice (account, region, visible_at);
 CREATE INDEX IF NOT EXISTS notice_instance ON notice (instance);
 
+CREATE TABLE IF NOT EXISTS trouble (seq BIGINT PRIMARY KEY, detail TEXT NOT NULL);
+
 CREATE TABLE IF NOT EXISTS call (
 	seq BIGINT PRIMARY KEY,
 	at BIGINT NOT NULL,
@@ -89,6 +93,9 @@ func (db *database) migrate(ctx context.Context) error {
 	if db.postgres {
 		// Replicas may start together, and IF NOT EXISTS alone does not keep them apart.
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(7301452)"); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{db.schema}.Sanitize()); err != nil {
 			return err
 		}
 	}

@@ -39,6 +39,7 @@ type Cloud struct {
 	tuning  Tuning
 	dice    dice
 	faults  faults
+	orders  orders
 	limits  limiter
 	reads   readCount
 }
@@ -122,11 +123,17 @@ func do[T any](ctx context.Context, a *Account, call Call, region string, work f
 	if lost := a.cloud.faults.lost(call); lost != nil {
 		return none, lost
 	}
+	if lost := a.cloud.swallowed(call, region); lost != nil {
+		return none, lost
+	}
 	return answer, err
 }
 
 func (a *Account) admit(ctx context.Context, call Call, region string) error {
 	if err := a.cloud.faults.strike(ctx, a.cloud.clock, call, region); err != nil {
+		return err
+	}
+	if err := a.cloud.suffer(ctx, call, region); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -136,8 +143,7 @@ func (a *Account) admit(ctx context.Context, call Call, region string) error {
 		return bad("InvalidRegion", "There is no region %q in the simulated cloud.", region)
 	}
 	if !a.cloud.limits.take(a.cloud.tuning.Rates[call], limitKey{a.id, region, call}, a.cloud.now()) {
-		return &cloud.Refusal{Kind: cloud.Throttled, Scope: cloud.ScopeAccount, Key: region, Code: "RequestLimitExceeded",
-			Message: fmt.Sprintf("Too many %s requests in %s (simulated); ask again more slowly.", call, region)}
+		return throttled(call, region)
 	}
 	return nil
 }
