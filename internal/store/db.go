@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -18,8 +19,13 @@ type Config struct {
 	Memory bool   // SQLite for tests: a private temporary file, never flushed, removed by Close
 	URL    string // PostgreSQL ("postgres://…")
 	Log    *slog.Logger
+	// Release is this program's version, written beside what it makes; Backups is the folder of the backups that precede migrations, "" = none are taken.
+	Release string
+	Backups string
 	// Hook is called around every commit, for crash tests; nil in production. point is "commit:before" or "commit:after".
 	Hook func(point string)
+
+	migrations fs.FS // nil = those of this release; tests give others
 }
 
 // DB is an open database. Safe for concurrent use.
@@ -27,6 +33,7 @@ type DB struct {
 	engine engine
 	bun    *bun.DB // builds the text of queries; their connection is always given
 	log    *slog.Logger
+	health health
 }
 
 // engine is what differs between the two databases.
@@ -74,10 +81,13 @@ func (db *DB) Now(ctx context.Context, s Session) (time.Time, error) {
 	return now, failure(err)
 }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers, and takes writes: a full disk and a damaged file are said here until a write succeeds again.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
-	return failure(db.engine.reads().QueryRowContext(ctx, "SELECT 1").Scan(&one))
+	if err := db.engine.reads().QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return failure(err)
+	}
+	return db.probe(ctx)
 }
 
 // Driver is "sqlite" or "postgres".

@@ -21,6 +21,10 @@ func failure(err error) error {
 		return nil
 	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case full(err):
+		return fault.Of(fault.Unavailable, "store", "The disk of the database is full, so nothing was changed; make room, and try again: no restart is needed.").With(err)
+	case damaged(err):
+		return fault.Of(fault.Unavailable, "store", "The database is damaged; stop Neap and restore a backup.").With(err)
 	case unavailable(err):
 		return fault.Of(fault.Unavailable, "store", "The database does not answer just now; try again.").With(err)
 	}

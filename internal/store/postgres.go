@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
@@ -48,7 +47,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	if err := p.db.PingContext(ctx); err != nil {
 		return nil, fault.Of(fault.Unavailable, "store", "PostgreSQL at %s:%d does not answer or refuses the login.", config.Host, config.Port).With(err)
 	}
-	if err := migrate(ctx, p.db, goose.DialectPostgres, c.Log); err != nil {
+	if err := migrate(ctx, p.db, "postgres", c); err != nil {
 		return nil, err
 	}
 	forRiver, err := pgxpool.ParseConfig(c.URL)

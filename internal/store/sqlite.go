@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/pressly/goose/v3"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -50,16 +48,20 @@ func openSQLite(ctx context.Context, c Config) (_ *DB, err error) {
 		}
 		path, sync = filepath.Join(s.private, "neap.db"), "OFF"
 	}
+	if err := unfinished(path); err != nil {
+		return nil, err
+	}
 	if path, err = prepareFile(path); err != nil {
 		return nil, err
 	}
+	c.Path = path
 	if err := s.connect(ctx, path, sync); err != nil {
-		return nil, fault.Of(fault.Unavailable, "store", "The database %q cannot be opened.", path).With(err)
+		return nil, c.unopened(err)
 	}
-	if err := s.check(ctx, path); err != nil {
+	if err := s.check(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx, c.Log); err != nil {
+	if err := s.migrate(ctx, c); err != nil {
 		return nil, err
 	}
 	conn, err := s.writes.Conn(ctx)
@@ -130,29 +132,41 @@ func pool(ctx context.Context, path string, size int, options string) (*sql.DB, 
 }
 
 // check refuses a damaged file, as far as looking for damage is cheap.
-func (s *sqlite) check(ctx context.Context, path string) error {
-	info, err := os.Stat(path)
+func (s *sqlite) check(ctx context.Context, c Config) error {
+	info, err := os.Stat(c.Path)
 	if err != nil {
 		return failure(err)
 	}
 	if info.Size() > quickCheckLimit {
 		return nil
 	}
+	return verdict(ctx, s.writes, c)
+}
+
+// verdict reads the whole file.
+func verdict(ctx context.Context, db *sql.DB, c Config) error {
 	var verdict string
-	if err := s.writes.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return fault.Of(fault.Unavailable, "store", "The database %q cannot be read; restore it from a backup.", path).With(err)
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return c.unopened(err)
 	}
 	if verdict != "ok" {
-		return fault.Of(fault.Unavailable, "store", "The database %q is damaged; restore it from a backup.", path).With(errors.New(verdict))
+		return c.broken(errors.New(verdict))
 	}
 	return nil
 }
 
 // migrate tries again because SQLite has no lock that outlives a transaction: of processes that open an empty file together, all but one fail at each step.
-func (s *sqlite) migrate(ctx context.Context, log *slog.Logger) error {
+func (s *sqlite) migrate(ctx context.Context, c Config) error {
+	m, err := newMigrator(s.writes, "sqlite", c)
+	if err != nil {
+		return err
+	}
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
 	for attempt := 1; ; attempt++ {
-		err := migrate(ctx, s.writes, goose.DialectSQLite3, log)
-		if err == nil || attempt == attempts {
+		err := m.up(ctx, m.newest)
+		if err == nil || full(err) || attempt == attempts {
 			return err
 		}
 		if err := pause(ctx, attempt); err != nil {

@@ -62,12 +62,17 @@ func (db *DB) attempt(ctx context.Context, work func(ctx context.Context, tx *Tx
 		return kept, failed
 	})
 	if failed != nil {
+		db.health.note(failed)
 		return failed
 	}
 	if err != nil || !kept {
+		if err != nil {
+			db.health.note(err)
+		}
 		return failure(err)
 	}
 	committed = true
+	db.health.note(nil)
 	for _, f := range tx.after {
 		f()
 	}
