@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -22,9 +23,10 @@ const (
 	hashSize = sha256.Size
 )
 
-// key is what tokens are hashed with. It is derived from the server key, so that the server key can serve other ends too.
+// key is what tokens are hashed and secrets are sealed with. All of it is derived from the server key.
 type key struct {
 	mark   string
+	seal   cipher.AEAD
 	hashes sync.Pool // of hash.Hash
 }
 
@@ -37,7 +39,11 @@ func newKey(server []byte) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &key{mark: hex.EncodeToString(mark), hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}, nil
+	seal, err := newSeal(server)
+	if err != nil {
+		return nil, err
+	}
+	return &key{mark: hex.EncodeToString(mark), seal: seal, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}, nil
 }
 
 // hash is the keyed hash of a token's text.
