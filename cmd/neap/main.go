@@ -34,8 +34,12 @@ func config(c cli.UpConfig) app.Config {
 	if c.LogFormat == "json" {
 		handler = slog.NewJSONHandler(os.Stderr, options)
 	}
+	drain := c.Drain
+	if c.Database == "" {
+		drain = 0 // nobody else could take the requests
+	}
 	return app.Config{
-		Version: version, Data: c.Data, Database: c.Database, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo,
+		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo,
 		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
 	}
 }

@@ -34,11 +34,13 @@ import (
 // Config is how one Neap is started.
 type Config struct {
 	Version  string
-	Data     string  // folder of everything that is kept; "" = nothing is kept (tests)
-	Database string  // PostgreSQL URL; "" = SQLite inside Data
-	Rate     float64 // engine seconds per second; 1 unless every account is simulated
-	Seed     int64   // of the simulated cloud
-	Demo     bool    // make a running demo group at the first start
+	Data     string        // folder of everything that is kept; "" = nothing is kept (tests)
+	Database string        // PostgreSQL URL; "" = SQLite inside Data
+	KeyFile  string        // the server key, which replicas share; "" = server.key inside Data
+	Rate     float64       // engine seconds per second; 1 unless every account is simulated
+	Seed     int64         // of the simulated cloud
+	Demo     bool          // make a running demo group at the first start
+	Drain    time.Duration // how long Up still serves once it is asked to stop, so that load balancers notice
 	Log      *slog.Logger
 	Clock    clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
@@ -64,13 +66,14 @@ type App struct {
 	server  *op.Server
 	lock    *os.File
 	started time.Time
-	demo    string        // id of a group to show to a newcomer: the account's oldest
-	ready   chan struct{} // closed once the engine works
+	demo    string // id of a group to show to a newcomer: the account's oldest
+
+	presence presence
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
 func Build(ctx context.Context, c Config) (_ *App, err error) {
-	a := &App{config: c, started: time.Now().UTC(), ready: make(chan struct{})}
+	a := &App{config: c, started: time.Now().UTC()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -153,16 +156,28 @@ func (a *App) open(ctx context.Context) error {
 	if c.Database != "" {
 		stored = store.Config{URL: c.Database, Log: c.Log, Hook: c.Hook}
 	}
+	if c.KeyFile != "" {
+		keys = identity.Config{KeyFile: c.KeyFile}
+	}
 	db, err := store.Open(ctx, stored)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	a.db, keys.DB, keys.Log = db, db, c.Log
 	// The token is on disk before it is valid, so that no crash can lock everybody out.
-	keys.Announce = func(admin string) error { return a.write("admin-token", admin) }
+	announced := false
+	keys.Announce = func(admin string) error {
+		announced = true
+		return a.write("admin-token", admin)
+	}
 	a.Identity = identity.New(keys)
 	if _, a.Admin, a.First, err = a.Identity.Start(ctx); err != nil {
 		return err
+	}
+	if announced && !a.First { // another replica began at the same moment: the token written here has never been valid
+		if err := a.remove("admin-token"); err != nil {
+			return err
+		}
 	}
 	a.clock = c.Clock
 	if a.clock == nil {
@@ -185,15 +200,12 @@ func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
 
 // Start lets the engine work.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.Workflow.Start(ctx); err != nil {
-		return err
-	}
-	close(a.ready)
-	return nil
+	return a.Workflow.Start(ctx)
 }
 
 // Stop lets work in progress finish until ctx ends, and closes the data.
 func (a *App) Stop(ctx context.Context) error {
+	a.presence.leave()
 	return errors.Join(a.Workflow.Stop(ctx), a.close())
 }
 

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
@@ -51,10 +53,29 @@ func engineClock(ctx context.Context, db *store.DB, rate float64) (clock.Clock, 
 	case fault.Is(err, fault.NotFound):
 		kept = store.Doc[pace]{Meta: store.Meta{ID: "clock"}, Value: pace{Began: now, Origin: now, Rate: rate}}
 		_, err = settings.Insert(ctx, db, kept)
+		if fault.Is(err, fault.Exists) { // another replica began first: there is one time
+			return engineClock(ctx, db, rate)
+		}
 	case err == nil && kept.Value.Rate != rate:
 		reached := clock.Scaled(kept.Value).Now()
 		kept.Value = pace{Began: now, Origin: reached, Rate: rate}
 		_, err = settings.Update(ctx, db, kept)
+		if fault.Is(err, fault.Conflict) {
+			return engineClock(ctx, db, rate)
+		}
 	}
 	return clock.Scaled(kept.Value), err
+}
+
+// databaseName says which database a PostgreSQL URL leads to, without the user's name, the password or any other secret in it.
+func databaseName(address string) string {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return "PostgreSQL"
+	}
+	schema := config.RuntimeParams["search_path"]
+	if schema == "" {
+		schema = "public"
+	}
+	return fmt.Sprintf("PostgreSQL, database %s, schema %s, at %s:%d", config.Database, schema, config.Host, config.Port)
 }

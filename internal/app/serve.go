@@ -23,32 +23,7 @@ func (a *App) routes() http.Handler {
 	mux.Handle("GET /metrics", a.server.Metrics())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, a.isReady(r.Context())) })
-	return mux
-}
-
-func answer(w http.ResponseWriter, err error) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, err)
-		return
-	}
-	fmt.Fprintln(w, "ok")
-}
-
-// isReady says why this process can't serve, or nil.
-func (a *App) isReady(ctx context.Context) error {
-	select {
-	case <-a.ready:
-	default:
-		return errors.New("the engine has not started yet")
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if err := a.db.Ping(ctx); err != nil {
-		return errors.New("the database does not answer")
-	}
-	return nil
+	return a.presence.folding(mux)
 }
 
 // status is the installation at a glance.
@@ -93,9 +68,6 @@ func (m *fleetMetrics) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(instances, prometheus.GaugeValue, float64(size.Instances))
 }
 
-// stopWithin is how long requests and turns in progress may take once the process is asked to stop.
-const stopWithin = 10 * time.Second
-
 // Up runs one Neap until ctx ends: it listens on address, tells a person on out how to get in, and stops gracefully.
 func Up(ctx context.Context, c Config, address string, out io.Writer) error {
 	// Listening comes first: a taken port must not leave a half-started engine behind.
@@ -122,18 +94,21 @@ func Up(ctx context.Context, c Config, address string, out io.Writer) error {
 	case <-ctx.Done():
 		fmt.Fprintln(out, "stopping …")
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer cancel()
-	return errors.Join(err, server.Shutdown(stop), a.Stop(stop))
+	return errors.Join(err, a.retire(ctx, server))
 }
 
 // greet prints where Neap is, how to get in, and what to try first.
 func (a *App) greet(out io.Writer, address string) {
 	data := a.config.Data
 	fmt.Fprintf(out, "Neap %s, listening on http://%s\n", a.config.Version, address)
+	if a.config.Database != "" {
+		fmt.Fprintf(out, "Everything is kept in %s.\n", databaseName(a.config.Database))
+	}
 	fmt.Fprintln(out, "The cloud is simulated: real instance types and prices, no real machines, no real money.")
 	if a.Admin != "" {
 		fmt.Fprintf(out, "\n  Admin token (shown this once, kept in %s):\n  %s\n", filepath.Join(data, "admin-token"), a.Admin)
+	} else if a.config.Database != "" {
+		fmt.Fprintln(out, "\n  Admin token: with the replica that was the first to start, in its admin-token")
 	} else {
 		fmt.Fprintf(out, "\n  Admin token: in %s, if you left it there\n", filepath.Join(data, "admin-token"))
 	}

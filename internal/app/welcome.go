@@ -38,12 +38,12 @@ func (a *App) welcome(ctx context.Context) error {
 		}
 		return errors.Join(err, a.write("demo-account", a.Account.ID))
 	}
-	err = a.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-		a.Account, err = a.Identity.CreateAccount(ctx, tx, identity.Account{Organisation: installation.Organisation, Name: "demo", Cloud: "sim", Provider: "AWS"})
+	made, err := a.firstAccount(ctx, installation.Organisation)
+	if err != nil {
 		return err
-	})
-	if err != nil || !a.config.Demo {
-		return errors.Join(err, a.write("demo-account", a.Account.ID))
+	}
+	if !made || !a.config.Demo {
+		return a.write("demo-account", a.Account.ID)
 	}
 	group, err := a.Fleet.Create(ctx, a.Account.ID, "neap up", elastigroup.FormName, demoGroup)
 	if err != nil {
@@ -51,6 +51,16 @@ func (a *App) welcome(ctx context.Context) error {
 	}
 	a.demo = group.ID
 	return a.write("demo-account", a.Account.ID)
+}
+
+// firstAccount makes the first account; made is false when another replica that starts at the same moment was faster.
+func (a *App) firstAccount(ctx context.Context, organisation string) (made bool, err error) {
+	err = a.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		var err error
+		a.Account, made, err = a.Identity.FirstAccount(ctx, tx, identity.Account{Organisation: organisation, Name: "demo", Cloud: "sim", Provider: "AWS"})
+		return err
+	})
+	return made, err
 }
 
 // checkRate refuses to run real accounts on anything but real time.
@@ -69,4 +79,16 @@ func (a *App) write(name, text string) error {
 		return nil
 	}
 	return os.WriteFile(filepath.Join(a.config.Data, name), []byte(text+"\n"), 0o600)
+}
+
+// remove takes back what write kept.
+func (a *App) remove(name string) error {
+	if a.config.Data == "" {
+		return nil
+	}
+	err := os.Remove(filepath.Join(a.config.Data, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
@@ -25,6 +26,8 @@ type UpConfig struct {
 	Data      string // folder of everything that is kept
 	Listen    string // "host:port"
 	Database  string // PostgreSQL URL; "" = SQLite inside Data
+	KeyFile   string // "" = server.key inside Data
+	Drain     time.Duration
 	Rate      float64
 	Seed      int64
 	NoDemo    bool
@@ -37,6 +40,8 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Data, "data", "./neap-data", "folder of everything that is kept")
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "host:port to serve on")
 	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
+	flags.StringVar(&c.KeyFile, "key-file", "", "file with the server key, the same for all replicas (default: server.key in the data folder)")
+	flags.DurationVar(&c.Drain, "drain", time.Second, "how long to go on serving after SIGTERM, so that load balancers notice; counts with --database only")
 	flags.Float64Var(&c.Rate, "rate", 1, "how many times faster than the wall simulated time runs")
 	flags.Int64Var(&c.Seed, "seed", 1, "seed of the simulated cloud's randomness")
 	flags.BoolVar(&c.NoDemo, "no-demo", false, "start without the demo organisation")
@@ -145,6 +150,9 @@ func (c *UpConfig) check() []*fault.Error {
 		if u, err := url.Parse(c.Database); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 			refuse("database", "This is not a PostgreSQL URL, for example postgres://neap@127.0.0.1/neap; leave it out for SQLite.")
 		}
+	}
+	if c.Drain < 0 || c.Drain > time.Hour {
+		refuse("drain", "%s is not between 0s and 1h.", c.Drain)
 	}
 	if c.Rate <= 0 {
 		refuse("rate", "%g is not above 0; 1 is real time.", c.Rate)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
 )
@@ -33,7 +34,7 @@ func up(t *testing.T, environ []string, args ...string) (reached UpConfig, got o
 }
 
 func TestUpStartsWithItsDefaults(t *testing.T) {
-	want := UpConfig{Data: "./neap-data", Listen: "127.0.0.1:8080", Rate: 1, Seed: 1, LogFormat: "text", LogLevel: slog.LevelInfo}
+	want := UpConfig{Data: "./neap-data", Listen: "127.0.0.1:8080", Drain: time.Second, Rate: 1, Seed: 1, LogFormat: "text", LogLevel: slog.LevelInfo}
 	if reached, got := up(t, nil); got.code != ExitDone || reached != want {
 		t.Errorf("%+v %+v", reached, got)
 	}
@@ -42,7 +43,7 @@ func TestUpStartsWithItsDefaults(t *testing.T) {
 func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	file := yamlFile(t, "data: from-file\nlisten: 127.0.0.1:1\nseed: 3\nno-demo: true\nlog-format: json\n")
 	environ := []string{"NEAP_DATA=from-env", "NEAP_LISTEN=127.0.0.1:2", "NEAP_LOG_LEVEL=debug", "NEAP_TOKEN=unrelated", "NEAPOLITAN=1"}
-	want := UpConfig{Data: "from-flag", Listen: "127.0.0.1:2", Rate: 1, Seed: 3, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelDebug}
+	want := UpConfig{Data: "from-flag", Listen: "127.0.0.1:2", Drain: time.Second, Rate: 1, Seed: 3, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelDebug}
 	if reached, got := up(t, environ, "--config", file, "--data", "from-flag"); got.code != ExitDone || reached != want {
 		t.Errorf("%+v %+v", reached, got)
 	}
@@ -52,12 +53,12 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 }
 
 func TestEveryFlagOfUpCanBeSetByFileAndEnvironment(t *testing.T) {
-	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", Rate: 60, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
-	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
+	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", Drain: 3 * time.Second, Rate: 60, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
+	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\ndrain: 3s\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
 	if reached, got := up(t, nil, "--config", file); got.code != ExitDone || reached != want {
 		t.Errorf("file: %+v %+v", reached, got)
 	}
-	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
+	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_DRAIN=3s", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
 	if reached, got := up(t, environ); got.code != ExitDone || reached != want {
 		t.Errorf("environment: %+v %+v", reached, got)
 	}

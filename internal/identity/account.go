@@ -94,6 +94,20 @@ func insertAccount(ctx context.Context, tx *store.Tx, a Account) (Account, error
 	}
 }
 
+// FirstAccount makes an organisation's first account, or finds it when it has one: of replicas that start together, one makes it.
+func (i *Identity) FirstAccount(ctx context.Context, tx *store.Tx, a Account) (first Account, made bool, err error) {
+	owner, err := organisations.Get(ctx, tx, store.Installation(), a.Organisation)
+	if err != nil {
+		return Account{}, false, err
+	}
+	if owner.Value.Default == "" {
+		first, err = i.CreateAccount(ctx, tx, a)
+		return first, err == nil, err
+	}
+	doc, err := accounts.Get(ctx, tx, store.Account(owner.Value.Default), owner.Value.Default)
+	return doc.Value, false, err
+}
+
 // Account finds an account by id, whosever it is: authorise first. fault.NotFound when there is none.
 func (i *Identity) Account(ctx context.Context, id string) (Account, error) {
 	doc, err := accounts.Get(ctx, i.db, store.Account(id), id)

@@ -240,6 +240,7 @@ func (r *runner) scan() {
 		}
 		return
 	}
+	r.e.looked.Store(time.Now().UnixMicro())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.next = next

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/clock"
@@ -49,6 +50,7 @@ type Engine struct {
 	recipes   map[string]Recipe
 	courier   courier
 	settled   *bell
+	looked    atomic.Int64 // when work was last looked for with success, in microseconds of wall time
 
 	mu      sync.Mutex
 	state   string          // "", "running", "stopped"
@@ -99,6 +101,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		return err
 	}
 	e.state = "running"
+	e.looked.Store(time.Now().UnixMicro())
 	for _, r := range e.order {
 		e.active.Go(r.dispatch)
 	}

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"errors"
 	"net/url"
 	"path/filepath"
@@ -52,7 +51,7 @@ func TestTheSimulatedCloudKeepsTheProviderContract(t *testing.T) {
 func postgres(t *testing.T) string {
 	address := storetest.Postgres(t).Config.URL
 	t.Cleanup(func() {
-		db, err := openPostgres(context.Background(), address)
+		db, err := openPostgres(address)
 		if err != nil {
 			t.Fatal(err)
 		}

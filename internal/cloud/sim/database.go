@@ -20,6 +20,7 @@ type database struct {
 	writes   *sql.DB // one connection on SQLite: writers queue here instead of at the file's lock
 	reads    *sql.DB
 	postgres bool
+	schema   string // PostgreSQL's
 }
 
 // runner is a *sql.DB or a *sql.Tx.
@@ -38,7 +39,7 @@ func openDatabase(ctx context.Context, c Config) (*database, error) {
 	case c.Memory && c.Path == "" && c.URL == "":
 		db, err = openMemory()
 	case c.URL != "" && c.Path == "" && !c.Memory:
-		db, err = openPostgres(ctx, c.URL)
+		db, err = openPostgres(c.URL)
 	default:
 		return nil, errors.New("exactly one of a path, memory and a URL says where the world is kept")
 	}
@@ -81,7 +82,7 @@ func openMemory() (*database, error) {
 	return &database{writes: both, reads: both}, nil
 }
 
-func openPostgres(ctx context.Context, address string) (*database, error) {
+func openPostgres(address string) (*database, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return nil, err
@@ -98,10 +99,7 @@ func openPostgres(ctx context.Context, address string) (*database, error) {
 		return nil, err
 	}
 	both.SetMaxOpenConns(8)
-	if _, err := both.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
-		return nil, errors.Join(err, both.Close())
-	}
-	return &database{writes: both, reads: both, postgres: true}, nil
+	return &database{writes: both, reads: both, postgres: true, schema: schema}, nil
 }
 
 func (db *database) close() error {
