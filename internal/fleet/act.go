@@ -16,7 +16,7 @@ import (
 
 // writeDown turns a plan into pending actions and changes of our rows. Nothing has reached the cloud yet.
 func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d plan.Decision) error {
-	var ending []string
+	var ending, leaving []string
 	var why plan.Action
 	for _, a := range d.Actions {
 		var err error
@@ -24,6 +24,9 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 		case plan.LaunchVerb:
 			err = t.writeLaunch(ctx, tx, decision, a)
 		case plan.DrainVerb:
+			if !isForced(a.Reason) {
+				leaving = append(leaving, a.Instance)
+			}
 			err = t.writeDrain(ctx, tx, a)
 		case plan.TerminateVerb:
 			ending, why = append(ending, a.Instance), a
@@ -33,15 +36,23 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 			return err
 		}
 	}
+	if len(leaving) > 0 {
+		a := action{Leave: leaving, Departures: len(leaving), Reason: why.Reason, Because: d.Summary, Decision: decision}
+		if err := t.f.writeAction(ctx, tx, t.doc, a); err != nil {
+			return err
+		}
+	}
 	if len(ending) == 0 {
 		return nil
 	}
-	return t.f.writeAction(ctx, tx, t.doc, action{Terminate: ending, Reason: why.Reason, Because: why.Because, Decision: decision})
+	return t.f.writeAction(ctx, tx, t.doc, action{
+		Terminate: ending, Departures: departures(d.Actions, t.leaving) - len(leaving), Reason: why.Reason, Because: why.Because, Decision: decision,
+	})
 }
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
 	return t.f.writeAction(ctx, tx, t.doc, action{
-		Launch: launchRequest(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Reason: a.Reason, Because: a.Because, Decision: decision,
+		Launch: launchRequest(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: priceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
 	})
 }
 
@@ -143,7 +154,8 @@ func (t *turn) launch(ctx context.Context, a store.Doc[action]) error {
 		if len(started) == 0 {
 			state = failed
 		}
-		return settle(ctx, tx, a, state, fmt.Sprintf("%d of %d started", len(started), a.Value.Launch.Count))
+		a.Value.Started = len(started)
+		return t.f.settle(ctx, tx, a, state, fmt.Sprintf("%d of %d started", len(started), a.Value.Launch.Count))
 	})
 }
 
@@ -209,7 +221,7 @@ func (t *turn) terminate(ctx context.Context, a store.Doc[action]) error {
 		return err
 	}
 	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return settle(ctx, tx, a, settled, "terminated "+strings.Join(a.Value.Terminate, ", "))
+		return t.f.settle(ctx, tx, a, settled, "terminated "+strings.Join(a.Value.Terminate, ", "))
 	})
 }
 
@@ -224,7 +236,7 @@ func (t *turn) release(ctx context.Context, a store.Doc[action]) error {
 		}
 	}
 	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return settle(ctx, tx, a, settled, "released "+strings.Join(a.Value.Release, ", "))
+		return t.f.settle(ctx, tx, a, settled, "released "+strings.Join(a.Value.Release, ", "))
 	})
 }
 

@@ -7,10 +7,11 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// action is one call to the cloud, written down before it is made. Exactly one of Launch, Terminate and Release is set.
+// action is one call to the cloud, written down before it is made. Exactly one of Launch, Terminate, Release and Leave is set.
 // Its id is the launch's idempotency token, so that repeating a pending action after a crash does nothing twice.
 type action struct {
 	Launch    *cloud.Launch `json:"launch,omitempty"` // the stored, identical request
@@ -18,11 +19,16 @@ type action struct {
 	VCPUs     int           `json:"vcpus,omitempty"` // of the launched type, for weighing it later
 	Terminate []string      `json:"terminate,omitempty"`
 	Release   []string      `json:"release,omitempty"`
+	Leave     []string      `json:"leave,omitempty"` // taken out of service: nothing to call for, it is kept for the breaker to count
 	Reason    plan.Reason   `json:"reason"`
 	Because   string        `json:"because"`
 	Decision  string        `json:"decision,omitempty"`
 	Created   time.Time     `json:"created"`
 	Outcome   string        `json:"outcome,omitempty"` // for people, once settled
+
+	Started    int         `json:"started,omitempty"`    // of a launch that has settled
+	Price      money.Price `json:"price,omitempty"`      // of one launched instance, when it was decided
+	Departures int         `json:"departures,omitempty"` // instances that leave by our own wish, as the breaker counts them
 }
 
 // States of an action.
@@ -43,7 +49,7 @@ func (f *Fleet) openActions(ctx context.Context, s store.Session, group string) 
 	return list, err
 }
 
-// writeAction stores a pending action. A launch gets its token and its tags here.
+// writeAction stores an action, pending when the cloud is to be called. A launch gets its token and its tags here.
 func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[record], a action) error {
 	// 64 random bits: a token must never be another's, in any installation.
 	id := "act" + ident.Hex(8)
@@ -54,16 +60,22 @@ func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[rec
 			return err
 		}
 	}
-	_, err := actions.Insert(ctx, tx, store.Doc[action]{
-		Meta:  store.Meta{ID: id, Account: doc.Account, Parent: doc.ID, State: pending, At: a.Created},
+	state := pending
+	if len(a.Leave) > 0 {
+		state = settled
+	}
+	kept, err := actions.Insert(ctx, tx, store.Doc[action]{
+		Meta:  store.Meta{ID: id, Account: doc.Account, Parent: doc.ID, State: state, At: a.Created},
 		Value: a,
 	})
+	f.count(tx, kept)
 	return err
 }
 
-// settle closes an action.
-func settle(ctx context.Context, tx *store.Tx, a store.Doc[action], state, outcome string) error {
-	a.State, a.Value.Outcome = state, outcome
-	_, err := actions.Update(ctx, tx, a)
+// settle closes an action. Its row moves to the present, so that whoever counts actions sees what became of it.
+func (f *Fleet) settle(ctx context.Context, tx *store.Tx, a store.Doc[action], state, outcome string) error {
+	a.State, a.Value.Outcome, a.At = state, outcome, f.Clock.Now()
+	kept, err := actions.Update(ctx, tx, a)
+	f.count(tx, kept)
 	return err
 }

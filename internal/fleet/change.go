@@ -21,12 +21,17 @@ type changed struct {
 // would follow from it is kept, and named in the call.
 func (f *Fleet) change(ctx context.Context, work func(ctx context.Context, tx *store.Tx) (changed, error)) error {
 	var preview *inputs
+	var previewed store.Doc[record]
 	err := f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		after, err := work(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if store.IsDryRun(ctx) {
+			if after.doc.State == held {
+				return nil // its instances only wait
+			}
+			previewed = after.doc
 			preview, err = f.inputs(ctx, tx, after.doc, after.intent)
 			return err
 		}
@@ -38,7 +43,10 @@ func (f *Fleet) change(ctx context.Context, work func(ctx context.Context, tx *s
 	// The preview outlives the dry run, so it is kept outside of the marked context.
 	keep, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	decision := preview.plan()
+	decision, _, err := f.weigh(keep, previewed, preview)
+	if err != nil {
+		return err
+	}
 	kept, err := f.keep(keep, f.DB, preview, decision, true)
 	if err == nil {
 		op.CallOf(ctx).Decision = kept.ID

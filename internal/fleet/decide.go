@@ -14,6 +14,7 @@ import (
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -25,10 +26,38 @@ type inputs struct {
 	Now            time.Time
 	market         plan.Market
 	full           map[string]market.Cooling // subnets without addresses, by id
+	Budgets        []budget                  `json:",omitempty"` // none: nothing was to be done, so nothing was counted
+	HoldMoves      string                    `json:",omitempty"` // why moves that only save money wait
 }
 
-func (in *inputs) plan() plan.Decision {
-	return plan.Plan(in.Intent, in.Observed, in.market, in.Now)
+// plan is what the planner wants and the breaker allows.
+func (in *inputs) plan() (plan.Decision, []trip) {
+	d := plan.Plan(in.Intent, in.Observed, in.market, in.Now)
+	return limit(d, in.Budgets, in.Observed, func(a plan.Action) money.Price { return priceOf(in.market, a) }, in.HoldMoves)
+}
+
+// isLeaving tells instances that were on the way out already.
+func (in *inputs) isLeaving(id string) bool {
+	return slices.ContainsFunc(in.Observed.Instances, func(i plan.Instance) bool {
+		return i.ID == id && (i.Phase == plan.Draining || i.Phase == plan.Terminating)
+	})
+}
+
+// weigh plans, and counts what was done already only when there is something to do.
+func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (plan.Decision, []trip, error) {
+	decision, _ := in.plan()
+	if len(decision.Actions) == 0 {
+		return decision, nil, nil
+	}
+	var err error
+	if in.Budgets, err = f.budgets(ctx, doc, in.Intent, in.Observed); err != nil {
+		return plan.Decision{}, nil, err
+	}
+	if slices.ContainsFunc(decision.Actions, func(a plan.Action) bool { return isVoluntary(a.Reason) }) {
+		in.HoldMoves = f.unaccepted(doc, in.Intent)
+	}
+	decision, trips := in.plan()
+	return decision, trips, nil
 }
 
 // inputs gathers what the planner needs, seen through s.
@@ -157,7 +186,8 @@ func (f *Fleet) Replay(ctx context.Context, account, group, id string) (Replayed
 	if err := json.Unmarshal(bought, &in.market); err != nil {
 		return Replayed{}, fault.Of(fault.Internal, "decision", "The market of decision %s can't be read.", id).With(err)
 	}
-	again, err := json.Marshal(in.plan())
+	decision, _ := in.plan()
+	again, err := json.Marshal(decision)
 	if err != nil {
 		return Replayed{}, fmt.Errorf("encode replayed plan of %s: %w", id, err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
 )
@@ -61,6 +62,9 @@ type Config struct {
 	// Installation is this database's identity as it stands now: another replica's start may have raised the generation.
 	Installation func(ctx context.Context) (identity.Installation, error)
 	Forms        []Form
+	DeletionHold time.Duration // how long a deleted group's instances are kept, so that it can be brought back; 0 = not at all
+	SpendLimit   money.Price   // the hourly price of everything that an account may launch within an hour; 0 = no limit
+	Spool        string        // file that keeps notices while the store is away; "" = memory
 	Log          *slog.Logger
 }
 
@@ -72,21 +76,27 @@ type Fleet struct {
 	mu     sync.Mutex
 	priced map[place]bool                  // whose prices this process has read
 	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
+	sights map[place]*sight                // what this process remembers of each place
+
+	tallies map[string]*tally // by account
+	alarms  *alarms
 }
 
 // loopName is the loop that keeps groups as intended; its keys are group ids.
 const loopName = "fleet"
 
-// sweep is how often a group is looked at although nothing is known to have changed.
-const sweep = 30 * time.Second
+// sweep is how often a group gets a turn although nothing is known to have changed: a safety net only, for the looks at whole places, the notices and the due
+// times of plans wake every group that has a reason.
+const sweep = 20 * time.Minute
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[place]bool{}, good: map[[sha256.Size]byte]time.Time{}}
+	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[place]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms()}
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}
 	c.Workflow.AddLoop(workflow.Loop{Name: loopName, Sweep: sweep, Workers: 8, Do: f.turn})
+	c.Workflow.AddLoop(workflow.Loop{Name: lookLoop, Sweep: 2 * lookSeldom, Workers: 4, Do: f.look})
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.notices", Every: noticeInterval, Do: f.takeNotices})
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.prices", Every: priceInterval, Do: f.takePrices})
 	return f
@@ -98,7 +108,7 @@ var (
 	revisions = store.Collection[revision]{Table: "revisions", Noun: "revision"}
 	members   = store.Collection[Instance]{Table: "instances", Noun: "instance"}
 	actions   = store.Collection[action]{Table: "actions", Noun: "action"}
-	places    = store.Collection[place]{Table: "places", Noun: "place"}
+	places    = store.Collection[standing]{Table: "places", Noun: "place"}
 )
 
 func (f *Fleet) form(name string) (Form, error) {

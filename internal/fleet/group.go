@@ -25,11 +25,16 @@ type Group struct {
 	Author   string    // of the newest revision
 	Created  time.Time // engine time
 	Updated  time.Time
+
+	IsProtected bool      // deletion is refused
+	HeldUntil   time.Time // of a deleted group: how long it can be brought back
 }
 
-// States of a group. Deleting groups read as missing; the loop winds them down and marks them deleted.
+// States of a group. All but active ones read as missing. Held ones were deleted and can be brought back; deleting ones are wound down by the loop, which marks
+// them deleted.
 const (
 	active   = "active"
+	held     = "held"
 	deleting = "deleting"
 	deleted  = "deleted"
 )
@@ -44,6 +49,11 @@ type record struct {
 	Document json.RawMessage `json:"document"`
 	Created  time.Time       `json:"created"`
 	Updated  time.Time       `json:"updated"`
+
+	Target      int       `json:"target"` // of the newest revision, for adding up
+	IsProtected bool      `json:"isProtected,omitempty"`
+	HeldUntil   time.Time `json:"heldUntil,omitzero"`
+	accepted
 }
 
 // revision is one version of a document; its id is "<group>/<number>".
@@ -52,12 +62,14 @@ type revision struct {
 	Author   string          `json:"author"`
 	At       time.Time       `json:"at"`
 	Document json.RawMessage `json:"document"`
+	accepted
 }
 
 func fromRecord(d store.Doc[record]) Group {
 	return Group{
 		ID: d.ID, Account: d.Account, Name: d.Name, Form: d.Value.Form, Document: d.Value.Document,
 		Revision: d.Value.Revision, Author: d.Value.Author, Created: d.Value.Created, Updated: d.Value.Updated,
+		IsProtected: d.Value.IsProtected, HeldUntil: d.Value.HeldUntil,
 	}
 }
 
@@ -76,8 +88,11 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 	}
 	now := f.Clock.Now()
 	doc := store.Doc[record]{
-		Meta:  store.Meta{Account: account, Name: name, State: active, At: now},
-		Value: record{Form: formName, Region: intent.Region, Revision: 1, Author: author, Unbuilt: unbuilt, Document: document, Created: now, Updated: now},
+		Meta: store.Meta{Account: account, Name: name, State: active, At: now},
+		Value: record{
+			Form: formName, Region: intent.Region, Revision: 1, Author: author, Unbuilt: unbuilt, Document: document, Created: now, Updated: now,
+			Target: intent.Capacity.Target, accepted: fingerprint(intent),
+		},
 	}
 	// Ids are short; a clash is retried with another.
 	draft := doc
@@ -92,7 +107,7 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 			if err := f.keepRevision(ctx, tx, doc); err != nil {
 				return changed{}, err
 			}
-			if err := settleIn(ctx, tx, place{account, intent.Region}); err != nil {
+			if err := f.settleIn(ctx, tx, place{account, intent.Region}); err != nil {
 				return changed{}, err
 			}
 			if err := f.Workflow.Watch(ctx, tx, loopName, doc.ID); err != nil {
@@ -180,8 +195,11 @@ func (f *Fleet) save(ctx context.Context, tx *store.Tx, doc store.Doc[record], a
 			fresh = append(fresh, path)
 		}
 	}
+	if f.unaccepted(doc, f.compiled(doc)) == "" {
+		doc.Value.accepted = fingerprint(intent) // else the difference waits to be accepted, whoever changes the group meanwhile
+	}
 	doc.Name = name
-	doc.Value.Region, doc.Value.Unbuilt = intent.Region, unbuilt
+	doc.Value.Region, doc.Value.Unbuilt, doc.Value.Target = intent.Region, unbuilt, intent.Capacity.Target
 	doc.Value.Revision, doc.Value.Author, doc.Value.Document, doc.Value.Updated = doc.Value.Revision+1, author, document, now
 	if doc, err = groups.Update(ctx, tx, doc); err != nil {
 		return changed{}, err
@@ -193,15 +211,23 @@ func (f *Fleet) save(ctx context.Context, tx *store.Tx, doc store.Doc[record], a
 	return changed{doc, intent}, f.note(ctx, tx, doc, lines, event(now, "updated", nil))
 }
 
-// Delete winds the group down; it reads as missing from then on.
+// Delete winds the group down, at once or after the deletion hold; it reads as missing from then on. fault.Conflict when the group is protected.
 func (f *Fleet) Delete(ctx context.Context, account, author, id string) error {
 	return f.change(ctx, func(ctx context.Context, tx *store.Tx) (changed, error) {
 		doc, err := f.load(ctx, tx, store.Account(account), id)
 		if err != nil {
 			return changed{}, err
 		}
+		if err := refuseProtected(doc); err != nil {
+			return changed{}, err
+		}
 		now := f.Clock.Now()
+		what := "its instances are being terminated"
 		doc.State, doc.Value.Updated = deleting, now
+		if f.DeletionHold > 0 {
+			doc.State, doc.Value.HeldUntil = held, now.Add(f.DeletionHold)
+			what = fmt.Sprintf("its instances are kept for %s, until when it can be brought back", f.DeletionHold)
+		}
 		if doc, err = groups.Update(ctx, tx, doc); err != nil {
 			return changed{}, err
 		}
@@ -209,7 +235,7 @@ func (f *Fleet) Delete(ctx context.Context, account, author, id string) error {
 		if err != nil {
 			return changed{}, err
 		}
-		line := journal.Line{At: now, Severity: journal.Info, Message: fmt.Sprintf("Group %s was deleted by %s; its instances are being terminated.", id, author)}
+		line := journal.Line{At: now, Severity: journal.Info, Message: fmt.Sprintf("Group %s was deleted by %s; %s.", id, author, what)}
 		return changed{doc, intent}, f.note(ctx, tx, doc, []journal.Line{line}, event(now, "deleted", nil))
 	})
 }
@@ -232,7 +258,7 @@ func (f *Fleet) load(ctx context.Context, s store.Session, sc store.Scope, id st
 func (f *Fleet) keepRevision(ctx context.Context, tx *store.Tx, doc store.Doc[record]) error {
 	_, err := revisions.Insert(ctx, tx, store.Doc[revision]{
 		Meta:  store.Meta{ID: fmt.Sprintf("%s/%d", doc.ID, doc.Value.Revision), Account: doc.Account, Parent: doc.ID, At: doc.Value.Updated},
-		Value: revision{Number: doc.Value.Revision, Author: doc.Value.Author, At: doc.Value.Updated, Document: doc.Value.Document},
+		Value: revision{Number: doc.Value.Revision, Author: doc.Value.Author, At: doc.Value.Updated, Document: doc.Value.Document, accepted: doc.Value.accepted},
 	})
 	return err
 }

@@ -14,8 +14,12 @@ import (
 	"github.com/neap-cloud/neap/internal/workflow"
 )
 
-// poll is how soon a group is looked at again while something in it is on its way.
-const poll = time.Second
+// Times after which a group takes another turn by itself.
+const (
+	stillComing  = 15 * time.Second // something is on its way, and nobody has said that it changed
+	stillHeld    = 30 * time.Second // too much is missing, or a newer copy of this database is at work
+	stillUnclear = 2 * time.Second  // an absence is to be looked into again
+)
 
 // hopelessWait is how long a group whose launches the cloud finds faulty is left alone, unless somebody changes it.
 const hopelessWait = 5 * time.Minute
@@ -43,6 +47,19 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 	}
 	f.firstPrices(ctx, place{doc.Account, intent.Region}, provider)
 	t := &turn{f: f, lease: lease, doc: doc, intent: intent, provider: provider}
+	next, err := t.run(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if t.buried {
+		return next, nil
+	}
+	return next, t.alarm(ctx)
+}
+
+// run is the turn itself.
+func (t *turn) run(ctx context.Context) (time.Time, error) {
+	f := t.f
 	// Order matters: a successor settles its predecessor's actions before it looks, and looks before it plans.
 	if err := t.settleAll(ctx); err != nil {
 		return time.Time{}, err
@@ -51,7 +68,12 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 		return time.Time{}, err
 	}
 	if t.onlyObserve {
-		return f.Clock.Now().Add(sweep), nil
+		return f.Clock.Now().Add(stillHeld), nil
+	}
+	if t.doc.State == held {
+		if kept, err := t.letGo(ctx); kept || err != nil {
+			return t.doc.Value.HeldUntil, err
+		}
 	}
 	for range rounds {
 		acted, err := t.decide(ctx)
@@ -84,10 +106,17 @@ type turn struct {
 	provider    cloud.Provider
 	vcpus       map[string]int            // by type, as the market of the newest plan has it
 	full        map[string]market.Cooling // subnets without addresses
+	market      plan.Market               // that the newest plan was made on
+	leaving     func(id string) bool      // who was on the way out before it
+	short       int                       // units that it could not buy
+	trips       []trip                    // budgets that did not suffice for it
 	next        time.Time                 // when the plan changes by time alone
 	refused     bool                      // a launch was refused in this round
 	hopeless    bool                      // the cloud finds our launches faulty
+	buried      bool                      // nothing is left of a deleted group
 	onlyObserve bool                      // this database is not the newest: touch nothing
+	standing    standing                  // of the group's place
+	seen        map[string]cloud.Instance // what the cloud showed in this turn
 	held        bool                      // too much has vanished at once: touch nothing until it is explained
 }
 
@@ -110,12 +139,15 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	if t.held {
 		return false, nil
 	}
-	decision := in.plan()
-	t.next = decision.Next
+	decision, trips, err := t.f.weigh(ctx, t.doc, in)
+	if err != nil {
+		return false, err
+	}
+	t.next, t.short, t.trips = decision.Next, decision.Short, trips
 	if len(decision.Actions) == 0 {
 		return false, nil
 	}
-	t.vcpus, t.full = map[string]int{}, in.full
+	t.vcpus, t.full, t.market, t.leaving = map[string]int{}, in.full, in.market, in.isLeaving
 	for _, p := range in.market.Pools {
 		t.vcpus[p.Type] = p.VCPUs
 	}
@@ -137,16 +169,32 @@ func (t *turn) again(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if t.doc.State == deleting && len(rows) == 0 {
+		t.buried = true
 		return time.Time{}, t.bury(ctx)
 	}
 	next := t.next
-	for _, r := range rows {
-		onItsWay := r.Value.Phase == plan.Launching || r.Value.Phase == plan.Terminating || !r.Value.MissingAt.IsZero() ||
-			r.Value.Phase == plan.Running && t.intent.Health.Source != plan.HealthNone && r.Value.Condition != plan.Healthy
-		if onItsWay && (next.IsZero() || next.After(now.Add(poll))) {
-			next = now.Add(poll)
+	sooner := func(wait time.Duration) {
+		if at := now.Add(wait); next.IsZero() || next.After(at) {
+			next = at
 		}
 	}
+	coming, s := map[string]uint64{}, t.f.sight(t.place())
+	for _, r := range rows {
+		switch i := r.Value; {
+		case !i.MissingAt.IsZero() && t.held:
+			sooner(stillHeld)
+		case !i.MissingAt.IsZero():
+			sooner(max(stillUnclear, t.disbelief()-now.Sub(i.MissingAt)))
+		case i.Phase == plan.Launching, i.Phase == plan.Terminating,
+			i.Phase == plan.Running && t.intent.Health.Source != plan.HealthNone && i.Condition != plan.Healthy:
+			sooner(stillComing)
+			coming[r.ID] = 0
+			if c, is := t.seen[r.ID]; is {
+				coming[r.ID] = s.print(c)
+			}
+		}
+	}
+	t.f.await(t.place(), t.provider, t.doc.ID, coming)
 	return next, nil
 }
 

@@ -22,7 +22,6 @@ type Intent struct {
 	Drain        time.Duration // between leaving the balancers and termination
 	NewestFirst  bool          // scale-in takes the newest instead of the oldest
 	Template     Template
-	IsProtected  bool          // deletion is refused
 	MinLifetime  time.Duration // prefer markets that are likely to last this long; never a guarantee
 	MaxMovesPart int           // percent of active instances that may be replaced at one time, at least one; 0 = the planner's own budgets, see budget.go
 }
