@@ -46,6 +46,8 @@ type engine interface {
 	now(ctx context.Context, conn bun.IConn) (time.Time, error)
 	jobs() *sql.DB
 	pool() *pgxpool.Pool
+	// room fails while there is too little room for writes.
+	room() error
 	close() error
 }
 

@@ -17,35 +17,49 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
-// health remembers that the database could not take the last write for want of room, or was found damaged, until a write succeeds.
+// health remembers that the database could not take a write for want of room, or was found damaged, until a probe shows that this is over. A small write that
+// happens to find room does not prove that the next one will.
 type health struct{ trouble atomic.Pointer[fault.Error] }
 
-// note takes in how a transaction ended.
+// note takes in why a transaction failed.
 func (h *health) note(err error) {
-	if err == nil {
-		if h.trouble.Load() != nil {
-			h.trouble.Store(nil)
-		}
-		return
-	}
 	if full(err) || damaged(err) {
 		h.trouble.Store(fault.As(failure(err)))
 	}
 }
 
-// probe repeats a write that changes nothing when the last one failed: a process with nothing else to write finds out that way that there is room again.
+// probe looks, after trouble, whether there is room again: by a write that changes nothing, and on SQLite by one that takes as much room as a busy second.
 func (db *DB) probe(ctx context.Context) error {
-	if db.health.trouble.Load() == nil {
+	trouble := db.health.trouble.Load()
+	if trouble == nil {
 		return nil
 	}
-	err := db.attempt(ctx, func(ctx context.Context, tx *Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE schema_compat SET release = release WHERE one = 1")
-		return err
-	})
-	if trouble := db.health.trouble.Load(); trouble != nil {
+	if damaged(trouble) || errors.Is(trouble, errDamaged) {
+		return trouble // nothing that is written mends it
+	}
+	err := db.engine.room()
+	if err == nil {
+		err = db.attempt(ctx, func(ctx context.Context, tx *Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE schema_compat SET release = release WHERE one = 1")
+			return err
+		})
+	}
+	if err != nil {
 		return trouble
 	}
-	return err
+	db.health.trouble.CompareAndSwap(trouble, nil)
+	return nil
+}
+
+// probeSize is the room that has to be free before a file that was full takes part again.
+const probeSize = 1 << 20
+
+func (p *postgres) room() error { return nil } // the probing write asks the server
+
+func (s *sqlite) room() error {
+	name := s.path + ".probe"
+	defer func() { _ = os.Remove(name) }() // the next probe writes it anew
+	return os.WriteFile(name, make([]byte, probeSize), 0o600)
 }
 
 // full reports whether the disk, or the operator's limit on it, left no room for a write.
@@ -73,6 +87,26 @@ func (c Config) unopened(err error) error {
 		return c.broken(err)
 	}
 	return fault.Of(fault.Unavailable, "store", "The database %q cannot be opened.", c.Path).With(err)
+}
+
+// errDamaged marks what a check found, as opposed to what a statement met.
+var errDamaged = errors.New("the file is damaged")
+
+// checkBeside checks a file that is too large to be checked before the start, while it is being used; what it finds is said in the log and by Ping.
+func (s *sqlite) checkBeside(db *DB, c Config) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	s.unchecked = func() { cancel(); <-ended }
+	go func() {
+		defer close(ended)
+		err := verdict(ctx, s.readers, c)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		c.Log.Error("the database is damaged", "error", err)
+		found := fault.As(failure(err))
+		db.health.trouble.Store(fault.Of(found.Kind, found.Noun, "%s", found.Message).With(errors.Join(errDamaged, err)))
+	}()
 }
 
 // broken refuses a damaged file and names the newest backup there is.

@@ -20,18 +20,20 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
-// quickCheckLimit is the size in bytes up to which a file is checked at start; a larger one would hold up the start.
-const quickCheckLimit = 8 << 20
+// quickCheckLimit is the size in bytes up to which a file is checked at start; a larger one is checked beside the work, as it would hold up the start.
+const quickCheckLimit = 64 << 20
 
 // sqlite is one file with three pools: one connection that writes for the application, one for River, and several that only read. More than one
 // writing connection per user makes writers wait for each other in SQLite's busy handler, which sleeps, instead of in our queue, which does not.
 type sqlite struct {
-	writes  *sql.DB
-	river   *sql.DB
-	readers *sql.DB
-	writer  *writer
-	reading readConn
-	private string // folder to remove at close, "" = none
+	writes    *sql.DB
+	river     *sql.DB
+	readers   *sql.DB
+	writer    *writer
+	reading   readConn
+	path      string
+	unchecked func() // ends the check that runs beside; nil = there is none
+	private   string // folder to remove at close, "" = none
 }
 
 func openSQLite(ctx context.Context, c Config) (_ *DB, err error) {
@@ -54,11 +56,12 @@ func openSQLite(ctx context.Context, c Config) (_ *DB, err error) {
 	if path, err = prepareFile(path); err != nil {
 		return nil, err
 	}
-	c.Path = path
+	c.Path, s.path = path, path
 	if err := s.connect(ctx, path, sync); err != nil {
 		return nil, c.unopened(err)
 	}
-	if err := s.check(ctx, c); err != nil {
+	large, err := s.check(ctx, c)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.migrate(ctx, c); err != nil {
@@ -69,7 +72,11 @@ func openSQLite(ctx context.Context, c Config) (_ *DB, err error) {
 		return nil, failure(err)
 	}
 	s.writer = newWriter(conn, c.Hook)
-	return &DB{engine: s, bun: bun.NewDB(s.readers, sqlitedialect.New()), log: c.Log}, nil
+	db := &DB{engine: s, bun: bun.NewDB(s.readers, sqlitedialect.New()), log: c.Log}
+	if large {
+		s.checkBeside(db, c)
+	}
+	return db, nil
 }
 
 // prepareFile makes the file and its folder, for their owner only.
@@ -131,16 +138,16 @@ func pool(ctx context.Context, path string, size int, options string) (*sql.DB, 
 	}
 }
 
-// check refuses a damaged file, as far as looking for damage is cheap.
-func (s *sqlite) check(ctx context.Context, c Config) error {
+// check refuses a damaged file, as far as looking for damage is cheap; large says that the file has still to be looked at.
+func (s *sqlite) check(ctx context.Context, c Config) (large bool, err error) {
 	info, err := os.Stat(c.Path)
 	if err != nil {
-		return failure(err)
+		return false, failure(err)
 	}
 	if info.Size() > quickCheckLimit {
-		return nil
+		return true, nil
 	}
-	return verdict(ctx, s.writes, c)
+	return false, verdict(ctx, s.writes, c)
 }
 
 // verdict reads the whole file.
@@ -189,6 +196,9 @@ func (s *sqlite) now(context.Context, bun.IConn) (time.Time, error) { return tim
 
 func (s *sqlite) close() error {
 	var errs []error
+	if s.unchecked != nil {
+		s.unchecked()
+	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}

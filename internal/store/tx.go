@@ -66,13 +66,10 @@ func (db *DB) attempt(ctx context.Context, work func(ctx context.Context, tx *Tx
 		return failed
 	}
 	if err != nil || !kept {
-		if err != nil {
-			db.health.note(err)
-		}
+		db.health.note(err)
 		return failure(err)
 	}
 	committed = true
-	db.health.note(nil)
 	for _, f := range tx.after {
 		f()
 	}
