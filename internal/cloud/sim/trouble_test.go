@@ -78,7 +78,7 @@ func TestTroublesOrderedThroughTheDatabaseStrikeTheProcessThatServesTheWorld(t *
 	} {
 		order(t, serving, ordering, c.trouble)
 		token := string(c.trouble.Kind) + string(c.trouble.Call) + c.trouble.Pool
-		got, err := a.Launch(t.Context(), cloud.Launch{Token: token, Market: market, Count: 3})
+		got, err := a.Launch(t.Context(), cloud.Launch{Token: token, Market: market, Count: 3, Template: cloud.Template{Image: "ami-0abcdef1234567890"}})
 		if answerTo(err) != c.code || len(got) != c.started {
 			t.Errorf("%+v: %d started, %v", c.trouble, len(got), err)
 		}
@@ -92,10 +92,13 @@ func TestTroublesOrderedThroughTheDatabaseStrikeTheProcessThatServesTheWorld(t *
 func TestALostReplyHidesWhatHappenedAndTheTokenFindsItAgain(t *testing.T) {
 	serving, ordering := shared(t)
 	a := serving.Account("a")
-	request := cloud.Launch{Token: "t", Market: cloud.Market{Region: "us-east-1", Zone: "us-east-1a", Type: "m5.large", Lifecycle: cloud.Spot}, Count: 2}
+	request := cloud.Launch{Token: "t", Market: cloud.Market{Region: "us-east-1", Zone: "us-east-1a", Type: "m5.large", Lifecycle: cloud.Spot}, Count: 2,
+		Template: cloud.Template{Image: "ami-0abcdef1234567890"}}
 	order(t, serving, ordering, Trouble{Kind: LostTrouble})
 	if _, err := a.Launch(t.Context(), request); err == nil {
 		t.Error("the reply was not lost")
+	} else if answerTo(err) != "no answer" {
+		t.Fatalf("it was refused: %v", err)
 	}
 	record, err := ordering.Ledger(t.Context())
 	if err != nil || len(record.Instances) != 2 {
