@@ -64,12 +64,12 @@ func (i *Instance) move(to plan.Phase) bool {
 
 // row wraps an instance for the store.
 func row(i Instance) store.Doc[Instance] {
-	return store.Doc[Instance]{Meta: store.Meta{ID: i.ID, Account: i.Account, Parent: i.Group, State: string(i.Phase), At: i.Created}, Value: i}
+	return store.Doc[Instance]{Meta: store.Meta{ID: i.ID, Account: i.Account, Parent: i.Group, Name: i.Market.Region, State: string(i.Phase), At: i.Created}, Value: i}
 }
 
-// saveMember writes an instance back, with its phase as the row's state.
+// saveMember writes an instance back, with its phase as the row's state and its region as the row's name, by which a place finds its own.
 func saveMember(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) (store.Doc[Instance], error) {
-	d.State = string(d.Value.Phase)
+	d.State, d.Name = string(d.Value.Phase), d.Value.Market.Region
 	return members.Update(ctx, tx, d)
 }
 

@@ -3,19 +3,21 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
 // The absence rule: an instance that the cloud stops showing is not lost for that. It is lost once a look-up by its id has failed twice, a settle time
-// apart. When a large part of an account goes missing at once, nothing is concluded at all until a person has looked.
+// apart, and a look at the whole place in between. When a large part of a place goes missing at once, nothing is concluded until that is explained.
 const (
-	holdPercent = 20 // of the account's living instances …
+	holdPercent = 20 // of the place's living instances …
 	holdAtLeast = 3  // … and at least so many: a fleet of two may lose one without an alarm
 )
 
@@ -25,15 +27,20 @@ func (t *turn) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seen, err := t.provider.Describe(ctx, cloud.Query{Region: t.intent.Region, Tags: map[string]string{tagInstallation: inst.ID, tagOwner: t.doc.ID}})
-	if err != nil {
-		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)
+	if t.standing, err = t.f.standing(ctx, t.place()); err != nil {
+		return err
 	}
 	rows, err := t.f.living(ctx, t.f.DB, t.doc.ID)
 	if err != nil {
 		return err
 	}
+	seen, err := t.describe(ctx, inst, rows)
+	if err != nil {
+		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)
+	}
+	t.onlyObserve = t.standing.Newest > inst.Generation
 	byID := make(map[string]cloud.Instance, len(seen))
+	t.seen = byID
 	for _, c := range seen {
 		byID[c.ID] = c
 		if generationOf(c) > inst.Generation {
@@ -47,10 +54,32 @@ func (t *turn) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.held, err = t.tooMany(ctx, rows, missing); err != nil {
-		return err
+	t.held = t.standing.Held && len(missing) > 0
+	if !t.held {
+		gone := slices.DeleteFunc(slices.Clone(rows), func(r store.Doc[Instance]) bool { return !missing[r.ID] })
+		if t.held, err = t.f.tooMany(ctx, t.place(), gone); err != nil {
+			return err
+		}
 	}
 	return t.takeIn(ctx, rows, seen, byID, missing)
+}
+
+func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
+
+// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others.
+func (t *turn) describe(ctx context.Context, inst identity.Installation, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
+	query := cloud.Query{Region: t.intent.Region}
+	if strange := t.f.sight(t.place()).isStrange(t.doc.ID); strange || t.standing.Looked < inst.Generation {
+		query.Tags = map[string]string{tagInstallation: inst.ID, tagOwner: t.doc.ID}
+		return t.provider.Describe(ctx, query)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	for _, r := range rows {
+		query.IDs = append(query.IDs, r.ID)
+	}
+	return t.provider.Describe(ctx, query)
 }
 
 // lookAgain asks by id for the instances that the listing left out, once their launch has settled; it returns those that are missing all the same.
@@ -81,24 +110,6 @@ func (t *turn) lookAgain(ctx context.Context, rows []store.Doc[Instance], byID m
 	return missing, nil
 }
 
-// tooMany reports whether so much of the account is missing, without a notice, that it is more likely the cloud's answer that is wrong.
-func (t *turn) tooMany(ctx context.Context, rows []store.Doc[Instance], missing map[string]bool) (bool, error) {
-	unannounced := 0
-	for _, r := range rows {
-		if missing[r.ID] && r.Value.InterruptAt.IsZero() {
-			unannounced++
-		}
-	}
-	if unannounced < holdAtLeast {
-		return false, nil
-	}
-	all, err := members.Count(ctx, t.f.DB, store.Account(t.doc.Account), store.Query{States: aliveStates()})
-	if err != nil {
-		return false, err
-	}
-	return unannounced*100 > all*holdPercent, nil
-}
-
 // takeIn brings our rows up to date in one transaction, and only if something differs.
 func (t *turn) takeIn(ctx context.Context, rows []store.Doc[Instance], seen []cloud.Instance, byID map[string]cloud.Instance, missing map[string]bool) error {
 	known := map[string]bool{}
@@ -106,7 +117,7 @@ func (t *turn) takeIn(ctx context.Context, rows []store.Doc[Instance], seen []cl
 	for _, r := range rows {
 		known[r.ID] = true
 		if c, ok := byID[r.ID]; ok {
-			if after := t.refreshed(r.Value, c); after != r.Value {
+			if after := t.f.refreshed(r.Value, c); after != r.Value {
 				changes = append(changes, func(ctx context.Context, tx *store.Tx) error { return t.refresh(ctx, tx, r, after, c) })
 			}
 		} else if missing[r.ID] {
@@ -141,7 +152,7 @@ var phases = map[cloud.State]plan.Phase{
 }
 
 // refreshed is the instance as the cloud tells it now. An answer from the past (a state that lies behind us) changes nothing.
-func (t *turn) refreshed(i Instance, c cloud.Instance) Instance {
+func (f *Fleet) refreshed(i Instance, c cloud.Instance) Instance {
 	i.MissingAt = time.Time{}
 	i.PrivateIP, i.PublicIP, i.Subnet = c.PrivateIP, c.PublicIP, c.Subnet
 	if to, ok := phases[c.State]; ok && i.move(to) {
@@ -150,7 +161,7 @@ func (t *turn) refreshed(i Instance, c cloud.Instance) Instance {
 	if i.Phase == plan.Terminated && i.Ended.IsZero() {
 		i.Ended = c.EndedAt
 		if i.Ended.IsZero() {
-			i.Ended = t.f.Clock.Now()
+			i.Ended = f.Clock.Now()
 		}
 	}
 	if i.LeaveReason == "" && c.Ended != "" {
@@ -161,7 +172,7 @@ func (t *turn) refreshed(i Instance, c cloud.Instance) Instance {
 		condition = plan.ConditionUnknown
 	}
 	if condition != i.Condition {
-		i.Condition, i.ConditionAt = condition, t.f.Clock.Now()
+		i.Condition, i.ConditionAt = condition, f.Clock.Now()
 	}
 	i.WasHealthy = i.WasHealthy || condition == plan.Healthy
 	return i
@@ -222,8 +233,11 @@ func (t *turn) miss(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) er
 		if err := t.f.Journal.Log(ctx, tx, t.doc.Account, t.doc.ID, t.f.line(journal.Warn, text, d.ID)); err != nil {
 			return err
 		}
-	case t.held || now.Sub(d.Value.MissingAt) < max(t.provider.Info().Settle, time.Second):
+	case t.held || now.Sub(d.Value.MissingAt) < t.disbelief():
 		return nil
+	case t.standing.JudgedAt.Before(d.Value.MissingAt):
+		// Only a look at the whole place can tell one loss from a cloud that has forgotten everything.
+		return t.f.Workflow.Raise(ctx, tx, lookLoop, t.place().String())
 	default:
 		before := d.Value
 		d.Value.move(plan.Terminated)
@@ -255,9 +269,13 @@ func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) erro
 	if _, err := members.Insert(ctx, tx, row(i)); err != nil {
 		return err
 	}
+	t.f.setStrangers(t.doc.ID, true)
 	line := t.f.line(journal.Error, "Instance %s carries the tags of this group, but no launch of this database explains it. It is left alone; end it yourself, or restore the newer database.", c.ID)
 	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("quarantined", "", line.Message, i))
 }
+
+// disbelief is how long an absence is not believed after it was first seen.
+func (t *turn) disbelief() time.Duration { return max(t.provider.Info().Settle, time.Second) }
 
 // tellOldDatabase says, once per start, that a newer database than ours has been at work on this group.
 func (t *turn) tellOldDatabase(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -11,8 +12,8 @@ import (
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// place is one region of one account that has, or once had, groups: where notices and prices are looked for. Places are kept, so that every replica knows
-// them, and never removed: a look at an empty one costs one call.
+// place is one region of one account that has, or once had, groups: where notices, prices and instances are looked for. Places are kept, so that every
+// replica knows them, and never removed: a look at an empty one costs one call.
 type place struct {
 	Account string
 	Region  string
@@ -20,20 +21,44 @@ type place struct {
 
 func (p place) String() string { return p.Account + "/" + p.Region }
 
+// placeOf reads a key of the looks' loop.
+func placeOf(key string) place {
+	account, region, _ := strings.Cut(key, "/")
+	return place{account, region}
+}
+
+// standing is what the looks at a place have found that concerns every group in it.
+type standing struct {
+	place
+	Held     bool      `json:",omitempty"` // so much is missing at once that no absence is believed
+	JudgedAt time.Time `json:",omitzero"`  // the newest look that found something missing, and so decided on Held
+	Looked   int64     `json:",omitempty"` // generation of the database that looked last
+	Newest   int64     `json:",omitempty"` // newest generation that any of our instances here carries
+}
+
 // callTimeout bounds the work on one place: a region that hangs must not hold up the others for longer.
 const callTimeout = 10 * time.Second
 
-// settleIn makes sure that a group's place is known.
-func settleIn(ctx context.Context, tx *store.Tx, p place) error {
+// settleIn makes sure that a group's place is known and looked at.
+func (f *Fleet) settleIn(ctx context.Context, tx *store.Tx, p place) error {
 	_, err := places.Get(ctx, tx, store.Account(p.Account), p.String())
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	_, err = places.Insert(ctx, tx, store.Doc[place]{Meta: store.Meta{ID: p.String(), Account: p.Account}, Value: p})
-	if fault.Is(err, fault.Exists) {
-		return nil
+	_, err = places.Insert(ctx, tx, store.Doc[standing]{Meta: store.Meta{ID: p.String(), Account: p.Account}, Value: standing{place: p}})
+	if err != nil && !fault.Is(err, fault.Exists) {
+		return err
 	}
-	return err
+	return f.Workflow.Watch(ctx, tx, lookLoop, p.String())
+}
+
+// standing reads what is known of a place; a place that nobody has settled in has no standing yet.
+func (f *Fleet) standing(ctx context.Context, p place) (standing, error) {
+	doc, err := places.Get(ctx, f.DB, store.Account(p.Account), p.String())
+	if fault.Is(err, fault.NotFound) {
+		return standing{place: p}, nil
+	}
+	return doc.Value, err
 }
 
 // each runs work for every place side by side, each under its own time limit, and joins what failed.
@@ -49,7 +74,7 @@ func (f *Fleet) each(ctx context.Context, work func(context.Context, place, clou
 			defer cancel()
 			provider, err := f.provider(limited, doc.Value.Account)
 			if err == nil {
-				err = work(limited, doc.Value, provider)
+				err = work(limited, doc.Value.place, provider)
 			}
 			if err != nil {
 				err = fmt.Errorf("%s in %s: %w", doc.Value.Account, doc.Value.Region, err)

@@ -1,0 +1,301 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/workflow"
+)
+
+// lookLoop looks at whole places; its keys are places.
+const lookLoop = "fleet.places"
+
+const (
+	lookEvery   = 15 * time.Second // engine time between two looks at a place …
+	lookSeldom  = 5 * time.Minute  // … unless they would take more of the machine than a lookShare-th; but never less often than this
+	lookShare   = 50
+	lookTimeout = 2 * time.Minute
+	lookPage    = 500 // rows or ids at a time
+	raiseMany   = 200 // groups raised in one transaction
+)
+
+// look compares everything the cloud shows of us in one place with our rows, in one listing that all its groups share, and wakes the groups for which it
+// makes a difference. It also decides whether so much is missing that no absence may be believed.
+func (f *Fleet) look(ctx context.Context, lease workflow.Turn) (time.Time, error) {
+	p := placeOf(lease.Key)
+	provider, err := f.provider(ctx, p.Account)
+	if err != nil {
+		return time.Time{}, err
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	l := &look{f: f, place: p, lease: lease, provider: provider, sight: f.sight(p), raise: map[string]bool{}}
+	if err := l.compare(ctx); err != nil {
+		return time.Time{}, fmt.Errorf("look at %s: %w", p, err)
+	}
+	l.sight.mu.Lock()
+	l.sight.cost = time.Since(began)
+	l.sight.mu.Unlock()
+	return f.Clock.Now().Add(min(lookSeldom, max(lookEvery, lookShare*f.looksCost()))), nil
+}
+
+// look is the state of one look.
+type look struct {
+	f        *Fleet
+	place    place
+	lease    workflow.Turn
+	provider cloud.Provider
+	sight    *sight
+	shown    map[string]cloud.Instance
+	newest   int64
+	absent   []store.Doc[Instance] // living rows that the listing leaves out
+	raise    map[string]bool
+}
+
+func (l *look) compare(ctx context.Context) error {
+	inst, err := l.f.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	shown, err := l.provider.Describe(ctx, cloud.Query{Region: l.place.Region, Tags: map[string]string{tagInstallation: inst.ID}})
+	if err != nil {
+		return err
+	}
+	l.shown = make(map[string]cloud.Instance, len(shown))
+	for _, c := range shown {
+		l.shown[c.ID] = c
+		l.newest = max(l.newest, generationOf(c))
+	}
+	doubtful := l.doubtful()
+	if doubtful == nil {
+		if doubtful, err = l.compareAll(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.compareSome(ctx, doubtful); err != nil {
+		return err
+	}
+	missing, err := l.missing(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.judge(ctx, inst.Generation, missing); err != nil {
+		return err
+	}
+	return l.f.raiseAll(ctx, slices.Sorted(maps.Keys(l.raise)))
+}
+
+// doubtful lists the instances that differ from what is remembered; nil when the memory has gaps.
+func (l *look) doubtful() []string {
+	s := l.sight
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gaps := !s.complete || l.lease.Epoch > s.epoch+1 // somebody else looked meanwhile
+	s.epoch = l.lease.Epoch
+	if gaps {
+		s.complete = false
+		clear(s.prints)
+		return nil
+	}
+	ids := []string{}
+	for id, c := range l.shown {
+		if s.prints[id] != s.print(c) {
+			ids = append(ids, id)
+		}
+	}
+	for id := range s.prints {
+		if _, is := l.shown[id]; !is {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// compareAll walks over every living row of the place, a page at a time, and returns the shown instances that have none.
+func (l *look) compareAll(ctx context.Context) (rest []string, err error) {
+	compared := map[string]bool{}
+	for after := ""; ; {
+		var rows []store.Doc[Instance]
+		rows, after, err = members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{Name: l.place.Region, States: aliveStates(), Limit: lookPage, After: after})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			l.weigh(row)
+			compared[row.ID] = true
+		}
+		if after == "" {
+			break
+		}
+	}
+	for id := range l.shown {
+		if !compared[id] {
+			rest = append(rest, id)
+		}
+	}
+	l.sight.mu.Lock()
+	l.sight.complete = true
+	l.sight.mu.Unlock()
+	slices.Sort(rest)
+	return rest, nil
+}
+
+// compareSome compares instances by id; those without a row make their group look for itself.
+func (l *look) compareSome(ctx context.Context, ids []string) error {
+	for some := range slices.Chunk(ids, lookPage) {
+		rows, _, err := members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{IDs: some})
+		if err != nil {
+			return err
+		}
+		known := map[string]bool{}
+		for _, row := range rows {
+			known[row.ID] = true
+			l.weigh(row)
+		}
+		for _, id := range some {
+			if !known[id] {
+				l.wonder(id)
+			}
+		}
+	}
+	return nil
+}
+
+// weigh compares one row with what is shown of it.
+func (l *look) weigh(row store.Doc[Instance]) {
+	c, is := l.shown[row.ID]
+	lives := slices.Contains(alive, row.Value.Phase)
+	s := l.sight
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !is && !lives:
+		delete(s.prints, row.ID)
+	case !is:
+		s.prints[row.ID] = 0
+		l.absent = append(l.absent, row)
+	case lives && l.f.refreshed(row.Value, c) != row.Value:
+		s.prints[row.ID] = 0
+		l.raise[row.Parent] = true
+	default:
+		s.prints[row.ID] = s.print(c)
+	}
+}
+
+// wonder takes note of an id that has no row here.
+func (l *look) wonder(id string) {
+	l.sight.mu.Lock()
+	defer l.sight.mu.Unlock()
+	c, is := l.shown[id]
+	if !is {
+		delete(l.sight.prints, id)
+		return
+	}
+	if owner := c.Tags[tagOwner]; owner != "" && c.State != cloud.Terminated && c.State != cloud.ShuttingDown {
+		l.sight.strange[owner], l.raise[owner] = true, true
+	}
+}
+
+// missing looks again, by id, for what the listing left out although its launch has settled.
+func (l *look) missing(ctx context.Context) (gone []store.Doc[Instance], err error) {
+	now, settle := l.f.Clock.Now(), l.provider.Info().Settle
+	waited := slices.DeleteFunc(l.absent, func(row store.Doc[Instance]) bool { return now.Sub(row.Value.LaunchedAt) <= settle })
+	for rows := range slices.Chunk(waited, lookPage) {
+		ids := make([]string, len(rows))
+		for n, row := range rows {
+			ids[n] = row.ID
+		}
+		found, err := l.provider.Describe(ctx, cloud.Query{Region: l.place.Region, IDs: ids})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			l.shown[c.ID] = c
+		}
+		for _, row := range rows {
+			if _, is := l.shown[row.ID]; is {
+				l.weigh(row)
+			} else {
+				gone = append(gone, row)
+			}
+		}
+	}
+	return gone, nil
+}
+
+// judge decides for all groups of the place whether absences may be believed, and wakes those with something missing.
+func (l *look) judge(ctx context.Context, generation int64, missing []store.Doc[Instance]) error {
+	held, err := l.f.tooMany(ctx, l.place, missing)
+	if err != nil {
+		return err
+	}
+	err = l.f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := l.lease.Guard(ctx, tx); err != nil {
+			return err
+		}
+		doc, err := places.Get(ctx, tx, store.Account(l.place.Account), l.place.String())
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		before := doc.Value
+		doc.Value.Held, doc.Value.Looked, doc.Value.Newest = held, generation, l.newest
+		if len(missing) > 0 {
+			doc.Value.JudgedAt = l.f.Clock.Now()
+		}
+		if doc.Value == before {
+			return nil
+		}
+		_, err = places.Update(ctx, tx, doc)
+		return err
+	})
+	for _, row := range missing {
+		if !held || row.Value.MissingAt.IsZero() {
+			l.raise[row.Parent] = true
+		}
+	}
+	return err
+}
+
+// tooMany reports whether so much of a place is missing, without a notice, that it is more likely the cloud's answer that is wrong.
+func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instance]) (bool, error) {
+	unannounced := 0
+	for _, row := range missing {
+		if row.Value.InterruptAt.IsZero() {
+			unannounced++
+		}
+	}
+	if unannounced < holdAtLeast {
+		return false, nil
+	}
+	all, err := members.Count(ctx, f.DB, store.Account(p.Account), store.Query{Name: p.Region, States: aliveStates()})
+	return unannounced*100 > all*holdPercent, err
+}
+
+// raiseAll wakes groups, some in each transaction.
+func (f *Fleet) raiseAll(ctx context.Context, ids []string) error {
+	for some := range slices.Chunk(ids, raiseMany) {
+		err := f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			for _, id := range some {
+				if err := f.Workflow.Raise(ctx, tx, loopName, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

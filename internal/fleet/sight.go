@@ -1,0 +1,77 @@
+package fleet
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// sight is what this process remembers of one place, so that a look compares only what has changed with our rows. The rows stay the truth: losing a sight,
+// or keeping an old one, costs a comparison or a delay until the group's next sweep, never a wrong conclusion.
+type sight struct {
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	complete bool              // every living row of the place is in prints
+	epoch    int64             // of the lease under which it was last looked at
+	prints   map[string]uint64 // by instance: the cloud's view when our row agreed with it; 0 = not compared yet
+	strange  map[string]bool   // groups of which the cloud shows instances that have no row
+	awaited  map[string]awaited
+	watched  bool          // somebody looks after the awaited ones
+	cost     time.Duration // of the last look, by the wall
+}
+
+// awaited is an instance on its way: its group waits for it to change.
+type awaited struct {
+	group string
+	print uint64
+	since time.Time
+}
+
+// sight finds the place's memory, or begins it.
+func (f *Fleet) sight(p place) *sight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sights[p] == nil {
+		f.sights[p] = &sight{seed: maphash.MakeSeed(), prints: map[string]uint64{}, strange: map[string]bool{}, awaited: map[string]awaited{}}
+	}
+	return f.sights[p]
+}
+
+// looksCost is what one round of looks at all places takes of this process.
+func (f *Fleet) looksCost() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var sum time.Duration
+	for _, s := range f.sights {
+		s.mu.Lock()
+		sum += s.cost
+		s.mu.Unlock()
+	}
+	return sum
+}
+
+// print tells two views of an instance apart, in all that our rows take from them.
+func (s *sight) print(c cloud.Instance) uint64 {
+	type essence struct {
+		state                       cloud.State
+		status                      cloud.Status
+		ended                       string
+		private, public, subnet     string
+		owner, generation, detached string
+	}
+	return max(1, maphash.Comparable(s.seed, essence{
+		c.State, c.Status, c.Ended, c.PrivateIP, c.PublicIP, c.Subnet, c.Tags[tagOwner], c.Tags[tagGeneration], c.Tags[tagState],
+	}))
+}
+
+// isStrange reports whether a look found instances of the group that have no row; it is said once.
+func (s *sight) isStrange(group string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.strange[group]
+	delete(s.strange, group)
+	return is
+}
