@@ -46,6 +46,7 @@ func rooms() []room {
 		{path: "workflow", layer: 1, beside: []string{"store"}},
 		{path: "op", layer: 1, beside: []string{"store"}},
 		{path: "cloud", layer: 1},
+		{path: "cloud/budget", layer: 1, beside: []string{"cloud"}},
 		{path: "cloud/sim", layer: 1, beside: []string{"cloud", "store"}, users: []string{"app", "lab"}, why: backEnd},
 		{path: "cloud/aws", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},
 		{path: "cloud/gcp", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},
