@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+)
+
+// Rule says which rows of a table may go, and when. Rooms state the rules for what they own.
+type Rule struct {
+	Table string
+	Keep  time.Duration // 0 = for ever
+	// Log is for append-only logs: the oldest sealed records go, the newest one stays whatever its age, because order goes on behind it.
+	Log bool
+	// States of the documents that may go, for collections. nil = those without a state.
+	States []string
+	// Idle counts from a document's last change (wall time) instead of its own time At.
+	Idle bool
+	// Of, when set, is the table of the parents: only children of parents in OfStates, unchanged for Keep, may go.
+	Of       string
+	OfStates []string
+}
+
+// pruned is how many rows one transaction deletes, so that it holds the writer for some milliseconds only.
+const pruned = 100
+
+// Prune deletes up to limit of the rows that a rule gives free, in transactions small enough to be unnoticed, and tells how many there were. What may go is looked for
+// beside the writers. now is the time that At is told in. Pages that become free are used again, so a file stops growing rather than getting smaller.
+func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (total int, err error) {
+	if r.Keep <= 0 {
+		return 0, nil
+	}
+	for total < limit {
+		var n int
+		if r.Log {
+			n, err = db.pruneLog(ctx, r, now)
+		} else {
+			n, err = db.pruneDocuments(ctx, r, now)
+		}
+		total += n
+		if err != nil || n == 0 || ctx.Err() != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// pruneLog goes by the order of insertion, which is nearly that of time, and needs no index of its own.
+func (db *DB) pruneLog(ctx context.Context, r Rule, now time.Time) (int, error) {
+	var first, last sql.NullInt64
+	var due int
+	before := now.Add(-r.Keep).UnixMicro()
+	err := Rows(ctx, db, func(rows *sql.Rows) error { return rows.Scan(&first, &last, &due) },
+		"SELECT min(ord), max(ord), count(CASE WHEN at < ? AND seq IS NOT NULL THEN 1 END) FROM (SELECT ord, at, seq FROM "+r.Table+" ORDER BY ord LIMIT ?) AS oldest", before, pruned)
+	if err != nil || due == 0 {
+		return 0, err
+	}
+	var n int64
+	err = db.Tx(ctx, func(ctx context.Context, tx *Tx) (err error) {
+		n, err = tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE ord BETWEEN ? AND ? AND at < ? AND seq < (SELECT max(seq) FROM "+r.Table+")", first.Int64, last.Int64, before)
+		return err
+	})
+	return int(n), err
+}
+
+func (db *DB) pruneDocuments(ctx context.Context, r Rule, now time.Time) (int, error) {
+	free, args := r.free(now)
+	var ids []any
+	err := Rows(ctx, db, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, "SELECT id FROM "+r.Table+" WHERE "+free+" LIMIT ?", append(args[:len(args):len(args)], pruned)...)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	for len(ids) < pruned { // one text for every number, so that it stays prepared
+		ids = append(ids, ids[0])
+	}
+	var n int64
+	err = db.Tx(ctx, func(ctx context.Context, tx *Tx) (err error) {
+		n, err = tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE id IN (?"+strings.Repeat(", ?", pruned-1)+") AND "+free, append(ids, args...)...)
+		return err
+	})
+	return int(n), err
+}
+
+// free is the condition under which a document may go.
+func (r Rule) free(now time.Time) (condition string, args []any) {
+	before, idle := now.Add(-r.Keep).UnixMicro(), time.Now().Add(-r.Keep).UnixMicro()
+	if r.Of != "" {
+		condition, args = anyOf("state", r.OfStates)
+		return "parent IN (SELECT id FROM " + r.Of + " WHERE " + condition + " AND updated < ?)", append(args, idle)
+	}
+	condition, args = anyOf("state", r.States)
+	if r.Idle {
+		return condition + " AND updated < ?", append(args, idle)
+	}
+	return condition + " AND at < ?", append(args, before)
+}
+
+func anyOf(column string, values []string) (condition string, args []any) {
+	if len(values) == 0 {
+		values = []string{""}
+	}
+	for _, v := range values {
+		args = append(args, v)
+	}
+	return column + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")", args
+}
