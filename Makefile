@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help run build test bench fuzz race reference clean
+.PHONY: help run build test replicas bench fuzz race reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ build: ## build ./bin/neap
 
 test: ## install what the tests need, and run every check there is
 	@test/all.sh
+
+replicas: ## kill one of two replicas under load, 100 times; RUNS=10 for fewer
+	NEAP_REPLICA_RUNS=$(or $(RUNS),100) test/postgres.sh run go test ./test/replicas -count=1 -timeout 90m -v
 
 bench: ## measure speed, each figure beside its yardstick
 	go test -run '^$$' -bench . -benchmem ./internal/...

@@ -19,6 +19,9 @@ const keepPrices = 100 * 24 * time.Hour
 // atOnce is how many pages one transaction writes, so that a first look at a region does not hold up other writers.
 const atOnce = 100
 
+// takeOvers is how often an observer starts over because another replica writes the same feed, page by page, at the same time.
+const takeOvers = 8
+
 // quote is a price that a feed told: it holds from From until the next quote of the same market.
 type quote struct {
 	Zone      string          `json:"z"`
@@ -136,7 +139,7 @@ func (f *feed) observe(ctx context.Context, m *Market, told []cloud.Price) error
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	err := f.write(ctx, m, told)
-	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Exists) {
+	for attempt := 1; attempt < takeOvers && (fault.Is(err, fault.Conflict) || fault.Is(err, fault.Exists)); attempt++ {
 		f.reset() // another replica was faster: all is read anew, and only the rest is written
 		err = f.write(ctx, m, told)
 	}

@@ -93,7 +93,7 @@ func document(name string, at region, target, risk int) map[string]any {
 	return map[string]any{"group": map[string]any{
 		"name": name, "region": at.name,
 		"capacity": map[string]any{"target": target, "minimum": 0, "maximum": 50, "unit": "instance"},
-		"strategy": map[string]any{"risk": risk, "availabilityVsCost": "balanced", "drainingTimeout": 10},
+		"strategy": map[string]any{"risk": risk, "availabilityVsCost": "balanced", "drainingTimeout": 1},
 		"compute": map[string]any{
 			"product":           "Linux/UNIX",
 			"instanceTypes":     map[string]any{"ondemand": "m5.large", "spot": []string{"m5.large", "c5.large", "m6i.large", "r5.large"}},

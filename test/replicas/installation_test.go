@@ -68,8 +68,7 @@ func (in *installation) launch(flags ...string) *replica {
 	in.t.Helper()
 	in.made++
 	name := fmt.Sprintf("replica %d", in.made)
-	r := &replica{in: in, name: name, folder: in.path(fmt.Sprintf("data-%d", in.made)), ended: make(chan struct{})}
-	r.printed = &transcript{lines: make(chan struct{}, 1)}
+	r := &replica{in: in, name: name, folder: in.path(fmt.Sprintf("data-%d", in.made)), printed: &transcript{}, ended: make(chan struct{})}
 	args := append([]string{"up", "--database", in.url, "--data", r.folder, "--key-file", in.path("server.key"), "--listen", "127.0.0.1:0", "--drain", "0s"}, flags...)
 	r.process = exec.Command(in.binary, args...)
 	r.process.Stdout, r.process.Stderr = r.printed, r.printed
@@ -172,6 +171,9 @@ func (r *replica) hasEnded() bool {
 	}
 }
 
+// limit is how long a test waits for what should come at once.
+const limit = 20 * time.Second
+
 // eventually asks every 20 ms until done says yes.
 func eventually(t *testing.T, what string, within time.Duration, done func() bool) {
 	t.Helper()
@@ -189,9 +191,8 @@ func eventually(t *testing.T, what string, within time.Duration, done func() boo
 
 // transcript is what a process printed.
 type transcript struct {
-	mu    sync.Mutex
-	all   bytes.Buffer
-	lines chan struct{}
+	mu  sync.Mutex
+	all bytes.Buffer
 }
 
 // Write is io.Writer's.

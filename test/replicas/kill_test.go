@@ -10,13 +10,14 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
 const (
-	// RunsVariable is how many seeded runs the kill test makes; make replicas asks for a hundred.
+	// runsVariable is how many seeded runs the kill test makes; make replicas asks for a hundred.
 	runsVariable = "NEAP_REPLICA_RUNS"
 	// seedVariable repeats the run of one seed.
 	seedVariable = "NEAP_REPLICA_SEED"
@@ -75,21 +76,30 @@ func killOne(t *testing.T, seed uint64) time.Duration {
 
 	victim := dice.IntN(2)
 	survivor := both[1-victim]
+	// In the middle of the scaling, so that there are turns in progress, changes that nobody has seen yet, and requests under way.
+	moment := 10 + dice.IntN(fleetSize-20)
+	reached := make(chan struct{})
 	scaling := make(chan struct{})
 	go func() {
-		fleet.scale(both, survivor)
+		fleet.scale(both, survivor, func(answers int) {
+			if answers == moment {
+				close(reached)
+			}
+		})
 		close(scaling)
 	}()
-	wait := time.Duration(dice.Int64N(int64(2 * time.Second)))
-	<-time.After(wait)
+	<-reached
 	both[victim].kill()
 	killed := time.Now()
+	there := len(in.record(cloud).Calls)
 	<-scaling
+	answered := time.Since(killed)
 	eventually(t, "every group has what was asked for", time.Minute, func() bool {
 		return maps.Equal(aliveByGroup(in.record(cloud)), fleet.alive())
 	})
 	took := time.Since(killed)
-	t.Logf("killed replica %d after %s; all was done %s after that", victim+1, wait.Round(time.Millisecond), took.Round(time.Millisecond))
+	t.Logf("killed replica %d after %d of %d requests and %d of %d calls of the cloud; all was answered %s and done %s after that",
+		victim+1, moment, fleetSize, there, len(in.record(cloud).Calls), answered.Round(time.Millisecond), took.Round(time.Millisecond))
 	if took > goesOnWithin {
 		t.Errorf("it took %s to finish, more than %s", took, goesOnWithin)
 	}
@@ -127,7 +137,8 @@ func foundFleet(t *testing.T, through []*replica, dice *rand.Rand) *fleet {
 }
 
 // scale asks for the new targets, by turns through all replicas. What a killed one does not answer is asked again of the survivor.
-func (f *fleet) scale(through []*replica, survivor *replica) {
+func (f *fleet) scale(through []*replica, survivor *replica, answered func(count int)) {
+	var answers atomic.Int64
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	defer client.CloseIdleConnections()
 	inParallel(len(f.ids), func(n int) {
@@ -140,6 +151,7 @@ func (f *fleet) scale(through []*replica, survivor *replica) {
 		if err != nil || a.status != http.StatusOK {
 			f.t.Errorf("scale %s: %d %v %.300s", id, a.status, err, a.raw)
 		}
+		answered(int(answers.Add(1)))
 	})
 }
 

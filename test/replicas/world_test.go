@@ -62,11 +62,11 @@ func judge(t *testing.T, in *installation, record sim.Ledger, alive, ever map[st
 		if i.Ended != cloud.EndedByInterruption {
 			launched[owner]++
 		}
-		if _, known := alive[owner]; !known {
+		if _, known := ever[owner]; !known {
 			t.Errorf("leaked: %s carries the owner %q, which is no group of ours", i.ID, owner)
 		}
 	}
-	for _, group := range slices.Sorted(maps.Keys(alive)) {
+	for _, group := range slices.Sorted(maps.Keys(ever)) {
 		if living[group] != alive[group] {
 			t.Errorf("%s has %d instances where %d are wanted", group, living[group], alive[group])
 		}
