@@ -16,6 +16,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
@@ -69,6 +70,8 @@ type App struct {
 	demo    string // id of a group to show to a newcomer: the account's oldest
 
 	presence presence
+	replicas *replicas
+	calls    *calls // what is asked of the clouds
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -101,9 +104,11 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.replicas = newReplicas(a.db, c.Log)
+	a.calls = newCalls(budget.Config{Clock: a.nature, Replicas: a.replicas.count})
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
-		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook}, Installation: a.Identity.Installation, Forms: []fleet.Form{form}, Log: c.Log,
+		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook, a.calls.budget}, Installation: a.Identity.Installation, Forms: []fleet.Form{form}, Log: c.Log,
 	})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {
 		_, err := diary.Seal(ctx)
@@ -200,6 +205,9 @@ func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
 
 // Start lets the engine work.
 func (a *App) Start(ctx context.Context) error {
+	if a.config.Database != "" {
+		a.replicas.start(ctx)
+	}
 	return a.Workflow.Start(ctx)
 }
 
@@ -211,6 +219,9 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) close() error {
 	var failed []error
+	if a.replicas != nil {
+		failed = append(failed, a.replicas.end())
+	}
 	if a.Cloud != nil {
 		failed = append(failed, a.Cloud.Close())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 	"github.com/neap-cloud/neap/internal/identity"
 )
@@ -16,6 +17,7 @@ type clouds struct {
 	sim      *sim.Cloud
 	owner    string // see Unusual
 	hook     func(point string)
+	budget   *budget.Budget
 }
 
 // For gives the provider of an account's cloud.
@@ -31,7 +33,7 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 	if c.hook != nil {
 		provider = watched{provider, c.hook}
 	}
-	return provider, nil
+	return c.budget.Wrap(account, provider), nil
 }
 
 // watched tells a hook of every call that changes something, before and after.

@@ -128,3 +128,8 @@ func (b *Budget) States() []State {
 func (b *Budget) Wrap(account string, p cloud.Provider) cloud.Provider {
 	return withAbilities(&limited{budget: b, account: account, inner: p})
 }
+
+// String is the priority's name in figures.
+func (p Priority) String() string {
+	return [...]string{"notices", "healing", "scaling", "saving", "sweep"}[min(max(p, Notices), Sweep)]
+}
