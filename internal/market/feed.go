@@ -37,6 +37,7 @@ type page struct {
 	Type    string  `json:"type"`
 	Opening []quote `json:"opening,omitempty"`
 	Changes []quote `json:"changes"`
+	Doubt   string  `json:"doubt,omitempty"` // in a region's head: why the newest feed was not believed
 }
 
 func (p page) market(q quote) cloud.Market {
@@ -155,9 +156,14 @@ func (f *feed) reset() {
 // write saves what is new. The memory's lock is never held while a transaction waits for its turn: somebody may ask for a snapshot inside another one.
 func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
 	now := m.clock.Now()
-	changed, opened, err := f.compare(ctx, m, told, now)
+	changed, opened, doubt, err := f.compare(ctx, m, told, now)
 	if err != nil {
 		return err
+	}
+	if doubt != f.doubted() {
+		if err := f.saveDoubt(ctx, m, doubt); err != nil {
+			return err
+		}
 	}
 	for batch := range slices.Chunk(changed, atOnce) {
 		if err := f.save(ctx, m, batch); err != nil {
@@ -170,15 +176,46 @@ func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
 	return nil
 }
 
-// compare tells what a feed adds to the store's newest state.
-func (f *feed) compare(ctx context.Context, m *Market, told []cloud.Price, now time.Time) (changed []store.Doc[page], opened bool, err error) {
+// compare tells what a feed adds to the store's newest state: nothing, while it is not believed.
+func (f *feed) compare(ctx context.Context, m *Market, told []cloud.Price, now time.Time) (changed []store.Doc[page], opened bool, doubt string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.refresh(ctx, m, now); err != nil {
-		return nil, false, err
+		return nil, false, "", err
 	}
-	changed, opened = f.changes(told, now)
-	return changed, opened, nil
+	if doubt = f.doubt(m, told, !f.isStale(now)); doubt != "" {
+		return nil, false, doubt, nil
+	}
+	changed, opened = f.changes(m.believable(told), now)
+	return changed, opened, "", nil
+}
+
+func (f *feed) isStale(now time.Time) bool { return now.Sub(f.seenAt) > freshFor }
+
+func (f *feed) doubted() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.head.Value.Doubt
+}
+
+// saveDoubt tells every replica whether the newest feed was believed.
+func (f *feed) saveDoubt(ctx context.Context, m *Market, doubt string) error {
+	f.mu.Lock()
+	head := f.head
+	f.mu.Unlock()
+	head.Value.Region, head.Value.Doubt = f.key.region, doubt
+	var raised store.Doc[page]
+	err := m.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		raised, err = f.raiseHead(ctx, tx, head)
+		return err
+	})
+	if err != nil || store.IsDryRun(ctx) {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.head = raised
+	return nil
 }
 
 // changes are the pages that the feed adds to, and whether a new day's pages are among them.
@@ -199,9 +236,6 @@ func (f *feed) changes(told []cloud.Price, now time.Time) (changed []store.Doc[p
 		}
 		doc.Value.Changes = slices.Clone(doc.Value.Changes)
 		for _, p := range byType[typ] {
-			if p.Price <= 0 {
-				continue // no price is no news
-			}
 			if current, ok := f.quotes[p.Market]; !ok || current.Price != p.Price && !p.From.Before(current.From) {
 				doc.Value.Changes = append(doc.Value.Changes, quote{p.Market.Zone, p.Market.Product, p.Market.Lifecycle, p.Price, p.From.UTC()})
 			}
@@ -269,7 +303,7 @@ func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) err
 // raiseHead tells other replicas that there is something to read; fault.Conflict or fault.Exists when they wrote first.
 func (f *feed) raiseHead(ctx context.Context, tx *store.Tx, head store.Doc[page]) (store.Doc[page], error) {
 	if head.Version == 0 {
-		return prices().Insert(ctx, tx, store.Doc[page]{Meta: store.Meta{ID: f.key.String(), State: headState}, Value: page{Region: f.key.region}})
+		return prices().Insert(ctx, tx, store.Doc[page]{Meta: store.Meta{ID: f.key.String(), State: headState}, Value: page{Region: f.key.region, Doubt: head.Value.Doubt}})
 	}
 	return prices().Update(ctx, tx, head)
 }

@@ -79,7 +79,8 @@ type Cooling struct {
 	Why   string
 }
 
-// Snapshot is everything about a region and product at one moment. Stale means that spot prices are older than 24 h or from the catalogue: no voluntary moves.
+// Snapshot is everything about a region and product at one moment. Stale means that spot prices are older than 24 h, from the catalogue, or from before a feed
+// that is not believed: no voluntary moves.
 // Pools is shared between snapshots: read it, don't change it.
 type Snapshot struct {
 	Region  string
@@ -105,7 +106,7 @@ func (m *Market) Snapshot(ctx context.Context, account, provider, region, produc
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return Snapshot{Region: region, Product: product, TakenAt: now, Stale: shelf.stale, Pools: pools, Cooling: cooling}, nil
+	return Snapshot{Region: region, Product: product, TakenAt: now, Stale: shelf.stale || m.feed(feedKey{provider, region}).doubted() != "", Pools: pools, Cooling: cooling}, nil
 }
 
 func (m *Market) feed(key feedKey) *feed {

@@ -36,7 +36,7 @@ func (f *feed) shelf(ctx context.Context, m *Market, product string, now time.Ti
 	if err := f.refresh(ctx, m, now); err != nil {
 		return nil, err
 	}
-	stale := now.Sub(f.seenAt) > freshFor
+	stale := f.isStale(now)
 	known := f.shelves[product]
 	switch {
 	case known == nil || known.stale != stale:

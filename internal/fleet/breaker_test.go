@@ -1,0 +1,275 @@
+package fleet
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/money"
+)
+
+var morning = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+// madhouse is an account whose cloud, health checks and prices tell whatever a seed wants, minute after minute.
+type madhouse struct {
+	random *rand.Rand
+	now    time.Time
+	spend  money.Price
+	groups []*patient
+	done   []deed // of all groups
+	next   int
+}
+
+type patient struct {
+	id       string
+	intent   plan.Intent
+	observed plan.Observed
+}
+
+// deed is what was really done, as the test counts it for itself.
+type deed struct {
+	group string
+	at    time.Time
+	churn
+}
+
+func newMadhouse(seed uint64) *madhouse {
+	m := &madhouse{random: rand.New(rand.NewPCG(seed, 7)), now: morning}
+	if m.random.IntN(3) == 0 {
+		m.spend = money.Price(1_000_000 * (1 + m.random.IntN(5)))
+	}
+	for n := range 2 {
+		m.groups = append(m.groups, &patient{id: fmt.Sprint("sig-", n), intent: plan.Intent{
+			Region: "us-east-1", Product: "Linux/UNIX",
+			Capacity:    plan.Capacity{Target: 1 + m.random.IntN(60), Max: 100, Unit: plan.Instances},
+			Mix:         plan.Mix{OnDemandCount: -1, SpotPercent: 100, FallbackToOD: true},
+			Choice:      plan.Choice{Rule: plan.Cheapest, SpotTypes: []string{"a", "b", "c"}, OnDemandTypes: []string{"a"}, Zones: []string{"z1", "z2"}},
+			Health:      plan.Health{Source: plan.HealthInstance, Heal: true},
+			Replacement: plan.Replacement{Revert: plan.RevertAlways},
+		}})
+	}
+	return m
+}
+
+// prices are absurd as often as not.
+func (m *madhouse) market() plan.Market {
+	market := plan.Market{TakenAt: m.now}
+	for _, typ := range []string{"a", "b", "c"} {
+		for _, zone := range []string{"z1", "z2"} {
+			for _, lifecycle := range []plan.Lifecycle{plan.Spot, plan.OnDemand} {
+				price := money.Price([]int64{1, 20_000, 50_000, 90_000, 1 << 40}[m.random.IntN(5)])
+				market.Pools = append(market.Pools, plan.Pool{Type: typ, Zone: zone, Lifecycle: lifecycle, Price: price, OnDemand: 100_000, VCPUs: 2})
+			}
+		}
+	}
+	return market
+}
+
+// lie changes what is seen of a group.
+func (m *madhouse) lie(p *patient) {
+	switch m.random.IntN(4) {
+	case 0: // everything is gone
+		p.observed.Instances = nil
+	case 1: // everything is sick
+		for n := range p.observed.Instances {
+			i := &p.observed.Instances[n]
+			i.Condition, i.ConditionAt, i.WasHealthy = plan.Unhealthy, m.now.Add(-time.Hour), true
+		}
+	case 2: // everything is at risk, but for its age
+		for n := range p.observed.Instances {
+			p.observed.Instances[n].RebalanceAt = m.now
+			p.observed.Instances[n].LaunchedAt = m.now.Add(-3 * time.Hour)
+		}
+	case 3: // all is well and old enough to be moved
+		for n := range p.observed.Instances {
+			i := &p.observed.Instances[n]
+			i.Condition, i.RebalanceAt, i.LaunchedAt = plan.Healthy, time.Time{}, m.now.Add(-3*time.Hour)
+		}
+	}
+}
+
+// used adds up what was done within the hour before now; group "" stands for the account.
+func (m *madhouse) used(group string) (c churn, opens time.Time) {
+	for _, d := range m.done {
+		if d.at.Add(churnSpan).After(m.now) && (group == "" || d.group == group) {
+			if opens.IsZero() {
+				opens = d.at.Add(churnSpan)
+			}
+			c.add(d.churn)
+		}
+	}
+	return c, opens
+}
+
+func (m *madhouse) budgets(p *patient) []budget {
+	target := 0
+	for _, g := range m.groups {
+		target += g.intent.Capacity.Target
+	}
+	own, opens := m.used(p.id)
+	all, first := m.used("")
+	return []budget{
+		{Scope: "group " + p.id, Limit: groupLimit(p.intent.Capacity.Target, 0), Used: own, Opens: opens},
+		{Scope: "account act-1", Limit: accountLimit(target, 0, m.spend), Used: all, Opens: first},
+	}
+}
+
+// treat plans for a group and does what the breaker leaves.
+func (m *madhouse) treat(p *patient) (plan.Decision, []trip) {
+	market := m.market()
+	price := func(a plan.Action) money.Price { return priceOf(market, a) }
+	d, trips := limit(plan.Plan(p.intent, p.observed, market, m.now), m.budgets(p), p.observed, price, "")
+	did := deed{group: p.id, at: m.now}
+	for _, a := range d.Actions {
+		at := slices.IndexFunc(p.observed.Instances, func(i plan.Instance) bool { return i.ID == a.Instance })
+		switch {
+		case a.Verb == plan.LaunchVerb:
+			for n := range a.Count {
+				m.next++
+				i := plan.Instance{ID: fmt.Sprint("i-", m.next), Type: a.Type, Zone: a.Zone, Lifecycle: a.Lifecycle, Phase: plan.Running, LaunchedAt: m.now, LaunchReason: a.Reason}
+				p.observed.Instances = append(p.observed.Instances, i)
+				if n < len(a.Replaces) {
+					for k := range p.observed.Instances {
+						if p.observed.Instances[k].ID == a.Replaces[n] {
+							p.observed.Instances[k].ReplacedBy = i.ID
+						}
+					}
+				}
+			}
+			did.Spend += price(a) * money.Price(a.Count)
+			if isVoluntary(a.Reason) {
+				did.Moves += a.Count
+			} else {
+				did.Launches += a.Count
+			}
+		case at < 0:
+		case a.Verb == plan.DrainVerb:
+			p.observed.Instances[at].Phase, p.observed.Instances[at].DrainUntil, p.observed.Instances[at].LeaveReason = plan.Draining, a.DrainUntil, string(a.Reason)
+			did.Departures++
+		default:
+			if p.observed.Instances[at].Phase != plan.Draining {
+				did.Departures++
+			}
+			p.observed.Instances = slices.Delete(p.observed.Instances, at, at+1)
+		}
+	}
+	if did.churn != (churn{}) {
+		m.done = append(m.done, did)
+	}
+	return d, trips
+}
+
+// excess tells what was done beyond a budget within the last hour.
+func excess(used, limit churn) string {
+	switch {
+	case used.Moves > limit.Moves, used.Launches > limit.Launches, used.Departures > limit.Departures, limit.Spend > 0 && used.Spend > limit.Spend:
+		return fmt.Sprintf("did %+v within an hour of %+v", used, limit)
+	}
+	return ""
+}
+
+func TestWhateverItIsToldTheEngineNeverDoesMoreThanItsBudgets(t *testing.T) {
+	t.Parallel()
+	tripped, moves := 0, 0
+	for seed := range uint64(1000) {
+		m := newMadhouse(seed)
+		for range 50 {
+			m.now = m.now.Add(3 * time.Minute)
+			for _, p := range m.groups {
+				m.lie(p)
+				_, trips := m.treat(p)
+				tripped += len(trips)
+				for _, b := range m.budgets(p) {
+					if wrong := excess(b.Used, b.Limit); wrong != "" {
+						t.Fatalf("seed %d, %s, %s: %s", seed, m.now.Format(time.TimeOnly), b.Scope, wrong)
+					}
+				}
+			}
+		}
+		for _, d := range m.done {
+			moves += d.Moves
+		}
+	}
+	if tripped < 1000 || moves < 1000 {
+		t.Errorf("the breaker was put to the test only %d times, moves were made %d times", tripped, moves)
+	}
+}
+
+func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
+	t.Parallel()
+	for target := 1; target <= 200; target++ {
+		b := []budget{{Limit: groupLimit(target, target), Used: churn{Launches: 2 * target, Departures: 2 * target}}}
+		d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: target, Reason: plan.ReasonInterruption}}}
+		if _, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); len(trips) > 0 {
+			t.Fatalf("a fleet of %d that starts and is lost twice within an hour: %s", target, trips[0])
+		}
+	}
+}
+
+func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
+	t.Parallel()
+	b := []budget{{Scope: "group sig-1", Limit: groupLimit(40, 40), Used: churn{Moves: 8}, Opens: morning.Add(time.Minute)}}
+	d := plan.Decision{Actions: []plan.Action{
+		{Verb: plan.LaunchVerb, Count: 5, Reason: plan.ReasonCheaper, Replaces: []string{"i-1", "i-2", "i-3", "i-4", "i-5"}},
+		{Verb: plan.LaunchVerb, Count: 40, Reason: plan.ReasonUnhealthy},
+	}}
+	after, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "")
+	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 40 {
+		t.Errorf("what is left: %+v", after.Actions)
+	}
+	want := "The breaker holds back 3 more: group sig-1 has used 8 of the 10 moves that it may make within an hour, which opens again from 09:01:00 on."
+	if len(trips) != 1 || trips[0].String() != want || !after.Next.Equal(morning.Add(time.Minute)) {
+		t.Errorf("trips %v, next look %s", trips, after.Next)
+	}
+	if d.Actions[0].Count != 5 {
+		t.Error("the planner's own decision was changed")
+	}
+}
+
+func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
+	t.Parallel()
+	b := []budget{{Scope: "group sig-1"}} // nothing is left of anything
+	d := plan.Decision{Actions: []plan.Action{
+		{Verb: plan.DrainVerb, Instance: "i-1", Reason: plan.ReasonInterruption},
+		{Verb: plan.DrainVerb, Instance: "i-2", Reason: plan.ReasonDetach},
+		{Verb: plan.TerminateVerb, Instance: "i-3", Reason: plan.ReasonUnhealthy}, // it drains already
+		{Verb: plan.DrainVerb, Instance: "i-4", Reason: plan.ReasonUnhealthy},
+		{Verb: plan.LaunchVerb, Count: 1, Reason: plan.ReasonUnhealthy},
+	}}
+	seen := plan.Observed{Instances: []plan.Instance{{ID: "i-3", Phase: plan.Draining}, {ID: "i-4", Phase: plan.Running}}}
+	after, trips := limit(d, b, seen, func(plan.Action) money.Price { return 0 }, "")
+	var left []string
+	for _, a := range after.Actions {
+		left = append(left, a.Instance)
+	}
+	if got := strings.Join(left, " "); got != "i-1 i-2 i-3" || len(trips) != 2 {
+		t.Errorf("left %s, trips %v", got, trips)
+	}
+}
+
+func TestALimitOnSpendingStopsTheLaunchThatWouldPassIt(t *testing.T) {
+	t.Parallel()
+	b := []budget{{Scope: "account act-1", Limit: accountLimit(10, 10, 1_000_000), Used: churn{Spend: 700_000}}}
+	d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonCapacity}}}
+	after, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
+	if after.Actions[0].Count != 3 || len(trips) != 1 || !strings.Contains(trips[0].String(), "$0.7") {
+		t.Errorf("launches %d: %v", after.Actions[0].Count, trips)
+	}
+}
+
+func TestMovesThatAreHeldSayWhyAndNothingElseChanges(t *testing.T) {
+	t.Parallel()
+	d := plan.Decision{Summary: "before", Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 2, Reason: plan.ReasonRevert}}}
+	free := []budget{{Limit: groupLimit(10, 10)}}
+	after, trips := limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "the reason.")
+	if len(after.Actions) != 0 || len(trips) != 0 || !strings.Contains(after.Summary, "2 moves that would save money wait: the reason.") {
+		t.Errorf("%+v %v", after, trips)
+	}
+	if same, _ := limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); same.Summary != "before" {
+		t.Errorf("a decision within its budget was changed: %+v", same)
+	}
+}
