@@ -39,7 +39,7 @@ func config(c cli.UpConfig) app.Config {
 		drain = 0 // nobody else could take the requests
 	}
 	return app.Config{
-		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo,
+		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound,
 		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
 	}
 }

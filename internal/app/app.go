@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,8 +43,10 @@ type Config struct {
 	Seed     int64         // of the simulated cloud
 	Demo     bool          // make a running demo group at the first start
 	Drain    time.Duration // how long Up still serves once it is asked to stop, so that load balancers notice
-	Log      *slog.Logger
-	Clock    clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
+	// AllowOutbound are networks that webhooks may reach although they are not public.
+	AllowOutbound []netip.Prefix
+	Log           *slog.Logger
+	Clock         clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
 	Hook    func(point string)
 	Unusual Unusual
@@ -70,6 +73,7 @@ type App struct {
 	demo    string // id of a group to show to a newcomer: the account's oldest
 
 	presence presence
+	health   *health
 	replicas *replicas
 	calls    *calls // what is asked of the clouds
 }
@@ -120,7 +124,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
 			}), elastigroup.Schemas()),
-			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
+			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},
 		Authorizer: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
 	})
@@ -208,6 +212,7 @@ func (a *App) Start(ctx context.Context) error {
 	if a.config.Database != "" {
 		a.replicas.start(ctx)
 	}
+	a.health.start()
 	return a.Workflow.Start(ctx)
 }
 
@@ -219,6 +224,9 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) close() error {
 	var failed []error
+	if a.health != nil {
+		a.health.stop()
+	}
 	if a.replicas != nil {
 		failed = append(failed, a.replicas.end())
 	}

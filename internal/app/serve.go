@@ -17,7 +17,7 @@ import (
 
 // routes puts the process's own endpoints beside the operations.
 func (a *App) routes() http.Handler {
-	a.server.Registry().MustRegister(&fleetMetrics{app: a}, a.calls)
+	a.server.Registry().MustRegister(&alertMetrics{a.health}, &fleetMetrics{app: a}, a.calls)
 	mux := http.NewServeMux()
 	mux.Handle("/", a.server)
 	mux.Handle("GET /metrics", a.server.Metrics())

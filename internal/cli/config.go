@@ -30,6 +30,7 @@ type UpConfig struct {
 	Drain     time.Duration
 	Rate      float64
 	Seed      int64
+	Outbound  networks // that webhooks may reach although they are not public
 	NoDemo    bool
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
@@ -42,6 +43,7 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
 	flags.StringVar(&c.KeyFile, "key-file", "", "file with the server key, the same for all replicas (default: server.key in the data folder)")
 	flags.DurationVar(&c.Drain, "drain", time.Second, "how long to go on serving after SIGTERM, so that load balancers notice; counts with --database only")
+	flags.Var(&c.Outbound, "allow-outbound", "network that webhooks may reach although it is not public; may be repeated")
 	flags.Float64Var(&c.Rate, "rate", 1, "how many times faster than the wall simulated time runs")
 	flags.Int64Var(&c.Seed, "seed", 1, "seed of the simulated cloud's randomness")
 	flags.BoolVar(&c.NoDemo, "no-demo", false, "start without the demo organisation")

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +37,7 @@ func up(t *testing.T, environ []string, args ...string) (reached UpConfig, got o
 
 func TestUpStartsWithItsDefaults(t *testing.T) {
 	want := UpConfig{Data: "./neap-data", Listen: "127.0.0.1:8080", Drain: time.Second, Rate: 1, Seed: 1, LogFormat: "text", LogLevel: slog.LevelInfo}
-	if reached, got := up(t, nil); got.code != ExitDone || reached != want {
+	if reached, got := up(t, nil); got.code != ExitDone || !reflect.DeepEqual(reached, want) {
 		t.Errorf("%+v %+v", reached, got)
 	}
 }
@@ -44,7 +46,7 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	file := yamlFile(t, "data: from-file\nlisten: 127.0.0.1:1\nseed: 3\nno-demo: true\nlog-format: json\n")
 	environ := []string{"NEAP_DATA=from-env", "NEAP_LISTEN=127.0.0.1:2", "NEAP_LOG_LEVEL=debug", "NEAP_TOKEN=unrelated", "NEAPOLITAN=1"}
 	want := UpConfig{Data: "from-flag", Listen: "127.0.0.1:2", Drain: time.Second, Rate: 1, Seed: 3, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelDebug}
-	if reached, got := up(t, environ, "--config", file, "--data", "from-flag"); got.code != ExitDone || reached != want {
+	if reached, got := up(t, environ, "--config", file, "--data", "from-flag"); got.code != ExitDone || !reflect.DeepEqual(reached, want) {
 		t.Errorf("%+v %+v", reached, got)
 	}
 	if reached, got := up(t, append(environ, "NEAP_CONFIG="+file)); got.code != ExitDone || reached.Data != "from-env" || reached.Seed != 3 {
@@ -53,13 +55,13 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 }
 
 func TestEveryFlagOfUpCanBeSetByFileAndEnvironment(t *testing.T) {
-	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", Drain: 3 * time.Second, Rate: 60, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
-	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\ndrain: 3s\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
-	if reached, got := up(t, nil, "--config", file); got.code != ExitDone || reached != want {
+	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", Drain: 3 * time.Second, Rate: 60, Outbound: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
+	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\ndrain: 3s\nallow-outbound: [10.1.0.0/16, \"fd00::/8\"]\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
+	if reached, got := up(t, nil, "--config", file); got.code != ExitDone || !reflect.DeepEqual(reached, want) {
 		t.Errorf("file: %+v %+v", reached, got)
 	}
-	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_DRAIN=3s", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
-	if reached, got := up(t, environ); got.code != ExitDone || reached != want {
+	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_DRAIN=3s", "NEAP_ALLOW_OUTBOUND=10.1.0.0/16,fd00::/8", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
+	if reached, got := up(t, environ); got.code != ExitDone || !reflect.DeepEqual(reached, want) {
 		t.Errorf("environment: %+v %+v", reached, got)
 	}
 }
@@ -72,7 +74,7 @@ func TestSettingsThatCannotBeUsedAreRefusedByName(t *testing.T) {
 		wants      []string
 	}{
 		{name: "an unknown key, with the nearest known one", file: "lisen: 127.0.0.1:1\n", wants: []string{"lisen: ", `did you mean "listen"?`, "neap.yaml"}},
-		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows data, database,"}},
+		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, data, database,"}},
 		{name: "a nested key", file: "log:\n  format: json\n", wants: []string{"log.format: ", `did you mean "log-format"?`}},
 		{name: "a value of the wrong type in the file", file: "rate: fast\n", wants: []string{`rate: `, `"fast"`, "neap.yaml"}},
 		{name: "a value of the wrong type in the environment", environ: []string{"NEAP_NO_DEMO=perhaps"}, wants: []string{"no-demo: the environment says \"perhaps\""}},

@@ -8,12 +8,14 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/journal/webhook"
 	"github.com/neap-cloud/neap/internal/op"
 )
 
@@ -22,6 +24,7 @@ type Deps struct {
 	Fleet    *fleet.Fleet
 	Journal  *journal.Journal
 	Identity *identity.Identity
+	Webhooks *webhook.Webhooks
 	// Status describes the installation as it is now.
 	Status func(ctx context.Context) (Status, error)
 	// Operations lists every operation that the server answers; it is asked after all dialects are mounted.
@@ -38,6 +41,7 @@ type Status struct {
 	Started   time.Time `json:"started"`
 	Groups    int       `json:"groups"`
 	Instances int       `json:"instances"`
+	Alerts    []Alert   `json:"alerts"` // open ones, of the caller's accounts and of the installation
 }
 
 // Dialect gives the rows of /neap/v1.
@@ -45,7 +49,7 @@ func Dialect(d Deps) op.Dialect {
 	group := op.Target{Noun: "group", Param: "groupId", AccountOf: d.Fleet.AccountOf}
 	return op.Dialect{
 		Name: "neap", Title: "Neap", Prefixes: []string{"/neap"}, AccountFrom: "accountId",
-		Rows: []op.Row{
+		Rows: slices.Concat([]op.Row{
 			{ID: "status", Route: "GET /neap/v1/status", Need: "neap:readStatus", Title: "Read the installation's status", NoAccount: true, Do: op.Func(d.status)},
 			{ID: "operations.list", Route: "GET /neap/v1/operations", Need: "neap:readStatus", Title: "List operations", NoAccount: true, Do: op.Func(d.operations)},
 			{ID: "accounts.list", Route: "GET /neap/v1/accounts", Need: "neap:listAccounts", Title: "List accounts", NoAccount: true, Do: op.Func(d.accounts)},
@@ -57,7 +61,7 @@ func Dialect(d Deps) op.Dialect {
 			{ID: "tokens.create", Route: "POST /neap/v1/tokens", Need: "neap:createToken", Title: "Create a token", NoAccount: true, Mutates: true, Do: op.Func(d.createToken)},
 			{ID: "tokens.list", Route: "GET /neap/v1/tokens", Need: "neap:listTokens", Title: "List tokens", NoAccount: true, Do: op.Func(d.tokens)},
 			{ID: "tokens.revoke", Route: "DELETE /neap/v1/tokens/{tokenId}", Need: "neap:revokeToken", Title: "Revoke a token", NoAccount: true, Mutates: true, Do: op.Func(d.revokeToken)},
-		},
+		}, d.notifyRows()),
 		Answer: func(_ *op.Call, out any) any { return out },
 		Refuse: refuse,
 		Status: map[fault.Kind]int{
@@ -95,7 +99,14 @@ type page[T any] struct {
 
 type nothing struct{}
 
-func (d Deps) status(ctx context.Context, _ nothing) (Status, error) { return d.Status(ctx) }
+func (d Deps) status(ctx context.Context, _ nothing) (Status, error) {
+	status, err := d.Status(ctx)
+	if err != nil {
+		return status, err
+	}
+	status.Alerts, err = d.openAlerts(ctx)
+	return status, err
+}
 
 func (d Deps) operations(context.Context, nothing) (page[op.Operation], error) {
 	return page[op.Operation]{Items: d.Operations()}, nil
