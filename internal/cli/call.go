@@ -277,7 +277,7 @@ func (s *shell) status() *cobra.Command {
 				if len(items) != 1 {
 					return page{}, fmt.Errorf("the server's answer holds no status: %s", excerpt(a.body))
 				}
-				return page{raw: items[0], text: func(w io.Writer, _ bool) error { return writeMembers(w, items[0]) }}, nil
+				return page{raw: items[0], text: func(w io.Writer, wide bool) error { return statusText(w, items[0], wide, s.world.Clock.Now()) }}, nil
 			})
 		},
 	}

@@ -117,6 +117,7 @@ func (s *shell) root() *cobra.Command {
 		root.AddCommand(s.up())
 	}
 	root.AddCommand(s.status(), s.get(), s.explain(), s.replay(), s.interrupt(), s.call())
+	root.AddCommand(s.alerts(), s.webhook())
 	if s.hooks.Operations != nil {
 		root.AddCommand(s.operations())
 	}
