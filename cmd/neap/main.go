@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/cli"
@@ -25,6 +26,14 @@ func main() {
 		ResetToken: func(ctx context.Context, c cli.UpConfig) (string, error) {
 			return app.ResetToken(ctx, config(c))
 		},
+		Backup: func(ctx context.Context, c cli.UpConfig, to string, withKey bool) (cli.CopyReport, error) {
+			done, err := app.Backup(ctx, config(c), app.BackupOptions{To: to, Key: withKey})
+			return cli.CopyReport(done), err
+		},
+		Restore: func(ctx context.Context, c cli.UpConfig, from string, force bool) (cli.CopyReport, error) {
+			done, err := app.Restore(ctx, config(c), from, force)
+			return cli.CopyReport(done), err
+		},
 	}))
 }
 
@@ -39,9 +48,20 @@ func config(c cli.UpConfig) app.Config {
 		drain = 0 // nobody else could take the requests
 	}
 	return app.Config{
-		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound,
+		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, Retention: retention(c),
 		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
 	}
+}
+
+// retention turns days into durations; the command line's "for ever" is the app's "negative".
+func retention(c cli.UpConfig) app.Retention {
+	days := func(n int) time.Duration {
+		if n == 0 {
+			return -1
+		}
+		return time.Duration(n) * 24 * time.Hour
+	}
+	return app.Retention{Logs: days(c.KeepLogs), Decisions: days(c.KeepDecisions), Ledger: days(c.KeepLedger)}
 }
 
 func operations() []cli.Operation {

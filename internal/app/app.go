@@ -28,6 +28,7 @@ import (
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
@@ -35,14 +36,17 @@ import (
 
 // Config is how one Neap is started.
 type Config struct {
-	Version  string
-	Data     string        // folder of everything that is kept; "" = nothing is kept (tests)
-	Database string        // PostgreSQL URL; "" = SQLite inside Data
-	KeyFile  string        // the server key, which replicas share; "" = server.key inside Data
-	Rate     float64       // engine seconds per second; 1 unless every account is simulated
-	Seed     int64         // of the simulated cloud
-	Demo     bool          // make a running demo group at the first start
-	Drain    time.Duration // how long Up still serves once it is asked to stop, so that load balancers notice
+	Version   string
+	Data      string        // folder of everything that is kept; "" = nothing is kept (tests)
+	Database  string        // PostgreSQL URL; "" = SQLite inside Data
+	KeyFile   string        // the server key, which replicas share; "" = server.key inside Data
+	Rate      float64       // engine seconds per second; 1 unless every account is simulated
+	Seed      int64         // of the simulated cloud
+	Demo      bool          // make a running demo group at the first start
+	Drain     time.Duration // how long Up still serves once it is asked to stop, so that load balancers notice
+	Hold      time.Duration // how long a deleted group's instances are kept; 0 = not at all
+	Spend     money.Price   // what an account may newly commit to per hour; 0 = no limit
+	Retention Retention     // how long what grows with time is kept
 	// AllowOutbound are networks that webhooks may reach although they are not public.
 	AllowOutbound []netip.Prefix
 	Log           *slog.Logger
@@ -50,6 +54,15 @@ type Config struct {
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
 	Hook    func(point string)
 	Unusual Unusual
+	Forms   []fleet.Form // beside those of this release; for tests
+}
+
+// spool is where notices are kept while the store is away.
+func (a *App) spool() string {
+	if a.config.Data == "" {
+		return ""
+	}
+	return filepath.Join(a.config.Data, "spool.jsonl")
 }
 
 // App is a wired Neap. Handler answers from the moment Build returns; the engine works between Start and Stop.
@@ -112,13 +125,16 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.calls = newCalls(budget.Config{Clock: a.nature, Replicas: a.replicas.count})
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
-		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook, a.calls.budget}, Installation: a.Identity.Installation, Forms: []fleet.Form{form}, Log: c.Log,
+		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook, a.calls.budget}, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
+		DeletionHold: c.Hold, SpendLimit: c.Spend, Spool: a.spool(),
 	})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {
 		_, err := diary.Seal(ctx)
 		return err
 	}})
+	a.Workflow.AddPeriodic(workflow.Periodic{Name: "clock.reached", Every: reachedEvery, Do: a.noteTime})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "ledger.post", Every: postEvery, Do: books.Post})
+	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: pruneEvery, Do: a.prune})
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{
 			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
@@ -151,7 +167,6 @@ func Operations() []op.Operation {
 // open takes the data folder, the database, the identity and the clock.
 func (a *App) open(ctx context.Context) error {
 	c := a.config
-	stored := store.Config{Memory: true, Log: c.Log, Hook: c.Hook}
 	keys := identity.Config{Key: []byte(ident.Hex(32))}
 	if c.Data != "" {
 		lock, err := claim(c.Data)
@@ -159,16 +174,12 @@ func (a *App) open(ctx context.Context) error {
 			return err
 		}
 		a.lock = lock
-		stored = store.Config{Path: filepath.Join(c.Data, "neap.db"), Log: c.Log, Hook: c.Hook}
 		keys = identity.Config{KeyFile: filepath.Join(c.Data, "server.key")}
-	}
-	if c.Database != "" {
-		stored = store.Config{URL: c.Database, Log: c.Log, Hook: c.Hook}
 	}
 	if c.KeyFile != "" {
 		keys = identity.Config{KeyFile: c.KeyFile}
 	}
-	db, err := store.Open(ctx, stored)
+	db, err := store.Open(ctx, stored(c))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
@@ -192,8 +203,11 @@ func (a *App) open(ctx context.Context) error {
 	if a.clock == nil {
 		a.clock, err = engineClock(ctx, db, c.Rate)
 	}
+	if err != nil {
+		return err
+	}
 	a.nature, a.clock = a.clock, c.Unusual.wrong(a.clock)
-	return err
+	return a.steadyClocks(ctx)
 }
 
 func (a *App) simConfig(facts *catalog.Cloud) sim.Config {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/fault"
 )
 
 // presence is what a load balancer is told of this process.
@@ -39,7 +41,7 @@ func (a *App) isReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	if err := a.db.Ping(ctx); err != nil {
-		return errors.New("the database does not answer")
+		return fmt.Errorf("the database does not take work: %s", fault.As(err).Message)
 	}
 	return nil
 }

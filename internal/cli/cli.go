@@ -35,6 +35,9 @@ type Hooks struct {
 	Operations func() []Operation
 	// ResetToken makes a new admin token in the data of a Neap that is not running, and returns it.
 	ResetToken func(ctx context.Context, c UpConfig) (token string, err error)
+	// Backup writes a file ("" = in the data folder); Restore fills the data of a Neap that is not running. Both or neither are given.
+	Backup  func(ctx context.Context, c UpConfig, to string, withKey bool) (CopyReport, error)
+	Restore func(ctx context.Context, c UpConfig, from string, force bool) (CopyReport, error)
 }
 
 // World is what surrounds the process.
@@ -117,10 +120,15 @@ func (s *shell) root() *cobra.Command {
 		root.AddCommand(s.up())
 	}
 	root.AddCommand(s.status(), s.get(), s.explain(), s.replay(), s.interrupt(), s.call())
+	root.AddCommand(s.protect(true), s.protect(false), s.undelete(), s.accept())
 	root.AddCommand(s.alerts(), s.webhook())
 	if s.hooks.Operations != nil {
 		root.AddCommand(s.operations())
 	}
+	if s.hooks.Backup != nil {
+		root.AddCommand(s.backup(), s.restore())
+	}
+	root.AddCommand(s.acceptGeneration())
 	root.AddCommand(s.token(), s.version())
 	return root
 }

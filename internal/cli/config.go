@@ -17,23 +17,29 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/money"
 )
 
 const envPrefix = "NEAP_"
 
 // UpConfig is how a Neap is started. Every field has a flag, a variable NEAP_… and a key of the configuration file, in this precedence.
 type UpConfig struct {
-	Data      string // folder of everything that is kept
-	Listen    string // "host:port"
-	Database  string // PostgreSQL URL; "" = SQLite inside Data
-	KeyFile   string // "" = server.key inside Data
-	Drain     time.Duration
-	Rate      float64
-	Seed      int64
-	Outbound  networks // that webhooks may reach although they are not public
-	NoDemo    bool
-	LogFormat string // "text" or "json"
-	LogLevel  slog.Level
+	Data     string // folder of everything that is kept
+	Listen   string // "host:port"
+	Database string // PostgreSQL URL; "" = SQLite inside Data
+	KeyFile  string // "" = server.key inside Data
+	Drain    time.Duration
+	Hold     time.Duration // of deleted groups
+	Spend    money.Price   // what an account may newly commit to per hour; 0 = no limit
+	spend    string
+	// Days to keep what grows with time; 0 = for ever.
+	KeepLogs, KeepDecisions, KeepLedger int
+	Rate                                float64
+	Seed                                int64
+	Outbound                            networks // that webhooks may reach although they are not public
+	NoDemo                              bool
+	LogFormat                           string // "text" or "json"
+	LogLevel                            slog.Level
 }
 
 // bind declares the flags; their values are c's fields.
@@ -43,7 +49,12 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
 	flags.StringVar(&c.KeyFile, "key-file", "", "file with the server key, the same for all replicas (default: server.key in the data folder)")
 	flags.DurationVar(&c.Drain, "drain", time.Second, "how long to go on serving after SIGTERM, so that load balancers notice; counts with --database only")
+	flags.DurationVar(&c.Hold, "deletion-hold", 0, "how long a deleted group's instances are kept, so that neap undelete can bring it back")
+	flags.StringVar(&c.spend, "spend-limit", "", "most that an account's launches within an hour may cost per hour, in dollars: 12.50 (default: no limit)")
 	flags.Var(&c.Outbound, "allow-outbound", "network that webhooks may reach although it is not public; may be repeated")
+	flags.IntVar(&c.KeepLogs, "retention-logs", 90, "days to keep log lines and events; 0 = for ever")
+	flags.IntVar(&c.KeepDecisions, "retention-decisions", 30, "days to keep decisions and settled actions; 0 = for ever")
+	flags.IntVar(&c.KeepLedger, "retention-ledger", 395, "days to keep costs and ended instances; 0 = for ever")
 	flags.Float64Var(&c.Rate, "rate", 1, "how many times faster than the wall simulated time runs")
 	flags.Int64Var(&c.Seed, "seed", 1, "seed of the simulated cloud's randomness")
 	flags.BoolVar(&c.NoDemo, "no-demo", false, "start without the demo organisation")
@@ -155,6 +166,20 @@ func (c *UpConfig) check() []*fault.Error {
 	}
 	if c.Drain < 0 || c.Drain > time.Hour {
 		refuse("drain", "%s is not between 0s and 1h.", c.Drain)
+	}
+	if c.Hold < 0 {
+		refuse("deletion-hold", "%s is below 0s; 0s means that nothing is held.", c.Hold)
+	}
+	if c.spend != "" {
+		var err error
+		if c.Spend, err = money.ParsePrice(c.spend); err != nil || c.Spend <= 0 {
+			refuse("spend-limit", "%q is not an amount of dollars above 0, for example 12.50; leave it out for no limit.", c.spend)
+		}
+	}
+	for key, days := range map[string]int{"retention-logs": c.KeepLogs, "retention-decisions": c.KeepDecisions, "retention-ledger": c.KeepLedger} {
+		if days < 0 || days > 36_500 {
+			refuse(key, "%d is no number of days from 0 (for ever) to 36500.", days)
+		}
 	}
 	if c.Rate <= 0 {
 		refuse("rate", "%g is not above 0; 1 is real time.", c.Rate)

@@ -88,7 +88,7 @@ func (t *turn) alarm(ctx context.Context) error {
 	}
 	switch {
 	case t.onlyObserve:
-		found[journal.AlertObserveOnly] = fmt.Sprintf("A newer copy of this database has launched instances of group %s: it is only observed.", t.doc.ID)
+		found[journal.AlertObserveOnly] = t.observing()
 	case t.held:
 		found[journal.AlertHold] = fmt.Sprintf("Much of %s is missing from the cloud's answers at once: group %s stands still until that is explained.", t.place(), t.doc.ID)
 	default:

@@ -60,6 +60,10 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 // run is the turn itself.
 func (t *turn) run(ctx context.Context) (time.Time, error) {
 	f := t.f
+	// What a restored database has written down may long be done, or undone: it repeats nothing until a person has accepted it.
+	if restored, err := t.isRestored(ctx); restored || err != nil {
+		return f.Clock.Now().Add(stillHeld), err
+	}
 	// Order matters: a successor settles its predecessor's actions before it looks, and looks before it plans.
 	if err := t.settleAll(ctx); err != nil {
 		return time.Time{}, err
@@ -115,6 +119,7 @@ type turn struct {
 	hopeless    bool                      // the cloud finds our launches faulty
 	buried      bool                      // nothing is left of a deleted group
 	onlyObserve bool                      // this database is not the newest: touch nothing
+	restored    time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
 	standing    standing                  // of the group's place
 	seen        map[string]cloud.Instance // what the cloud showed in this turn
 	held        bool                      // too much has vanished at once: touch nothing until it is explained

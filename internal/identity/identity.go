@@ -56,6 +56,8 @@ type Installation struct {
 	Generation   int64
 	Organisation string // the one made at the first start; its admin token governs the installation
 	KeyMark      string // tells the server key that tokens are hashed with from another, and nothing else about it
+	// Restored is when the backup was taken that this database came from; zero once a person has accepted it. Until then nothing may be touched.
+	Restored time.Time `json:",omitzero"`
 }
 
 var installations = store.Collection[Installation]{Table: "installation", Noun: "installation"}

@@ -60,7 +60,7 @@ func (j *Journal) Keep(ctx context.Context, s store.Session, d Decision, market 
 	d.At = j.dated(d.At)
 	hash := sha256.Sum256(market)
 	d.Market = hex.EncodeToString(hash[:])
-	if err := keepSnapshot(ctx, s, d.Market, market); err != nil {
+	if err := j.keepSnapshot(ctx, s, d.Market, market); err != nil {
 		return Decision{}, err
 	}
 	_, err := decisions.Insert(ctx, s, store.Doc[decided]{
@@ -72,15 +72,25 @@ func (j *Journal) Keep(ctx context.Context, s store.Session, d Decision, market 
 	return d, err
 }
 
-// keepSnapshot stores a market unless it is there. It belongs to no account: only a decision that the caller may see leads to it.
-func keepSnapshot(ctx context.Context, s store.Session, hash string, content json.RawMessage) error {
-	known, err := snapshots.Count(ctx, s, store.Installation(), store.Query{IDs: []string{hash}})
-	if err != nil || known > 0 {
+// keepSnapshot stores a market unless it is there, and dates it anew from time to time while it is in use, so that it outlives the decisions made on it. It
+// belongs to no account: only a decision that the caller may see leads to it.
+func (j *Journal) keepSnapshot(ctx context.Context, s store.Session, hash string, content json.RawMessage) error {
+	now := j.clock.Now()
+	fresh, err := snapshots.Count(ctx, s, store.Installation(), store.Query{IDs: []string{hash}, Since: now.Add(-snapshotGrace)})
+	if err != nil || fresh > 0 {
 		return err
 	}
-	_, err = snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash}, Value: snapshot{Content: exact(content)}})
-	if fault.Is(err, fault.Exists) {
-		return nil
+	_, err = snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash, At: now}, Value: snapshot{Content: exact(content)}})
+	if !fault.Is(err, fault.Exists) {
+		return err
+	}
+	known, err := snapshots.Get(ctx, s, store.Installation(), hash)
+	if err != nil {
+		return err
+	}
+	known.At = now
+	if _, err = snapshots.Update(ctx, s, known); fault.Is(err, fault.Conflict) {
+		return nil // another decision did the same just now
 	}
 	return err
 }

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/ledger"
+	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/workflow"
+)
+
+// Retention is how long what grows with time is kept; 0 = as long as is usual, negative = for ever.
+type Retention struct {
+	Logs      time.Duration // log lines, events, closed alerts, revisions of deleted groups
+	Decisions time.Duration // decisions with their market snapshots, settled actions, ended runs
+	Ledger    time.Duration // ledger lines, meters, ended instances
+}
+
+const (
+	usualLogs      = 90 * 24 * time.Hour
+	usualDecisions = 30 * 24 * time.Hour
+	usualLedger    = 395 * 24 * time.Hour // thirteen months: a year can be compared with the one before
+)
+
+func (r Retention) usual() Retention {
+	for _, d := range []struct {
+		is    *time.Duration
+		usual time.Duration
+	}{{&r.Logs, usualLogs}, {&r.Decisions, usualDecisions}, {&r.Ledger, usualLedger}} {
+		if *d.is == 0 {
+			*d.is = d.usual
+		}
+	}
+	return r
+}
+
+// rules is the table of everything that is forgotten some day. What has no row here is kept for ever: live groups, accounts, tokens, and the audit log.
+func (r Retention) rules() []store.Rule {
+	r = r.usual()
+	var all []store.Rule
+	all = append(all, journal.Retention(r.Logs, r.Decisions)...)
+	all = append(all, fleet.Retention(r.Decisions, r.Ledger, r.Logs)...)
+	all = append(all, workflow.Retention(r.Decisions)...)
+	all = append(all, ledger.Retention(r.Ledger)...)
+	return append(all, market.Retention()...)
+}
+
+const (
+	pruneEvery = time.Minute // wall time: little and often
+	pruneMost  = 20_000      // rows of one table at a time, so that a long backlog does not keep the others waiting
+)
+
+// Prune deletes what need not be kept any longer, and tells how many rows of which tables there were.
+func (a *App) Prune(ctx context.Context) (map[string]int, error) {
+	gone := map[string]int{}
+	var failed []error
+	for _, rule := range a.config.Retention.rules() {
+		n, err := a.db.Prune(ctx, rule, a.clock.Now(), pruneMost)
+		if gone[rule.Table] += n; err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return gone, errors.Join(failed...)
+}
+
+func (a *App) prune(ctx context.Context) error {
+	gone, err := a.Prune(ctx)
+	total := 0
+	for _, n := range gone {
+		total += n
+	}
+	if total > 0 && a.config.Log != nil {
+		a.config.Log.LogAttrs(ctx, slog.LevelDebug, "old rows were deleted", slog.Int("rows", total), slog.Any("tables", gone))
+	}
+	return err
+}
