@@ -29,6 +29,10 @@ type Loop struct {
 	Do func(ctx context.Context, turn Turn) (again time.Time, err error)
 	// Workers is how many keys this replica works on at once; at least 1.
 	Workers int
+	// Lane names what a key's turns may have to wait for, "" when it can't say; it is asked once for a key. At most PerLane keys of a lane are worked on at once,
+	// so that a lane that hangs leaves workers for the others. nil = no lanes.
+	Lane    func(ctx context.Context, key string) string
+	PerLane int
 }
 
 // Turn is the right to act for one key.
@@ -51,7 +55,7 @@ func (e *Engine) AddLoop(l Loop) {
 		panic(fmt.Sprintf("workflow: loop %q has no name or work, or was added before", l.Name))
 	}
 	l.Workers = max(l.Workers, 1)
-	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), busy: map[string]bool{}}
+	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), busy: map[string]bool{}, lanes: newLanes(l)}
 	e.loops[l.Name] = r
 	e.order = append(e.order, r)
 }
@@ -67,7 +71,12 @@ func (e *Engine) Watch(ctx context.Context, tx *store.Tx, loop, key string) erro
 
 // Forget ends that. A turn in progress loses its lease.
 func (e *Engine) Forget(ctx context.Context, tx *store.Tx, loop, key string) error {
-	tx.AfterCommit(e.settled.strike)
+	tx.AfterCommit(func() {
+		e.settled.strike()
+		if r, known := e.loops[loop]; known {
+			r.lanes.forget(key)
+		}
+	})
 	return e.rows.forget(ctx, tx, loop, key)
 }
 
@@ -130,9 +139,11 @@ func (e *Engine) look(loop string) {
 
 // runner is a loop on this replica.
 type runner struct {
-	e    *Engine
-	loop Loop
-	poke chan struct{}
+	e     *Engine
+	loop  Loop
+	poke  chan struct{}
+	lanes *lanes
+	far   far // of dispatch alone
 
 	mu      sync.Mutex
 	busy    map[string]bool // key in progress → offered again meanwhile
@@ -140,7 +151,7 @@ type runner struct {
 	next    time.Time       // earliest due time known, engine time; zero = none
 }
 
-// offer starts a worker on key; false when all are busy. While the engine does not run, the rows wait for it.
+// offer starts a worker on key; false when all are busy, or the key's lane is full. While the engine does not run, the rows wait for it.
 func (r *runner) offer(key string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,15 +163,28 @@ func (r *runner) offer(key string) bool {
 		r.backlog = true
 		return false
 	}
-	if r.e.begin(func() { r.work(key) }) {
+	if !r.lanes.isKnown(key) { // dispatch asks for it
+		r.backlog = true
+		r.rouse()
+		return true
+	}
+	leave, entered := r.lanes.enter(key)
+	if !entered {
+		r.backlog = true
+		return false
+	}
+	if r.e.begin(func() { r.work(key, leave) }) {
 		r.busy[key] = false
+	} else {
+		leave()
 	}
 	return true
 }
 
 // work holds one of the loop's places while it takes turns for key, and frees it whatever becomes of them.
-func (r *runner) work(key string) {
+func (r *runner) work(key string, leave func()) {
 	defer func() {
+		leave()
 		r.mu.Lock()
 		again, backlog := r.busy[key], r.backlog
 		delete(r.busy, key)
@@ -227,11 +251,8 @@ func (r *runner) scan() {
 	limit := r.loop.Workers + len(r.busy)
 	r.mu.Unlock()
 	var next time.Time
-	keys, err := r.e.rows.needing(ctx, r.loop.Name, now, limit)
+	keys, err := r.startSome(ctx, now, limit)
 	if err == nil {
-		for _, key := range keys {
-			r.offer(key)
-		}
 		next, err = r.e.rows.nextDue(ctx, r.loop.Name, now)
 	}
 	if err != nil {
@@ -244,7 +265,40 @@ func (r *runner) scan() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.next = next
-	r.backlog = r.backlog || len(keys) == limit
+	r.backlog = r.backlog || keys >= limit
+}
+
+// startSome offers the keys that have waited longest, and returns how many it found. Where lanes are full, it looks for keys of others beyond them.
+func (r *runner) startSome(ctx context.Context, now time.Time, limit int) (found int, err error) {
+	began := time.Now()
+	mayLookFar := r.far.may(began)
+	for looksFar := false; ; looksFar = true {
+		keys, err := r.e.rows.needing(ctx, r.loop.Name, now, limit)
+		if err != nil {
+			return found, err
+		}
+		refused := 0
+		for _, key := range keys[min(found, len(keys)):] {
+			r.lanes.learn(ctx, key)
+			if !r.offer(key) {
+				refused++
+			}
+		}
+		found = len(keys)
+		if refused == 0 || len(keys) < limit || !mayLookFar || !r.hasWorker() {
+			if looksFar {
+				r.far.took(began, time.Now())
+			}
+			return found, nil
+		}
+		limit *= 4
+	}
+}
+
+func (r *runner) hasWorker() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.busy) < r.loop.Workers
 }
 
 // turns claims key and takes turns until nothing newer is wanted.
@@ -307,7 +361,7 @@ func (r *runner) failed(ctx context.Context, turn Turn, err error) {
 	} else {
 		e.c.Log.Warn("turn failed", "loop", r.loop.Name, "key", turn.Key, "failures", turn.Failures+1, "retryIn", wait, "error", err)
 	}
-	if err := e.rows.fail(context.WithoutCancel(ctx), r.loop.Name, turn.Key, turn.Epoch, wait); err != nil {
+	if err := e.rows.fail(context.WithoutCancel(ctx), r.loop.Name, turn.Key, turn.Epoch, wait, e.c.Clock.Now()); err != nil {
 		e.c.Log.Error("cannot give a key back", "loop", r.loop.Name, "key", turn.Key, "error", err)
 	}
 }

@@ -158,11 +158,11 @@ func (r rows) finish(ctx context.Context, loop, key string, epoch, seen int64, d
 	return wanted, kept && err == nil, err
 }
 
-// fail gives the lease back with a time before which nobody may take the key again.
-func (r rows) fail(ctx context.Context, loop, key string, epoch int64, backOff time.Duration) error {
+// fail gives the lease back with a time before which nobody may take the key again. It was a turn all the same: keys that keep failing don't stand before others.
+func (r rows) fail(ctx context.Context, loop, key string, epoch int64, backOff time.Duration, now time.Time) error {
 	return r.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE loops SET owner = '', failures = failures + 1, until = "+r.now+" + ? WHERE loop = ? AND key = ? AND owner = ? AND epoch = ?",
-			backOff.Microseconds(), loop, key, r.replica, epoch)
+		_, err := tx.Exec(ctx, "UPDATE loops SET owner = '', failures = failures + 1, swept = ?, until = "+r.now+" + ? WHERE loop = ? AND key = ? AND owner = ? AND epoch = ?",
+			now.UnixMicro(), backOff.Microseconds(), loop, key, r.replica, epoch)
 		return err
 	})
 }
