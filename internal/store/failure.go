@@ -57,6 +57,9 @@ func unavailable(err error) bool {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && len(pg.Code) == 5 {
+		if pg.Code == "25P03" { // the server gave up waiting for our next statement
+			return true
+		}
 		switch pg.Code[:2] {
 		case "08", "40", "53", "55", "57": // connection, rollback, resources, state, operator
 			return true

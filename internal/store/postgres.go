@@ -21,6 +21,10 @@ import (
 const (
 	postgresConns = 16 // of the application
 	riverConns    = 8
+
+	// A process that is stopped, or cut off, in the middle of a transaction holds its locks no longer than its leases: the server ends it then.
+	idleTimeout = "idle_in_transaction_session_timeout"
+	idleLimit   = "5000" // milliseconds
 )
 
 // postgres is a server that other replicas share.
@@ -36,6 +40,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	if err != nil {
 		return nil, fault.Of(fault.Invalid, "store", "The PostgreSQL URL cannot be read; write postgres://user:password@host:port/database.").With(err)
 	}
+	config.RuntimeParams[idleTimeout] = idleLimit
 	p := &postgres{db: stdlib.OpenDB(*config), hook: c.Hook, dollar: &placeholders{}}
 	defer func() {
 		if err != nil {
@@ -54,6 +59,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	if err != nil {
 		return nil, failure(err)
 	}
+	forRiver.ConnConfig.RuntimeParams[idleTimeout] = idleLimit
 	forRiver.MaxConns, forRiver.MinConns = riverConns, 0
 	if p.river, err = pgxpool.NewWithConfig(ctx, forRiver); err != nil {
 		return nil, failure(err)

@@ -138,21 +138,38 @@ func foundFleet(t *testing.T, through []*replica, dice *rand.Rand) *fleet {
 
 // scale asks for the new targets, by turns through all replicas. What a killed one does not answer is asked again of the survivor.
 func (f *fleet) scale(through []*replica, survivor *replica, answered func(count int)) {
-	var answers atomic.Int64
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	defer client.CloseIdleConnections()
-	inParallel(len(f.ids), func(n int) {
-		id := f.ids[n]
-		body := map[string]any{"capacity": map[string]any{"target": f.targets[id][1]}}
-		a, err := through[n%len(through)].call(client, http.MethodPut, "/aws/ec2/group/"+id+"/capacity", body)
+	var turn atomic.Int64
+	f.each(func(id string) {
+		r := through[int(turn.Add(1))%len(through)]
+		a, err := r.call(client, http.MethodPut, "/aws/ec2/group/"+id+"/capacity", f.wish(id))
 		if errors.Is(err, errCut) || errors.Is(err, syscall.ECONNREFUSED) {
-			a, err = survivor.call(client, http.MethodPut, "/aws/ec2/group/"+id+"/capacity", body)
+			a, err = survivor.call(client, http.MethodPut, "/aws/ec2/group/"+id+"/capacity", f.wish(id))
 		}
-		if err != nil || a.status != http.StatusOK {
-			f.t.Errorf("scale %s: %d %v %.300s", id, a.status, err, a.raw)
-		}
-		answered(int(answers.Add(1)))
+		f.expect(id, a, err)
+	}, answered)
+}
+
+// each does something for every group, and tells how many are done.
+func (f *fleet) each(do func(id string), done func(count int)) {
+	var count atomic.Int64
+	inParallel(len(f.ids), func(n int) {
+		do(f.ids[n])
+		done(int(count.Add(1)))
 	})
+}
+
+// wish is the body that asks for a group's new target.
+func (f *fleet) wish(id string) map[string]any {
+	return map[string]any{"capacity": map[string]any{"target": f.targets[id][1]}}
+}
+
+// expect fails the test unless a group was scaled.
+func (f *fleet) expect(id string, a answered, err error) {
+	if err != nil || a.status != http.StatusOK {
+		f.t.Errorf("scale %s: %d %v %.300s", id, a.status, err, a.raw)
+	}
 }
 
 // alive is how many instances each group shall have; those with none are left out.

@@ -93,6 +93,8 @@ func openPostgres(address string) (*database, error) {
 		schema = beside + "_sim"
 	}
 	options.Set("search_path", pgx.Identifier{schema}.Sanitize())
+	// A process that is stopped in the middle of a call must not hold up everybody's world.
+	options.Set("idle_in_transaction_session_timeout", "5000")
 	parsed.RawQuery = options.Encode()
 	both, err := sql.Open("pgx", parsed.String())
 	if err != nil {
