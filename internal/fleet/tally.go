@@ -110,10 +110,18 @@ func (t *tally) look(ctx context.Context, f *Fleet, account string, now time.Tim
 		}
 	}
 	t.expire(now)
-	if !t.sizedAt.IsZero() && now.Sub(t.sizedAt) < sizeReread {
+	age := now.Sub(t.sizedAt)
+	if !t.sizedAt.IsZero() && (age < tallyReread || age < sizeReread && !t.isTight()) {
 		return nil
 	}
 	return t.size(ctx, f, account, now)
+}
+
+// isTight reports whether more than half of a budget is used: before anything is held back, the size that it goes by must be known anew, because groups also
+// grow through other replicas.
+func (t *tally) isTight() bool {
+	limit := accountLimit(t.target, t.living, 0)
+	return 2*t.used.Moves > limit.Moves || 2*t.used.Launches > limit.Launches || 2*t.used.Departures > limit.Departures
 }
 
 // expire drops what is older than the span.
