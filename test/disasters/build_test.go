@@ -11,9 +11,10 @@ import (
 )
 
 var (
-	seedFlag = flag.Uint64("seed", 0, "seed of the one rehearsal to repeat; 0 = the usual ones")
-	manyFlag = flag.Int("n", 8, "how many random disasters")
-	allFlag  = flag.Bool("all", false, "rehearse the days too whose promise is known not to hold yet")
+	seedFlag  = flag.Uint64("seed", 0, "seed of the one rehearsal to repeat; 0 = the usual ones")
+	manyFlag  = flag.Int("many", 8, "how many random disasters, from -first on")
+	firstFlag = flag.Uint64("first", 1, "seed of the first random disaster")
+	allFlag   = flag.Bool("all", false, "rehearse the days too whose promise is known not to hold yet")
 )
 
 // workshop is where the binaries are made, once for all rehearsals.
