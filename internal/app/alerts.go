@@ -72,13 +72,10 @@ func (h *health) look(ctx context.Context) error {
 	findings := []finding{
 		{journal.AlertQueueDepth, late},
 		{journal.AlertSealerLag, map[string]string{}},
-		{journal.AlertStalePrices, map[string]string{}},
+		{journal.AlertStalePrices, silent},
 	}
 	if lag > sealedWithin {
 		findings[1].alerts[""] = fmt.Sprintf("Events wait %s for their final order, so streams and webhooks are late.", lag.Round(time.Second))
-	}
-	for _, feed := range silent {
-		findings[2].alerts[feed] = fmt.Sprintf("The price feed of %s has told nothing for 24 hours: nothing is moved there to save money.", feed)
 	}
 	return h.apply(ctx, findings)
 }

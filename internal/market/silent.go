@@ -2,24 +2,28 @@ package market
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// Silent lists the feeds ("aws/us-east-1") that have told nothing for so long that their prices are not moved on any more.
-func (m *Market) Silent(ctx context.Context) (feeds []string, err error) {
+// Silent tells which feeds ("aws/us-east-1") justify no move, in a sentence each: they have told nothing for too long, or nothing that can be believed.
+func (m *Market) Silent(ctx context.Context) (map[string]string, error) {
 	heads, _, err := prices().List(ctx, m.db, everybody(), store.Query{States: []string{headState}})
 	if err != nil {
 		return nil, err
 	}
-	now := m.clock.Now()
+	now, feeds := m.clock.Now(), map[string]string{}
 	for _, head := range heads {
 		newest, _, err := prices().List(ctx, m.db, everybody(), store.Query{States: []string{head.ID}, Descending: true, Limit: 1})
 		if err != nil {
 			return nil, err
 		}
-		if len(newest) == 0 || now.Sub(newest[0].At) > freshFor {
-			feeds = append(feeds, head.ID)
+		switch {
+		case head.Value.Doubt != "":
+			feeds[head.ID] = fmt.Sprintf("The price feed of %s is not believed: %s. The last good prices stay, and nothing is moved there to save money.", head.ID, head.Value.Doubt)
+		case len(newest) == 0 || now.Sub(newest[0].At) > freshFor:
+			feeds[head.ID] = fmt.Sprintf("The price feed of %s has told nothing for 24 hours: nothing is moved there to save money.", head.ID)
 		}
 	}
 	return feeds, nil
