@@ -86,6 +86,7 @@ type App struct {
 	demo    string // id of a group to show to a newcomer: the account's oldest
 
 	presence presence
+	unwatch  func()
 	health   *health
 	replicas *replicas
 	calls    *calls // what is asked of the clouds
@@ -227,7 +228,11 @@ func (a *App) Start(ctx context.Context) error {
 		a.replicas.start(ctx)
 	}
 	a.health.start()
-	return a.Workflow.Start(ctx)
+	if err := a.Workflow.Start(ctx); err != nil {
+		return err
+	}
+	a.unwatch = a.Fleet.Watch(context.WithoutCancel(ctx))
+	return nil
 }
 
 // Stop lets work in progress finish until ctx ends, and closes the data.
@@ -238,6 +243,9 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) close() error {
 	var failed []error
+	if a.unwatch != nil {
+		a.unwatch()
+	}
 	if a.health != nil {
 		a.health.stop()
 	}

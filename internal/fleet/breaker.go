@@ -43,8 +43,8 @@ func (c *churn) add(o churn) {
 	c.Spend += o.Spend
 }
 
-// budget is what one scope may do within an hour, and what it did within the last one. A decision keeps its budgets, so that it can be replayed.
-type budget struct {
+// allowance is what one scope may do within an hour, and what it did within the last one. A decision keeps its budgets, so that it can be replayed.
+type allowance struct {
 	Scope string    `json:"scope"`          // "group sig-…" or "account act-…"
 	Limit churn     `json:"limit"`          // Spend 0 = without limit
 	Used  churn     `json:"used"`           //
@@ -80,7 +80,7 @@ func departureClass() class {
 // trip is a budget that did not suffice.
 type trip struct {
 	Class  string
-	Budget budget
+	Budget allowance
 	Left   int // how many actions' instances were left undone
 }
 
@@ -110,14 +110,14 @@ func isVoluntary(r plan.Reason) bool { return r == plan.ReasonRevert || r == pla
 
 // limiter narrows a decision to what every budget allows.
 type limiter struct {
-	budgets []budget
+	budgets []allowance
 	price   func(plan.Action) money.Price
 	leaving map[string]bool // instances whose departure has been counted already
 	trips   []trip
 }
 
 // limit is the breaker: a decision without the actions for which a budget does not suffice, and which budgets these were. It is pure.
-func limit(d plan.Decision, budgets []budget, observed plan.Observed, price func(plan.Action) money.Price, holdMoves string) (plan.Decision, []trip) {
+func limit(d plan.Decision, budgets []allowance, observed plan.Observed, price func(plan.Action) money.Price, holdMoves string) (plan.Decision, []trip) {
 	l := &limiter{budgets: slices.Clone(budgets), price: price, leaving: map[string]bool{}}
 	for _, i := range observed.Instances {
 		l.leaving[i.ID] = i.Phase == plan.Draining || i.Phase == plan.Terminating
@@ -214,7 +214,7 @@ func (l *limiter) take(c class, n int) int {
 }
 
 // trip remembers once per budget and class that it did not suffice.
-func (l *limiter) trip(name string, b budget, left int) {
+func (l *limiter) trip(name string, b allowance, left int) {
 	at := slices.IndexFunc(l.trips, func(t trip) bool { return t.Class == name && t.Budget.Scope == b.Scope })
 	if at < 0 {
 		l.trips = append(l.trips, trip{Class: name, Budget: b, Left: left})

@@ -105,14 +105,14 @@ func (m *madhouse) used(group string) (c churn, opens time.Time) {
 	return c, opens
 }
 
-func (m *madhouse) budgets(p *patient) []budget {
+func (m *madhouse) budgets(p *patient) []allowance {
 	target := 0
 	for _, g := range m.groups {
 		target += g.intent.Capacity.Target
 	}
 	own, opens := m.used(p.id)
 	all, first := m.used("")
-	return []budget{
+	return []allowance{
 		{Scope: "group " + p.id, Limit: groupLimit(p.intent.Capacity.Target, 0), Used: own, Opens: opens},
 		{Scope: "account act-1", Limit: accountLimit(target, 0, m.spend), Used: all, Opens: first},
 	}
@@ -202,7 +202,7 @@ func TestWhateverItIsToldTheEngineNeverDoesMoreThanItsBudgets(t *testing.T) {
 func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
 	t.Parallel()
 	for target := 1; target <= 200; target++ {
-		b := []budget{{Limit: groupLimit(target, target), Used: churn{Launches: 2 * target, Departures: 2 * target}}}
+		b := []allowance{{Limit: groupLimit(target, target), Used: churn{Launches: 2 * target, Departures: 2 * target}}}
 		d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: target, Reason: plan.ReasonInterruption}}}
 		if _, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); len(trips) > 0 {
 			t.Fatalf("a fleet of %d that starts and is lost twice within an hour: %s", target, trips[0])
@@ -212,7 +212,7 @@ func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
 
 func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 	t.Parallel()
-	b := []budget{{Scope: "group sig-1", Limit: groupLimit(40, 40), Used: churn{Moves: 8}, Opens: morning.Add(time.Minute)}}
+	b := []allowance{{Scope: "group sig-1", Limit: groupLimit(40, 40), Used: churn{Moves: 8}, Opens: morning.Add(time.Minute)}}
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.LaunchVerb, Count: 5, Reason: plan.ReasonCheaper, Replaces: []string{"i-1", "i-2", "i-3", "i-4", "i-5"}},
 		{Verb: plan.LaunchVerb, Count: 40, Reason: plan.ReasonUnhealthy},
@@ -232,7 +232,7 @@ func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 
 func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 	t.Parallel()
-	b := []budget{{Scope: "group sig-1"}} // nothing is left of anything
+	b := []allowance{{Scope: "group sig-1"}} // nothing is left of anything
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.DrainVerb, Instance: "i-1", Reason: plan.ReasonInterruption},
 		{Verb: plan.DrainVerb, Instance: "i-2", Reason: plan.ReasonDetach},
@@ -253,7 +253,7 @@ func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 
 func TestALimitOnSpendingStopsTheLaunchThatWouldPassIt(t *testing.T) {
 	t.Parallel()
-	b := []budget{{Scope: "account act-1", Limit: accountLimit(10, 10, 1_000_000), Used: churn{Spend: 700_000}}}
+	b := []allowance{{Scope: "account act-1", Limit: accountLimit(10, 10, 1_000_000), Used: churn{Spend: 700_000}}}
 	d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonCapacity}}}
 	after, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
 	if after.Actions[0].Count != 3 || len(trips) != 1 || !strings.Contains(trips[0].String(), "$0.7") {
@@ -264,7 +264,7 @@ func TestALimitOnSpendingStopsTheLaunchThatWouldPassIt(t *testing.T) {
 func TestMovesThatAreHeldSayWhyAndNothingElseChanges(t *testing.T) {
 	t.Parallel()
 	d := plan.Decision{Summary: "before", Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 2, Reason: plan.ReasonRevert}}}
-	free := []budget{{Limit: groupLimit(10, 10)}}
+	free := []allowance{{Limit: groupLimit(10, 10)}}
 	after, trips := limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "the reason.")
 	if len(after.Actions) != 0 || len(trips) != 0 || !strings.Contains(after.Summary, "2 moves that would save money wait: the reason.") {
 		t.Errorf("%+v %v", after, trips)

@@ -26,7 +26,7 @@ type inputs struct {
 	Now            time.Time
 	market         plan.Market
 	full           map[string]market.Cooling // subnets without addresses, by id
-	Budgets        []budget                  `json:",omitempty"` // none: nothing was to be done, so nothing was counted
+	Budgets        []allowance               `json:",omitempty"` // none: nothing was to be done, so nothing was counted
 	HoldMoves      string                    `json:",omitempty"` // why moves that only save money wait
 }
 

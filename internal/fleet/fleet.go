@@ -74,12 +74,14 @@ type Fleet struct {
 	Config
 	forms  map[string]Form
 	mu     sync.Mutex
-	priced map[place]bool                  // whose prices this process has read
+	priced map[feed]bool                   // whose prices this process has read
 	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
 	sights map[place]*sight                // what this process remembers of each place
+	asking map[place]bool                  // places whose notices are being asked for
 
 	tallies map[string]*tally // by account
 	alarms  *alarms
+	spool   *spool
 }
 
 // loopName is the loop that keeps groups as intended; its keys are group ids.
@@ -91,12 +93,12 @@ const sweep = 20 * time.Minute
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[place]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms()}
+	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, asking: map[place]bool{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: newSpool(c.Spool)}
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}
-	c.Workflow.AddLoop(workflow.Loop{Name: loopName, Sweep: sweep, Workers: 8, Do: f.turn})
-	c.Workflow.AddLoop(workflow.Loop{Name: lookLoop, Sweep: 2 * lookSeldom, Workers: 4, Do: f.look})
+	c.Workflow.AddLoop(workflow.Loop{Name: loopName, Sweep: sweep, Workers: turnsAtOnce, Lane: f.lane, PerLane: turnsOfOnePlace, Do: f.turn})
+	c.Workflow.AddLoop(workflow.Loop{Name: lookLoop, Sweep: 2 * lookSeldom, Workers: looksAtOnce, Do: f.look})
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.notices", Every: noticeInterval, Do: f.takeNotices})
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.prices", Every: priceInterval, Do: f.takePrices})
 	return f

@@ -2,112 +2,163 @@ package fleet
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
 const (
-	noticeInterval = time.Second      // wall time between two looks for notices
-	priceInterval  = 30 * time.Second // wall time between two reads of a price feed
+	noticeInterval = 300 * time.Millisecond // wall time between two looks for notices
+	noticePatience = time.Second            // a place that takes longer is not waited for
+	noticesAtOnce  = 100                    // taken in by one transaction
 )
 
-// takeNotices brings the clouds' warnings into our rows and wakes the groups. A notice is acknowledged only after it has been committed.
+// takeNotices brings the clouds' warnings into our rows and wakes the groups. A place that does not answer is left behind, and is not asked again until it has.
 func (f *Fleet) takeNotices(ctx context.Context) error {
-	return f.each(ctx, func(ctx context.Context, p place, provider cloud.Provider) error {
-		notifier, ok := cloud.As[cloud.Notifier](provider)
-		if !ok {
-			return nil
-		}
-		notices, err := notifier.Notices(ctx, p.Region)
-		if err != nil || len(notices) == 0 {
-			return err
-		}
-		var done []string
-		for _, n := range notices {
-			if err := f.takeNotice(ctx, p, n); err != nil {
-				return err
-			}
-			done = append(done, n.ID)
-		}
-		return notifier.Acknowledge(ctx, p.Region, done)
-	})
-}
-
-func (f *Fleet) takeNotice(ctx context.Context, p place, n cloud.Notice) error {
-	return f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		d, err := members.Get(ctx, tx, store.Account(p.Account), n.Instance)
-		if fault.Is(err, fault.NotFound) {
-			return nil // somebody else's instance in the same cloud account
-		}
-		if err != nil || !slices.Contains(alive, d.Value.Phase) {
-			return err
-		}
-		var line journal.Line
-		kind, reason := "interruptionNotice", plan.ReasonInterruption
-		switch {
-		case n.Kind == cloud.Interruption && d.Value.InterruptAt.IsZero():
-			d.Value.InterruptAt = n.Deadline
-			line = f.line(journal.Warn, "The cloud will interrupt instance %s (%s in %s) at %s.", d.ID, d.Value.Type, d.Value.Zone, n.Deadline.Format(time.TimeOnly))
-			if err := f.Market.Lost(ctx, tx, d.Account, d.Value.Market); err != nil {
-				return err
-			}
-		case n.Kind == cloud.Rebalance && d.Value.RebalanceAt.IsZero() && d.Value.InterruptAt.IsZero():
-			d.Value.RebalanceAt = n.IssuedAt
-			kind, reason = "rebalanceSignal", plan.ReasonRebalance
-			line = f.line(journal.Info, "The cloud sees an elevated risk for instance %s (%s in %s).", d.ID, d.Value.Type, d.Value.Zone)
-		default:
-			return nil // a duplicate
-		}
-		if _, err := saveMember(ctx, tx, d); err != nil {
-			return err
-		}
-		if err := f.Journal.Log(ctx, tx, d.Account, d.Parent, line); err != nil {
-			return err
-		}
-		why := &Happening{Reason: string(reason), Because: line.Message, Instances: []Subject{subject(d.Value)}}
-		if err := f.Journal.Emit(ctx, tx, d.Account, d.Parent, event(line.At, kind, why)); err != nil {
-			return err
-		}
-		return f.Workflow.Raise(ctx, tx, loopName, d.Parent)
-	})
-}
-
-// takePrices reads the price feed of every place.
-func (f *Fleet) takePrices(ctx context.Context) error {
-	return f.each(ctx, f.readPrices)
-}
-
-func (f *Fleet) readPrices(ctx context.Context, p place, provider cloud.Provider) error {
-	pricer, ok := cloud.As[cloud.Pricer](provider)
-	if !ok {
-		return nil
-	}
-	prices, err := pricer.Prices(ctx, p.Region)
+	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
 	if err != nil {
 		return err
 	}
-	return f.Market.Observe(ctx, provider.Info().Name, prices)
+	results := make(chan error, len(known))
+	started := 0
+	for _, doc := range known {
+		p := doc.Value.place
+		if f.isAsking(p) {
+			continue
+		}
+		if f.Workflow.Beside(func(ctx context.Context) { results <- f.takeNoticesOf(ctx, p) }) {
+			started++
+		} else {
+			f.hasAsked(p)
+		}
+	}
+	var failed []error
+	patience := time.NewTimer(noticePatience)
+	defer patience.Stop()
+	for range started {
+		select {
+		case err := <-results:
+			failed = append(failed, err)
+		case <-patience.C:
+			return errors.Join(failed...)
+		}
+	}
+	return errors.Join(failed...)
 }
 
-// firstPrices reads the feed of a place that this process has not seen yet, so that even a new region's first purchase goes by current prices.
-// Without them the market falls back to older ones, and says so.
-func (f *Fleet) firstPrices(ctx context.Context, p place, provider cloud.Provider) {
+func (f *Fleet) isAsking(p place) bool {
 	f.mu.Lock()
-	known := f.priced[p]
-	f.priced[p] = true
-	f.mu.Unlock()
-	if known {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer f.mu.Unlock()
+	is := f.asking[p]
+	f.asking[p] = true
+	return is
+}
+
+func (f *Fleet) hasAsked(p place) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.asking, p)
+}
+
+func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
+	defer f.hasAsked(p)
+	ctx, cancel := context.WithTimeout(budget.With(ctx, budget.Notices), callTimeout)
 	defer cancel()
-	if err := f.readPrices(ctx, p, provider); err != nil {
-		f.Log.Warn("no current prices", "account", p.Account, "region", p.Region, "error", err)
+	provider, err := f.provider(ctx, p.Account)
+	if err != nil {
+		return err
 	}
+	notifier, ok := cloud.As[cloud.Notifier](provider)
+	if !ok {
+		return nil
+	}
+	notices, err := notifier.Notices(ctx, p.Region)
+	if err != nil {
+		return fmt.Errorf("notices for %s: %w", p, err)
+	}
+	for some := range slices.Chunk(notices, noticesAtOnce) {
+		if err := f.takeSome(ctx, p, notifier, some); err != nil {
+			// Not acknowledged either, but it may be long until somebody asks again. To take a notice in twice is harmless.
+			return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.add(p, some...))
+		}
+	}
+	return nil
+}
+
+// takeSome takes in some notices of one place together. They are acknowledged only after they have been committed.
+func (f *Fleet) takeSome(ctx context.Context, p place, notifier cloud.Notifier, notices []cloud.Notice) error {
+	var ids, done []string
+	for _, n := range notices {
+		ids, done = append(ids, n.Instance), append(done, n.ID)
+	}
+	slices.Sort(ids)
+	err := f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		// Instances that are not here are somebody else's, in the same cloud account.
+		rows, _, err := members.List(ctx, tx, store.Account(p.Account), store.Query{IDs: slices.Compact(ids), States: aliveStates()})
+		if err != nil {
+			return err
+		}
+		raise := map[string]bool{}
+		for _, d := range rows {
+			changed := false
+			for _, n := range notices {
+				if n.Instance == d.ID {
+					took, err := f.takeNotice(ctx, tx, &d, n)
+					if err != nil {
+						return err
+					}
+					changed = changed || took
+				}
+			}
+			if !changed {
+				continue // duplicates
+			}
+			if _, err := saveMember(ctx, tx, d); err != nil {
+				return err
+			}
+			raise[d.Parent] = true
+		}
+		for group := range raise {
+			if err := f.Workflow.Raise(ctx, tx, loopName, group); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return notifier.Acknowledge(ctx, p.Region, done)
+}
+
+// takeNotice notes one warning in its instance, and tells of it; false when that is known already.
+func (f *Fleet) takeNotice(ctx context.Context, tx *store.Tx, d *store.Doc[Instance], n cloud.Notice) (bool, error) {
+	var line journal.Line
+	kind, reason := "interruptionNotice", plan.ReasonInterruption
+	switch {
+	case n.Kind == cloud.Interruption && d.Value.InterruptAt.IsZero():
+		d.Value.InterruptAt = n.Deadline
+		line = f.line(journal.Warn, "The cloud will interrupt instance %s (%s in %s) at %s.", d.ID, d.Value.Type, d.Value.Zone, n.Deadline.Format(time.TimeOnly))
+		if err := f.Market.Lost(ctx, tx, d.Account, d.Value.Market); err != nil {
+			return false, err
+		}
+	case n.Kind == cloud.Rebalance && d.Value.RebalanceAt.IsZero() && d.Value.InterruptAt.IsZero():
+		d.Value.RebalanceAt = n.IssuedAt
+		kind, reason = "rebalanceSignal", plan.ReasonRebalance
+		line = f.line(journal.Info, "The cloud sees an elevated risk for instance %s (%s in %s).", d.ID, d.Value.Type, d.Value.Zone)
+	default:
+		return false, nil
+	}
+	if err := f.Journal.Log(ctx, tx, d.Account, d.Parent, line); err != nil {
+		return false, err
+	}
+	why := &Happening{Reason: string(reason), Because: line.Message, Instances: []Subject{subject(d.Value)}}
+	return true, f.Journal.Emit(ctx, tx, d.Account, d.Parent, event(line.At, kind, why))
 }

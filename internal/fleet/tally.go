@@ -172,7 +172,7 @@ func (t *tally) within(group string, now time.Time) (used churn, opens time.Time
 }
 
 // budgets are those of a group and of its account, as they stand now.
-func (f *Fleet) budgets(ctx context.Context, doc store.Doc[record], intent Intent, observed plan.Observed) ([]budget, error) {
+func (f *Fleet) budgets(ctx context.Context, doc store.Doc[record], intent Intent, observed plan.Observed) ([]allowance, error) {
 	now := f.Clock.Now()
 	t := f.tallyOf(doc.Account)
 	t.mu.Lock()
@@ -185,12 +185,12 @@ func (f *Fleet) budgets(ctx context.Context, doc store.Doc[record], intent Inten
 	t.targets[doc.ID] = target
 	living := len(observed.Instances)
 	used, opens := t.within(doc.ID, now)
-	own := budget{Scope: "group " + doc.ID, Limit: groupLimit(target, living), Used: used, Opens: opens}
-	all := budget{Scope: "account " + doc.Account, Limit: accountLimit(t.target, max(t.living, living), f.SpendLimit), Used: t.used}
+	own := allowance{Scope: "group " + doc.ID, Limit: groupLimit(target, living), Used: used, Opens: opens}
+	all := allowance{Scope: "account " + doc.Account, Limit: accountLimit(t.target, max(t.living, living), f.SpendLimit), Used: t.used}
 	if len(t.order) > 0 {
 		all.Opens = t.order[0].at.Add(churnSpan)
 	}
-	return []budget{own, all}, nil
+	return []allowance{own, all}, nil
 }
 
 func (f *Fleet) tallyOf(account string) *tally {
