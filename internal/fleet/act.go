@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -111,9 +112,9 @@ func (t *turn) settleAll(ctx context.Context) error {
 	for _, a := range open {
 		switch {
 		case a.Value.Launch != nil:
-			err = t.launch(ctx, a)
+			err = t.launch(budget.With(ctx, urgency(a.Value.Reason)), a)
 		case len(a.Value.Terminate) > 0:
-			err = t.terminate(ctx, a)
+			err = t.terminate(budget.With(ctx, urgency(a.Value.Reason)), a)
 		default:
 			err = t.release(ctx, a)
 		}

@@ -275,11 +275,12 @@ func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instan
 			unannounced++
 		}
 	}
-	if unannounced < holdAtLeast {
+	if unannounced == 0 {
 		return false, nil
 	}
 	all, err := members.Count(ctx, f.DB, store.Account(p.Account), store.Query{Name: p.Region, States: aliveStates()})
-	return unannounced*100 > all*holdPercent, err
+	// A cloud that shows nothing at all has forgotten, however little there was to show.
+	return len(missing) >= all || unannounced >= holdAtLeast && unannounced*100 > all*holdPercent, err
 }
 
 // raiseAll wakes groups, some in each transaction.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -34,6 +35,7 @@ func (t *turn) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx = budget.With(ctx, need(rows))
 	seen, err := t.describe(ctx, inst, rows)
 	if err != nil {
 		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)

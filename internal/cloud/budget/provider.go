@@ -114,12 +114,13 @@ func withAbilities(base *limited) cloud.Provider {
 	return p
 }
 
+// Notices are what their name says, whoever asks.
 func (n notifier) Notices(ctx context.Context, region string) ([]cloud.Notice, error) {
-	return call(ctx, n.base.place(region), Notice, func(ctx context.Context) ([]cloud.Notice, error) { return n.inner.Notices(ctx, region) })
+	return call(With(ctx, Notices), n.base.place(region), Notice, func(ctx context.Context) ([]cloud.Notice, error) { return n.inner.Notices(ctx, region) })
 }
 
 func (n notifier) Acknowledge(ctx context.Context, region string, ids []string) error {
-	return n.base.do(ctx, Acknowledge, region, func(ctx context.Context) error { return n.inner.Acknowledge(ctx, region, ids) })
+	return n.base.do(With(ctx, Notices), Acknowledge, region, func(ctx context.Context) error { return n.inner.Acknowledge(ctx, region, ids) })
 }
 
 func (p pricer) Prices(ctx context.Context, region string) ([]cloud.Price, error) {
