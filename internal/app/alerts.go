@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type health struct {
 
 	mu      sync.Mutex
 	waiting map[workflow.Waiting]time.Time // since when, by this replica's own count
+	silent  map[string]string              // feeds that were silent at the last look
 	down    time.Time                      // since when the database does not answer; zero when it does
 	halt    chan struct{}
 	halted  sync.Once
@@ -72,12 +74,22 @@ func (h *health) look(ctx context.Context) error {
 	findings := []finding{
 		{journal.AlertQueueDepth, late},
 		{journal.AlertSealerLag, map[string]string{}},
-		{journal.AlertStalePrices, silent},
+		{journal.AlertStalePrices, h.again(silent)},
 	}
 	if lag > sealedWithin {
 		findings[1].alerts[""] = fmt.Sprintf("Events wait %s for their final order, so streams and webhooks are late.", lag.Round(time.Second))
 	}
 	return h.apply(ctx, findings)
+}
+
+// again leaves the feeds that were silent the last time too: after a long pause of Neap itself all are, for a moment.
+func (h *health) again(silent map[string]string) map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.silent
+	h.silent = maps.Clone(silent)
+	maps.DeleteFunc(silent, func(feed, _ string) bool { _, was := before[feed]; return !was })
+	return silent
 }
 
 // late finds changes that wait for too long, loop by loop. The clock of each starts when this replica first sees it waiting.
