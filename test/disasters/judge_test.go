@@ -217,7 +217,7 @@ func (r *rehearsal) judgeFloor(k *kept, record sim.Ledger) {
 				left++
 			}
 		}
-		if floor := min(k.OnDemand, k.target); left < floor && r.impaired == 0 {
+		if floor := min(k.OnDemand, k.lowest); left < floor && r.impaired == 0 {
 			r.t.Errorf("the floor was broken: %s was ended at %s with %d on-demand instances left of %d", gone.ID, gone.EndedAt.Format(time.TimeOnly), left, floor)
 		}
 	}

@@ -19,13 +19,12 @@ type chance struct {
 	later  []string
 	target map[string]int
 	killed map[int]bool
-	frozen map[int]bool
 }
 
 // randomDay is a day on which anything may go wrong, in any order. The same seed gives the same day.
 func randomDay(seed uint64) day {
 	d := day{Name: fmt.Sprintf("seed %d", seed), Promise: "Whatever goes wrong in whatever order, all is well in the end.", seed: seed}
-	c := chance{Rand: rand.New(rand.NewPCG(seed, 0xd15a57e4)), day: &d, target: map[string]int{}, killed: map[int]bool{}, frozen: map[int]bool{}}
+	c := chance{Rand: rand.New(rand.NewPCG(seed, 0xd15a57e4)), day: &d, target: map[string]int{}, killed: map[int]bool{}}
 	if c.IntN(3) == 0 && os.Getenv("NEAP_TEST_POSTGRES") != "" {
 		d.Database, d.Replicas = "postgres", 2
 	}
@@ -70,7 +69,7 @@ func (c *chance) mischief() {
 	case 0, 1:
 		c.killOrStart(replica)
 	case 2:
-		c.freezeOrThaw(replica)
+		c.then(act{Do: "freeze", Replica: replica, For: c.span(50, 1500)})
 	case 3, 4, 5:
 		c.then(act{Do: "order", Trouble: c.trouble(), For: c.span(100, 1500)})
 	case 6, 7:
@@ -94,7 +93,7 @@ func (c *chance) resize(group string) {
 // canAnswer makes sure that some process can be asked, for acts that go through the API.
 func (c *chance) canAnswer() bool {
 	for n := range c.day.Replicas {
-		if !c.killed[n] && !c.frozen[n] {
+		if !c.killed[n] {
 			return true
 		}
 	}
@@ -106,22 +105,7 @@ func (c *chance) killOrStart(n int) {
 	if c.killed[n] {
 		do = "start"
 	}
-	if c.frozen[n] {
-		return
-	}
 	c.killed[n] = !c.killed[n]
-	c.then(act{Do: do, Replica: n})
-}
-
-func (c *chance) freezeOrThaw(n int) {
-	do := "freeze"
-	if c.frozen[n] {
-		do = "thaw"
-	}
-	if c.killed[n] {
-		return
-	}
-	c.frozen[n] = !c.frozen[n]
 	c.then(act{Do: do, Replica: n})
 }
 

@@ -48,6 +48,7 @@ type kept struct {
 	group
 	id        string
 	target    int
+	lowest    int // target so far
 	decreases int // by how much scaling down ever lowered the target
 	settled   time.Time
 	deleted   time.Time
@@ -332,7 +333,7 @@ func (r *rehearsal) create(g group) error {
 	if err != nil {
 		return err
 	}
-	k := &kept{group: g, target: g.Target}
+	k := &kept{group: g, target: g.Target, lowest: g.Target}
 	for _, one := range all {
 		if one["name"] == g.Name {
 			k.id, _ = one["id"].(string)

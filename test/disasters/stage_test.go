@@ -35,8 +35,7 @@ func stage() map[string]func(*rehearsal, act) error {
 		"kill":      func(r *rehearsal, a act) error { r.processes[a.Replica].kill(); return nil },                    // a process, without warning
 		"stop":      func(r *rehearsal, a act) error { return r.processes[a.Replica].stop() },                         // a process, gracefully
 		"start":     func(r *rehearsal, a act) error { return r.start(a.Replica, a.Build) },                           // a process
-		"freeze":    func(r *rehearsal, a act) error { return r.processes[a.Replica].signal(syscall.SIGSTOP) },        // a process is cut off from everything
-		"thaw":      func(r *rehearsal, a act) error { return r.processes[a.Replica].signal(syscall.SIGCONT) },        // and comes back
+		"freeze":    (*rehearsal).freeze,                                                                              // a process is cut off from everything, for a while
 		"down":      func(r *rehearsal, _ act) error { return r.server.down() },                                       // the database server
 		"up":        func(r *rehearsal, _ act) error { return r.serverUp() },                                          // the database server
 		"skew":      func(r *rehearsal, a act) error { return r.skew(time.Duration(a.For)) },                          // the engine's clock, against the true time
@@ -90,7 +89,7 @@ func (r *rehearsal) resize(a act) error {
 		return err
 	}
 	k.decreases += max(0, k.target-a.Count)
-	k.target = a.Count
+	k.target, k.lowest = a.Count, min(k.lowest, a.Count)
 	return nil
 }
 
@@ -430,4 +429,15 @@ func (r *rehearsal) elsewhere(a act) error {
 		}
 		return fmt.Sprintf("%d of %d live", len(alive), a.Count), err
 	})
+}
+
+// freeze stops a process in the middle of whatever it does. It comes back by itself, because others, the driver too, may wait for a lock that it holds.
+func (r *rehearsal) freeze(a act) error {
+	p := r.processes[a.Replica]
+	if !p.isRunning() {
+		return nil
+	}
+	frozen := p.command.Process
+	time.AfterFunc(time.Duration(a.For), func() { _ = frozen.Signal(syscall.SIGCONT) }) // it may have been killed meanwhile
+	return frozen.Signal(syscall.SIGSTOP)
 }
