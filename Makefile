@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help run build test replicas bench fuzz race reference clean
+.PHONY: help run build test soak replicas bench fuzz race reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ replicas: ## kill one of two replicas under load, 100 times; RUNS=10 for fewer
 bench: ## measure speed, each figure beside its yardstick
 	go test -run '^$$' -bench . -benchmem ./internal/...
 	go run ./test/bench
+
+soak: ## live through a simulated month, and look at memory and database; ARGS="-days 9 -rate 7200" is shorter
+	go run ./test/soak $(ARGS)
 
 fuzz: ## fuzz every decoder for a while; FUZZTIME=1m for longer
 	@test/fuzz.sh

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -60,6 +61,9 @@ func (a *App) Prune(ctx context.Context) (map[string]int, error) {
 	gone := map[string]int{}
 	var failed []error
 	for _, rule := range a.config.Retention.rules() {
+		if rule.Idle || rule.Of != "" { // told in wall time, which passes more slowly than a fast engine's
+			rule.Keep = time.Duration(float64(rule.Keep) / cmp.Or(a.config.Rate, 1))
+		}
 		n, err := a.db.Prune(ctx, rule, a.clock.Now(), pruneMost)
 		if gone[rule.Table] += n; err != nil {
 			failed = append(failed, err)

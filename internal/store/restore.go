@@ -115,9 +115,7 @@ func (a *Archive) restorePostgres(ctx context.Context, c Config, o RestoreOption
 // fill makes the backup's tables and fills them in one transaction.
 func (a *Archive) fill(ctx context.Context, raw *sql.DB, driver string, c Config, o RestoreOptions) error {
 	c.Backups = "" // there is nothing here to back up
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Log = slog.New(slog.DiscardHandler) // that tables are made is no news here
 	m, err := newMigrator(raw, driver, c)
 	if err != nil {
 		return err
