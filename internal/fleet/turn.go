@@ -156,14 +156,20 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	for _, p := range in.market.Pools {
 		t.vcpus[p.Type] = p.VCPUs
 	}
+	overtaken := false
 	err = t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		// Whoever changed or deleted the group meanwhile has woken the loop: the next turn plans for what the group is now.
+		doc, err := groups.Get(ctx, tx, store.Installation(), t.doc.ID)
+		if overtaken = err == nil && doc.Version != t.doc.Version; overtaken || err != nil {
+			return err
+		}
 		kept, err := t.f.keep(ctx, tx, in, decision, false)
 		if err != nil {
 			return err
 		}
 		return t.writeDown(ctx, tx, kept.ID, decision)
 	})
-	return err == nil, err
+	return err == nil && !overtaken, err
 }
 
 // again says when the group wants its next turn: soon while something is on its way, else when the plan changes by itself.
