@@ -213,7 +213,7 @@ func AlertKinds() []AlertAdvice {
 		{AlertQuarantine, "An instance carries our tags, but this database has no record that lets us end it. It is left running and costs money.",
 			"Find out who launched it. Terminate it by hand when nobody needs it."},
 		{AlertObserveOnly, "The cloud knows a newer generation of this installation, or a second one on the same account: this database is an old copy, so nothing is changed.",
-			"Stop the other installation, or restore the newest database. Only when you are sure that this one is right, let it act again."},
+			"Stop the other installation, or restore the newest database. Only when you are sure that this one is right, let it act again with `neap accept-generation`."},
 		{AlertStalePrices, "No fresh prices have arrived for a region, so no instance is moved to save money there.",
 			"Check the price feed's address and the way to it. Launches and replacements go on with the last good prices."},
 		{AlertStoreDown, "The database does not answer. Noticed instances are still drained; launches wait.",
