@@ -135,7 +135,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	}})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "clock.reached", Every: reachedEvery, Do: a.noteTime})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "ledger.post", Every: postEvery, Do: books.Post})
-	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: pruneEvery, Do: a.prune})
+	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{
 			spot.Dialect(elastigroup.Rows(elastigroup.Deps{

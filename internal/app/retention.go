@@ -52,9 +52,16 @@ func (r Retention) rules() []store.Rule {
 }
 
 const (
-	pruneEvery = time.Minute // wall time: little and often
-	pruneMost  = 20_000      // rows of one table at a time, so that a long backlog does not keep the others waiting
+	pruneEvery = time.Minute    // wall time: little and often …
+	pruneAged  = 12 * time.Hour // … and this much engine time, where the engine runs fast
+	pruneMost  = 20_000         // rows of one table at a time, so that a long backlog does not keep the others waiting
 )
+
+// pruneInterval is wall time.
+func (a *App) pruneInterval() time.Duration {
+	aged := time.Duration(float64(pruneAged) / cmp.Or(a.config.Rate, 1))
+	return max(min(pruneEvery, aged), time.Second)
+}
 
 // Prune deletes what need not be kept any longer, and tells how many rows of which tables there were.
 func (a *App) Prune(ctx context.Context) (map[string]int, error) {

@@ -17,6 +17,8 @@ type Rule struct {
 	States []string
 	// Idle counts from a document's last change (wall time) instead of its own time At.
 	Idle bool
+	// Superseded spares the newest document of each parent, whatever its age.
+	Superseded bool
 	// Of, when set, is the table of the parents: only children of parents in OfStates, unchanged for Keep, may go.
 	Of       string
 	OfStates []string
@@ -98,7 +100,11 @@ func (r Rule) free(now time.Time) (condition string, args []any) {
 	if r.Idle {
 		return condition + " AND updated < ?", append(args, idle)
 	}
-	return condition + " AND at < ?", append(args, before)
+	condition, args = condition+" AND at < ?", append(args, before)
+	if r.Superseded {
+		condition += " AND EXISTS (SELECT 1 FROM " + r.Table + " AS newer WHERE newer.parent = " + r.Table + ".parent AND newer.at > " + r.Table + ".at)"
+	}
+	return condition, args
 }
 
 func anyOf(column string, values []string) (condition string, args []any) {

@@ -90,6 +90,9 @@ func TestDocumentsGoByStateAndAgeAndChildrenWithTheirEndedParents(t *testing.T) 
 		prune(store.Rule{Table: "groups", States: []string{"settled"}, Keep: time.Hour, Idle: true}, 10_000, 0) // it was written a moment ago
 		prune(store.Rule{Table: "revisions", Of: "groups", OfStates: []string{"deleted"}, Keep: time.Hour}, 10_000, 0)
 		prune(store.Rule{Table: "revisions", Of: "groups", OfStates: []string{"deleted"}, Keep: time.Nanosecond}, 10_000, 1)
+		insert(children, "open/2", "open", "", 35*day)
+		insert(children, "open/3", "open", "", 34*day)
+		prune(store.Rule{Table: "revisions", Superseded: true, Keep: 30 * day}, 10_000, 2)
 		if g, r := count(things), count(children); g != 3 || r != 1 {
 			t.Errorf("%d groups and %d revisions are left", g, r)
 		}

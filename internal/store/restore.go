@@ -114,8 +114,7 @@ func (a *Archive) restorePostgres(ctx context.Context, c Config, o RestoreOption
 
 // fill makes the backup's tables and fills them in one transaction.
 func (a *Archive) fill(ctx context.Context, raw *sql.DB, driver string, c Config, o RestoreOptions) error {
-	c.Backups = "" // there is nothing here to back up
-	c.Log = slog.New(slog.DiscardHandler) // that tables are made is no news here
+	c.Backups, c.Log = "", slog.New(slog.DiscardHandler) // there is nothing to back up, and that tables are made is no news
 	m, err := newMigrator(raw, driver, c)
 	if err != nil {
 		return err
