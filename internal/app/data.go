@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
@@ -65,17 +63,4 @@ func engineClock(ctx context.Context, db *store.DB, rate float64) (clock.Clock, 
 		}
 	}
 	return clock.Scaled(kept.Value), err
-}
-
-// databaseName says which database a PostgreSQL URL leads to, without the user's name, the password or any other secret in it.
-func databaseName(address string) string {
-	config, err := pgx.ParseConfig(address)
-	if err != nil {
-		return "PostgreSQL"
-	}
-	schema := config.RuntimeParams["search_path"]
-	if schema == "" {
-		schema = "public"
-	}
-	return fmt.Sprintf("PostgreSQL, database %s, schema %s, at %s:%d", config.Database, schema, config.Host, config.Port)
 }

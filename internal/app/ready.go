@@ -41,9 +41,20 @@ func (a *App) isReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	if err := a.db.Ping(ctx); err != nil {
-		return fmt.Errorf("the database does not take work: %s", fault.As(err).Message)
+		return fmt.Errorf("the database does not take work: %s", plainly(err))
+	}
+	if err := a.db.Understood(ctx); err != nil {
+		return errors.New(plainly(err))
 	}
 	return nil
+}
+
+// plainly is what anybody may know of the database's trouble.
+func plainly(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return "it does not answer"
+	}
+	return fault.As(err).Message
 }
 
 func answer(w http.ResponseWriter, err error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/neap-cloud/neap/internal/dialect/neap"
+	"github.com/neap-cloud/neap/internal/store"
 )
 
 // routes puts the process's own endpoints beside the operations.
@@ -102,7 +103,7 @@ func (a *App) greet(out io.Writer, address string) {
 	data := a.config.Data
 	fmt.Fprintf(out, "Neap %s, listening on http://%s\n", a.config.Version, address)
 	if a.config.Database != "" {
-		fmt.Fprintf(out, "Everything is kept in %s.\n", databaseName(a.config.Database))
+		fmt.Fprintf(out, "Everything is kept in %s.\n", store.Name(a.config.Database))
 	}
 	fmt.Fprintln(out, "The cloud is simulated: real instance types and prices, no real machines, no real money.")
 	if a.Admin != "" {

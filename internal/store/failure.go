@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	bad "database/sql/driver"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -67,5 +69,10 @@ func unavailable(err error) bool {
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, errGroupLost) || errors.Is(err, errClosed) || errors.Is(err, sql.ErrConnDone)
+	return errors.As(err, &connect) || errors.As(err, &network) || severed(err) || errors.Is(err, errGroupLost) || errors.Is(err, errClosed) || errors.Is(err, sql.ErrConnDone)
+}
+
+// severed reports whether a connection ended under a statement, or before it.
+func severed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, bad.ErrBadConn) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -56,6 +57,9 @@ func (r *replica) call(client *http.Client, method, path string, body any) (answ
 			Items []map[string]any `json:"items"`
 		} `json:"response"`
 	}
+	if len(a.raw) == 0 {
+		return a, nil
+	}
 	if err := json.Unmarshal(a.raw, &envelope); err != nil {
 		return a, fmt.Errorf("%s %s: %d, not JSON: %.200s", method, path, a.status, a.raw)
 	}
@@ -63,11 +67,25 @@ func (r *replica) call(client *http.Client, method, path string, body any) (answ
 	return a, nil
 }
 
+// field is a text at the top of an answer without envelope.
+func (a answered) field(t *testing.T, name string) string {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(a.raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	text, is := all[name].(string)
+	if !is {
+		t.Fatalf("the answer has no %q: %s", name, a.raw)
+	}
+	return text
+}
+
 // must is call for requests that have to succeed.
 func (r *replica) must(method, path string, body any) answered {
 	r.in.t.Helper()
 	a, err := r.call(http.DefaultClient, method, path, body)
-	if err != nil || a.status != http.StatusOK {
+	if err != nil || a.status/100 != 2 {
 		r.in.t.Fatalf("%s: %s %s: %d %v %.400s", r.name, method, path, a.status, err, a.raw)
 	}
 	return a

@@ -94,7 +94,7 @@ func openPostgres(address string) (*database, error) {
 	}
 	options.Set("search_path", pgx.Identifier{schema}.Sanitize())
 	// A process that is stopped in the middle of a call must not hold up everybody's world.
-	options.Set("idle_in_transaction_session_timeout", "5000")
+	options.Set("idle_in_transaction_session_timeout", "2000")
 	parsed.RawQuery = options.Encode()
 	both, err := sql.Open("pgx", parsed.String())
 	if err != nil {
