@@ -20,7 +20,13 @@ const (
 
 // call makes one call within the budget. The cloud has callLimit for its answer.
 func call[T any](ctx context.Context, p *place, class Class, do func(ctx context.Context) (T, error)) (T, error) {
+	return within(ctx, p, class, callLimit, do)
+}
+
+// within is call with a time limit of its own.
+func within[T any](ctx context.Context, p *place, class Class, limit time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
 	w := newWaiter(class, Of(ctx))
+	w.limit = limit
 	if err := p.enter(ctx, w); err != nil {
 		var none T
 		return none, err
@@ -30,7 +36,7 @@ func call[T any](ctx context.Context, p *place, class Class, do func(ctx context
 
 // carry makes a call that was let in.
 func carry[T any](ctx context.Context, p *place, w *waiter, do func(ctx context.Context) (T, error)) (answer T, err error) {
-	limited, cancel := context.WithTimeout(ctx, callLimit)
+	limited, cancel := context.WithTimeout(ctx, w.limit)
 	defer cancel()
 	how, outcome := failed, "error" // what a panic leaves behind
 	throttled := false
@@ -45,7 +51,7 @@ func carry[T any](ctx context.Context, p *place, w *waiter, do func(ctx context.
 	}
 	if outcome == "timeout" && ctx.Err() == nil {
 		err = fault.Of(fault.Unavailable, "cloud", "The cloud gave no answer to %s for account %s in %s within %s; it will be asked again.",
-			w.class, p.key.account, p.key.region, callLimit).With(err)
+			w.class, p.key.account, p.key.region, w.limit).With(err)
 	}
 	return answer, err
 }

@@ -164,7 +164,7 @@ func TestAHungRegionHoldsUpNobodyElse(t *testing.T) {
 				}
 			})
 			callers.Go(func() {
-				if _, err := p.Describe(t.Context(), cloud.Query{Region: region}); err == nil {
+				if _, err := p.Check(t.Context(), region, cloud.Template{}); err == nil {
 					t.Error("a call came through")
 				}
 			})
@@ -182,6 +182,22 @@ func TestAHungRegionHoldsUpNobodyElse(t *testing.T) {
 		// Until the fifth of them has failed, four others have taken the places of the first four.
 		if n, took := len(f.made()), time.Since(began); n > 14+4+1 || took > 21*time.Second {
 			t.Errorf("%d calls were made for 200 callers, and the last waited %s: the circuit did not spare them", n, took)
+		}
+	})
+}
+
+func TestAListingMayTakeLongerThanOtherCalls(t *testing.T) {
+	bubble(t, func(t *testing.T, f *far, _ *budget.Budget, p cloud.Provider) {
+		f.tell(hang)
+		began := time.Now()
+		_, err := p.Describe(t.Context(), cloud.Query{Region: region, Tags: map[string]string{"a": "b"}})
+		if took := time.Since(began); err == nil || took != time.Minute {
+			t.Errorf("a listing ended with %v after %s", err, took)
+		}
+		began = time.Now()
+		err = launch(t.Context(), p, region)
+		if took := time.Since(began); !fault.Is(err, fault.Unavailable) || took != 10*time.Second {
+			t.Errorf("a launch ended with %v after %s", err, took)
 		}
 	})
 }

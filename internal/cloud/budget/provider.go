@@ -43,7 +43,7 @@ func (l *limited) Describe(ctx context.Context, q cloud.Query) ([]cloud.Instance
 			return l.inner.Describe(ctx, cloud.Query{Region: q.Region, IDs: ids})
 		})
 	}
-	return call(ctx, l.place(q.Region), Describe, func(ctx context.Context) ([]cloud.Instance, error) { return l.inner.Describe(ctx, q) })
+	return within(ctx, l.place(q.Region), Describe, listLimit, func(ctx context.Context) ([]cloud.Instance, error) { return l.inner.Describe(ctx, q) })
 }
 
 // Terminate is cloud.Provider's. Requests share calls; when such a call is refused, each is made by itself.

@@ -33,6 +33,7 @@ type waiter struct {
 	waited   time.Duration
 	began    time.Time // wall time
 	requests int
+	limit    time.Duration // wall time that the cloud has for its answer
 }
 
 func newPlace(b *Budget, key placeKey, cloudName string) *place {
@@ -47,7 +48,7 @@ func newPlace(b *Budget, key placeKey, cloudName string) *place {
 }
 
 func newWaiter(class Class, priority Priority) *waiter {
-	return &waiter{class: class, priority: priority, granted: make(chan error, 1), nudge: make(chan struct{}, 1), requests: 1}
+	return &waiter{class: class, priority: priority, granted: make(chan error, 1), nudge: make(chan struct{}, 1), requests: 1, limit: callLimit}
 }
 
 // enter waits until the call may be made; it gives up with ctx. After nil the call must be made and then left.

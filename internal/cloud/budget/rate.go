@@ -47,7 +47,8 @@ const (
 	recoveryPart = 0.05                    // of its rate comes back …
 	recoveryStep = 5 * time.Second         // … every so often
 	oldestTurn   = 8                       // one call in so many goes to whoever has waited longest
-	callLimit    = 10 * time.Second        // wall time that a cloud has for an answer
+	callLimit    = 10 * time.Second        // wall time that a cloud has for an answer …
+	listLimit    = time.Minute             // … and for a listing, which may have very many pages
 	gatherFor    = 20 * time.Millisecond   // wall time between two merged calls of a class
 	gatherMost   = 200                     // ids in one merged call
 	mostAtOnce   = 16                      // calls in flight per account and region …
