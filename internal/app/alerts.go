@@ -127,6 +127,9 @@ func (h *health) apply(ctx context.Context, findings []finding) error {
 	if err != nil {
 		return err
 	}
+	if !differs(findings, open) {
+		return nil
+	}
 	return h.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, f := range findings {
 			for resource, message := range f.alerts {
@@ -144,6 +147,26 @@ func (h *health) apply(ctx context.Context, findings []finding) error {
 		}
 		return nil
 	})
+}
+
+// differs reports whether there is anything to raise or to calm.
+func differs(findings []finding, open []journal.Alert) bool {
+	for _, f := range findings {
+		known := 0
+		for _, a := range open {
+			if a.Kind != f.kind || a.Account != "" {
+				continue
+			}
+			if f.alerts[a.Resource] != a.Message {
+				return true
+			}
+			known++
+		}
+		if known != len(f.alerts) {
+			return true
+		}
+	}
+	return false
 }
 
 // forget drops alerts that have been over for long.
