@@ -160,7 +160,9 @@ func operationsReply(t *testing.T) reply {
 }
 
 func hooksOfTests() Hooks {
+	copies := copying(new([]string))
 	return Hooks{
+		Backup: copies.Backup, Restore: copies.Restore,
 		Version:    "v1.2.3",
 		Up:         func(context.Context, UpConfig) error { return nil },
 		Operations: operationsOfTests,
