@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -154,8 +155,11 @@ func (w *Webhooks) fresh(ctx context.Context, doc store.Doc[hook]) (list []Lette
 }
 
 func letter(doc store.Doc[hook], account string, e journal.Sealed[journal.Event]) Letter {
+	// After a restored backup the same place holds another event, which receivers must not take for a repeat.
+	content := fmt.Appendf(nil, "%s %s %d %s %s", account, e.Resource, e.Value.At.UnixNano(), e.Value.Type, e.Value.Data)
+	sum := sha256.Sum256(content)
 	return Letter{
-		ID: fmt.Sprintf("dlv-%s-%d", strings.TrimPrefix(doc.ID, "whk-"), e.Seq), Webhook: doc.ID,
+		ID: fmt.Sprintf("dlv-%s-%d-%x", strings.TrimPrefix(doc.ID, "whk-"), e.Seq, sum[:4]), Webhook: doc.ID,
 		Account: account, Resource: e.Resource, Type: e.Value.Type, At: e.Value.At, Sequence: e.Seq, Data: e.Value.Data,
 	}
 }

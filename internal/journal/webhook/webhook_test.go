@@ -423,3 +423,14 @@ func TestWrongSpecsAreRefusedNamingEveryFault(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 }
+
+func TestADeliveryIdIsTheSameInEveryAttemptAndAnotherForAnotherEventAtItsPlace(t *testing.T) {
+	doc := store.Doc[hook]{Meta: store.Meta{ID: "whk-1", Account: "act-1"}}
+	sealed := journal.Sealed[journal.Event]{Seq: 7, Resource: "sig-1", Value: journal.Event{At: dusk, Type: "launched"}}
+	first := letter(doc, "act-1", sealed).ID
+	check(t, "again", letter(doc, "act-1", sealed).ID, first)
+	sealed.Value.At = dusk.Add(time.Second)
+	if other := letter(doc, "act-1", sealed).ID; other == first || !strings.HasPrefix(other, "dlv-1-7-") {
+		t.Errorf("%s and %s", first, other)
+	}
+}
