@@ -441,7 +441,7 @@ func TestAnOlderDatabaseOnlyObserves(t *testing.T) {
 	w := begin(t, "")
 	provider := w.Cloud.Account(w.Account.ID)
 	marked := w.members()[0].ID
-	if err := provider.Tag(t.Context(), "us-east-1", []string{marked}, map[string]string{"neap:generation": "1000"}); err != nil {
+	if err := provider.Tag(t.Context(), "us-east-1", []string{marked}, map[string]string{"neap:generation": "9000000000000000"}); err != nil {
 		t.Fatal(err)
 	}
 	two := 2

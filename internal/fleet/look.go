@@ -71,7 +71,9 @@ func (l *look) compare(ctx context.Context) error {
 	l.shown = make(map[string]cloud.Instance, len(shown))
 	for _, c := range shown {
 		l.shown[c.ID] = c
-		l.newest = max(l.newest, generationOf(c))
+		if g := generationOf(c); !inst.Knows(g) {
+			l.newest = max(l.newest, g)
+		}
 	}
 	doubtful := l.doubtful()
 	if doubtful == nil {

@@ -40,12 +40,12 @@ func (t *turn) observe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)
 	}
-	t.onlyObserve = t.standing.Newest > inst.Generation
+	t.onlyObserve = !inst.Knows(t.standing.Newest)
 	byID := make(map[string]cloud.Instance, len(seen))
 	t.seen = byID
 	for _, c := range seen {
 		byID[c.ID] = c
-		if generationOf(c) > inst.Generation {
+		if !inst.Knows(generationOf(c)) {
 			t.onlyObserve = true
 		}
 	}

@@ -33,7 +33,7 @@ type standing struct {
 	Held     bool      `json:",omitempty"` // so much is missing at once that no absence is believed
 	JudgedAt time.Time `json:",omitzero"`  // the newest look that found something missing, and so decided on Held
 	Looked   int64     `json:",omitempty"` // generation of the database that looked last
-	Newest   int64     `json:",omitempty"` // newest generation that any of our instances here carries
+	Newest   int64     `json:",omitempty"` // newest generation that our instances here carry and that this database does not know; 0 = it knows all
 }
 
 // callTimeout bounds the work on one place: a region that hangs must not hold up the others for longer.

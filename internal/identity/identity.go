@@ -53,9 +53,10 @@ func New(c Config) *Identity {
 // Installation is this database's own identity. Generation grows with every start; the cloud's tags carry it, so that an old database is recognised.
 type Installation struct {
 	ID           string
-	Generation   int64
-	Organisation string // the one made at the first start; its admin token governs the installation
-	KeyMark      string // tells the server key that tokens are hashed with from another, and nothing else about it
+	Generation   int64   // of the newest start, higher than all before; unlike that of any other start, even of a copy of this database
+	Starts       []int64 `json:",omitempty"` // the newest generations, oldest first
+	Organisation string  // the one made at the first start; its admin token governs the installation
+	KeyMark      string  // tells the server key that tokens are hashed with from another, and nothing else about it
 	// Restored is when the backup was taken that this database came from; zero once a person has accepted it. Until then nothing may be touched.
 	Restored time.Time `json:",omitzero"`
 }
@@ -99,7 +100,8 @@ func (i *Identity) begin(ctx context.Context) (inst Installation, admin string, 
 		if err != nil {
 			return err
 		}
-		inst = Installation{ID: ident.UUID(), Generation: 1, Organisation: organisation.ID, KeyMark: key.mark}
+		inst = Installation{ID: ident.UUID(), Organisation: organisation.ID, KeyMark: key.mark}
+		inst.start()
 		if _, err := installations.Insert(ctx, tx, store.Doc[Installation]{Meta: store.Meta{ID: self}, Value: inst}); err != nil {
 			return err
 		}
@@ -126,7 +128,7 @@ func (i *Identity) restart(ctx context.Context) (Installation, error) {
 				return fault.Of(fault.Conflict, "server key", "The server key is not the one that this database's tokens were made with. "+
 					"Give Neap the key file that belongs to the database, or reset the admin token to go on with the new key; every older token is void then.")
 			}
-			doc.Value.Generation++
+			doc.Value.start()
 			inst = doc.Value
 			_, err = installations.Update(ctx, tx, doc)
 			return err

@@ -31,7 +31,9 @@ func (i *Identity) AcceptGeneration(ctx context.Context, newest int64) (Installa
 		if err != nil {
 			return err
 		}
-		doc.Value.Generation = max(doc.Value.Generation, newest) + 1
+		doc.Value.Generation = max(doc.Value.Generation, newest)
+		doc.Value.Starts = nil // what others launched up to now is accepted
+		doc.Value.start()
 		doc.Value.Restored = time.Time{}
 		inst = doc.Value
 		_, err = installations.Update(ctx, tx, doc)
