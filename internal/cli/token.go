@@ -177,6 +177,7 @@ func (s *shell) tokenReset() *cobra.Command {
 	}
 	cmd.Flags().AddFlag(settings.Lookup("data"))
 	cmd.Flags().AddFlag(settings.Lookup("database"))
+	cmd.Flags().AddFlag(settings.Lookup("key-file"))
 	withoutClientFlags(cmd)
 	return cmd
 }
