@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,4 +130,54 @@ func TestAFileThatIsPrunedStopsGrowing(t *testing.T) {
 	if sizes[5] > sizes[2]+sizes[2]/20 {
 		t.Errorf("pages after each round: %v", sizes)
 	}
+}
+
+func TestPruningHoldsNobodyUp(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		now := time.Now()
+		err := db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			for n := range 3000 {
+				d := store.Doc[thing]{Meta: store.Meta{ID: fmt.Sprintf("d-%05d", n), Account: "act-1", State: "settled", At: now.Add(-40 * day)}, Value: thing{Text: fmt.Sprintf("%01000d", n)}}
+				if _, err := things.Insert(ctx, tx, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop, stopped := make(chan struct{}), make(chan []time.Duration)
+		go func() {
+			var waits []time.Duration
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					stopped <- waits
+					return
+				default:
+				}
+				began := time.Now()
+				if _, err := things.Insert(context.Background(), db, store.Doc[thing]{Meta: store.Meta{ID: fmt.Sprintf("w-%d", n), Account: "act-1"}}); err != nil {
+					t.Error(err)
+				}
+				waits = append(waits, time.Since(began))
+			}
+		}()
+		began := time.Now()
+		n, err := db.Prune(t.Context(), store.Rule{Table: "groups", States: []string{"settled"}, Keep: day}, now, 10_000)
+		took := time.Since(began)
+		close(stop)
+		waits := <-stopped
+		if err != nil || n != 3000 {
+			t.Errorf("%d went, %v", n, err)
+		}
+		slices.Sort(waits)
+		median, longest := waits[len(waits)/2], waits[len(waits)-1]
+		t.Logf("%d rows went in %v; %d writes meanwhile waited %v (median), %v (longest)", n, took, len(waits), median, longest)
+		if len(waits) < 3 || median > 100*time.Millisecond { // a writer that waited for all of it would count one or two
+			t.Errorf("%d writes meanwhile, half of them waited longer than %v", len(waits), median)
+		}
+	})
 }
