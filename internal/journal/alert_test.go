@@ -150,3 +150,40 @@ func TestEveryKindHasItsMeaningAndAdvice(t *testing.T) {
 	}
 	check(t, "kinds", len(seen), 11)
 }
+
+func TestTheSealersLagIsThatOfTheOldestUnsealedRecord(t *testing.T) {
+	j, _ := newJournal(t)
+	lag := func() time.Duration {
+		d, err := j.SealerLag(t.Context())
+		must(t, err)
+		return d
+	}
+	check(t, "nothing waits", lag(), 0)
+	j.log(t, "act-1", "sig-1", Line{Message: "one"})
+	if first := lag(); first <= 0 || lag() <= first {
+		t.Error("what waits does not age")
+	}
+	_, err := j.Seal(t.Context())
+	must(t, err)
+	check(t, "sealed", lag(), 0)
+	check(t, "the age that an id tells", recordAge(fmt.Sprintf("%x", noon.UnixNano())+"0123456789ab", noon.Add(time.Minute)), time.Minute)
+	check(t, "of another id", recordAge("whatever-it-is-called", noon), 0)
+}
+
+func TestTheAccountsWithNewEventsAreFoundPageByPage(t *testing.T) {
+	j, _ := newJournal(t)
+	j.emit(t, "act-1", "sig-1", Event{Type: "one"}, Event{Type: "two"})
+	j.emit(t, "act-2", "sig-2", Event{Type: "three"})
+	_, err := j.Seal(t.Context())
+	must(t, err)
+	j.emit(t, "act-3", "sig-3", Event{Type: "unsealed"})
+	last, err := j.LastEvent(t.Context(), j.db)
+	must(t, err)
+	check(t, "last", last, 3)
+	first, reached, err := j.AccountsWithEvents(t.Context(), 0, 2)
+	must(t, err)
+	check(t, "first page", fmt.Sprint(first, reached), "map[act-1:true] 2")
+	rest, reached, err := j.AccountsWithEvents(t.Context(), reached, 2)
+	must(t, err)
+	check(t, "second page", fmt.Sprint(rest, reached), "map[act-2:true] 3")
+}
