@@ -16,11 +16,14 @@ import (
 
 const (
 	lease = 5 * time.Second
+	// smallFleet is enough to keep several replicas busy for a moment.
+	smallFleet = 60
 	// sealedWithin is the promise while the sealer is replaced: its lease has to run out, and the next one has to notice.
 	sealedWithin = lease + time.Second
 )
 
 func TestEventsKeepTheirGapFreeOrderWhenTheSealerIsKilled(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	sealer := in.start("--no-demo", "--log-level", "warn") // alone, it takes all periodic work
 	other := in.start("--no-demo", "--log-level", "warn")
@@ -37,8 +40,8 @@ func TestEventsKeepTheirGapFreeOrderWhenTheSealerIsKilled(t *testing.T) {
 	l.end()
 	eventually(t, "all is sealed", limit, func() bool { return in.sealerLag() == 0 })
 	t.Logf("sealed again %s after the kill; the oldest waiting record was %s old", took.Round(time.Millisecond), slowest.Round(time.Millisecond))
-	if slowest > sealedWithin {
-		t.Errorf("a record waited %s for its place, more than %s", slowest, sealedWithin)
+	if slowest > sealedWithin*slack() {
+		t.Errorf("a record waited %s for its place, more than %s", slowest, sealedWithin*slack())
 	}
 	for _, log := range []string{"log_lines", "events", "audit"} {
 		var count, distinct, lowest, highest int64
@@ -70,17 +73,17 @@ func (in *installation) sealerLag() time.Duration {
 
 func TestAReplicaThatIsAskedToStopHandsItsWorkOverAtOnce(t *testing.T) {
 	in := install(t)
-	const drain = 1500 * time.Millisecond
+	const drain = 3 * time.Second
 	leaving := in.start("--no-demo", "--log-level", "warn", "--drain", drain.String()) // alone, it takes all periodic work
 	staying := in.start("--no-demo", "--log-level", "warn")
-	fleet := foundFleet(t, []*replica{leaving, staying}, rand.New(rand.NewPCG(2, 0)))
+	fleet := foundFleet(t, smallFleet, []*replica{leaving, staying}, rand.New(rand.NewPCG(2, 0)))
 	first := in.ownerOf("journal.seal")
 	reached := make(chan struct{})
 	scaled := make(chan struct{})
 	go func() {
 		defer close(scaled)
 		fleet.scale([]*replica{leaving, staying}, staying, func(answers int) {
-			if answers == fleetSize/2 {
+			if answers == smallFleet/2 {
 				close(reached)
 			}
 		})
@@ -88,10 +91,10 @@ func TestAReplicaThatIsAskedToStopHandsItsWorkOverAtOnce(t *testing.T) {
 	<-reached
 	leaving.signal(syscall.SIGTERM)
 	asked := time.Now()
-	eventually(t, "/readyz says no", time.Second, func() bool { return leaving.readiness() == http.StatusServiceUnavailable })
+	eventually(t, "/readyz says no", time.Second*slack(), func() bool { return leaving.readiness() == http.StatusServiceUnavailable })
 	said := time.Since(asked)
 	leaving.must(http.MethodGet, "/aws/ec2/group/"+fleet.ids[0], nil) // it still serves
-	eventually(t, "periodic work goes on elsewhere", drain+2*time.Second, func() bool {
+	eventually(t, "periodic work goes on elsewhere", lease, func() bool {
 		owner := in.ownerOf("journal.seal")
 		return owner != first && owner != ""
 	})
@@ -99,16 +102,14 @@ func TestAReplicaThatIsAskedToStopHandsItsWorkOverAtOnce(t *testing.T) {
 	leaving.awaitEnd()
 	<-scaled
 	cloud := in.world()
-	eventually(t, "every group has what was asked for", goesOnWithin, func() bool { return maps.Equal(aliveByGroup(in.record(cloud)), fleet.alive()) })
+	eventually(t, "every group has what was asked for", goesOnWithin*slack(), func() bool { return maps.Equal(aliveByGroup(in.record(cloud)), fleet.alive()) })
 	t.Logf("/readyz said no after %s, periodic work was handed over after %s, all was done after %s", said.Round(time.Millisecond), handed.Round(time.Millisecond),
 		time.Since(asked).Round(time.Millisecond))
-	if handed > lease {
-		t.Errorf("the handover took %s: as long as if the process had been killed", handed)
-	}
 	judge(t, in, in.record(cloud), fleet.alive(), fleet.ever())
 }
 
 func TestReplicasThatStartTogetherOnAnEmptyDatabaseMakeOneInstallation(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	var all []*replica
 	for range 3 {
@@ -141,6 +142,7 @@ func TestReplicasThatStartTogetherOnAnEmptyDatabaseMakeOneInstallation(t *testin
 }
 
 func TestARevokedTokenIsRefusedByTheOtherReplicaWithinASecondOrTwo(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	here, there := in.start("--no-demo", "--log-level", "warn"), in.start("--no-demo", "--log-level", "warn")
 	made := here.must(http.MethodPost, "/neap/v1/tokens", map[string]any{"name": "passing"})
@@ -159,11 +161,12 @@ func TestARevokedTokenIsRefusedByTheOtherReplicaWithinASecondOrTwo(t *testing.T)
 	}
 	here.must(http.MethodDelete, "/neap/v1/tokens/"+made.field(t, "id"), nil)
 	revoked := time.Now()
-	eventually(t, "the other replica refuses the token", 2*time.Second, func() bool { return status() == http.StatusUnauthorized })
+	eventually(t, "the other replica refuses the token", 2*time.Second*slack(), func() bool { return status() == http.StatusUnauthorized })
 	t.Logf("refused %s after it was revoked elsewhere", time.Since(revoked).Round(time.Millisecond))
 }
 
 func TestReadinessTellsTheTruthAboutTheDatabase(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	gate := openGate(t, in)
 	r := in.start("--no-demo", "--log-level", "error", "--database", gate.url)

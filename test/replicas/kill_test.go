@@ -26,6 +26,14 @@ const (
 	goesOnWithin = 10 * time.Second
 )
 
+// slack is how much longer everything may take when this test shares the machine with all others; make replicas runs it alone, and grants nothing.
+func slack() time.Duration {
+	if os.Getenv(runsVariable) == "" {
+		return 2
+	}
+	return 1
+}
+
 // seeds are the runs to make.
 func seeds(t *testing.T) []uint64 {
 	t.Helper()
@@ -71,7 +79,7 @@ func killOne(t *testing.T, seed uint64) time.Duration {
 	in := install(t)
 	world := []string{"--no-demo", "--seed", strconv.FormatUint(seed, 10), "--log-level", "warn"}
 	both := []*replica{in.start(world...), in.start(world...)}
-	fleet := foundFleet(t, both, dice)
+	fleet := foundFleet(t, fleetSize, both, dice)
 	cloud := in.world()
 
 	victim := dice.IntN(2)
@@ -100,8 +108,8 @@ func killOne(t *testing.T, seed uint64) time.Duration {
 	took := time.Since(killed)
 	t.Logf("killed replica %d after %d of %d requests and %d of %d calls of the cloud; all was answered %s and done %s after that",
 		victim+1, moment, fleetSize, there, len(in.record(cloud).Calls), answered.Round(time.Millisecond), took.Round(time.Millisecond))
-	if took > goesOnWithin {
-		t.Errorf("it took %s to finish, more than %s", took, goesOnWithin)
+	if took > goesOnWithin*slack() {
+		t.Errorf("it took %s to finish, more than %s", took, goesOnWithin*slack())
 	}
 	eventually(t, "the engine knows what the cloud runs", 20*time.Second, func() bool { return fleet.isKnownTo(survivor) })
 	judge(t, in, in.record(cloud), fleet.alive(), fleet.ever())
@@ -117,11 +125,11 @@ type fleet struct {
 }
 
 // foundFleet makes the groups with their first targets, by turns through both replicas, and waits until they have them.
-func foundFleet(t *testing.T, through []*replica, dice *rand.Rand) *fleet {
+func foundFleet(t *testing.T, size int, through []*replica, dice *rand.Rand) *fleet {
 	t.Helper()
 	f := &fleet{t: t, targets: map[string][2]int{}}
 	var mu sync.Mutex
-	inParallel(fleetSize, func(n int) {
+	inParallel(size, func(n int) {
 		mu.Lock()
 		// Most grow, some shrink, some stay empty or become so; spot and on-demand.
 		before, after, risk, at := dice.IntN(2), dice.IntN(4), 100*dice.IntN(2), regions()[dice.IntN(len(regions()))]

@@ -16,12 +16,13 @@ import (
 
 // A process that is stopped for longer than its leases, and goes on, believes for a moment that all it held is still its own.
 func TestAReplicaThatWasPausedForLongerThanItsLeasesWritesNothing(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	paused := in.start("--no-demo", "--log-level", "info")
 	other := in.start("--no-demo", "--log-level", "info")
 	cloud := in.world()
 	dice := rand.New(rand.NewPCG(1, 0))
-	fleet := foundFleet(t, []*replica{paused, other}, dice)
+	fleet := foundFleet(t, smallFleet, []*replica{paused, other}, dice)
 
 	// Only the one that will be paused is asked, so that it has turns in progress.
 	ctx, giveUp := context.WithCancel(t.Context())
@@ -31,7 +32,7 @@ func TestAReplicaThatWasPausedForLongerThanItsLeasesWritesNothing(t *testing.T) 
 	go func() {
 		defer close(asked)
 		fleet.scaleThrough(paused, client, other, func(answers int) {
-			if answers == fleetSize/3 {
+			if answers == smallFleet/3 {
 				close(reached)
 			}
 		})
@@ -75,7 +76,7 @@ func (a abandonable) RoundTrip(request *http.Request) (*http.Response, error) {
 // judgeProgress waits twice as long as a killed replica may take: the other one waits for the leases, and the database for the paused one's transactions.
 func (in *installation) judgeProgress(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	eventually(t, what, 2*goesOnWithin, done)
+	eventually(t, what, 2*goesOnWithin*slack(), done)
 }
 
 // heldByNobodyAlive counts the leases that have run out in somebody's hands.

@@ -79,6 +79,7 @@ func recipe() workflow.Recipe {
 }
 
 func TestARecipeGoesOnInAnotherProcessWhenItsOwnIsKilled(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	diary := in.path("diary")
 	db, err := store.Open(t.Context(), store.Config{URL: in.url})
