@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -46,7 +47,7 @@ func (f *Fleet) watch(ctx context.Context, p place, provider cloud.Provider, s *
 			return
 		}
 		pause = watchEvery
-		limited, cancel := context.WithTimeout(ctx, callTimeout)
+		limited, cancel := context.WithTimeout(budget.With(ctx, budget.Healing), callTimeout)
 		err := f.glance(limited, p, provider, s, waiting)
 		cancel()
 		if err != nil && ctx.Err() == nil {

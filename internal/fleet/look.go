@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
@@ -34,7 +35,7 @@ func (f *Fleet) look(ctx context.Context, lease workflow.Turn) (time.Time, error
 		return time.Time{}, err
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(budget.With(ctx, budget.Sweep), lookTimeout)
 	defer cancel()
 	l := &look{f: f, place: p, lease: lease, provider: provider, sight: f.sight(p), raise: map[string]bool{}}
 	if err := l.compare(ctx); err != nil {

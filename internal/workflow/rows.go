@@ -84,7 +84,8 @@ func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch i
 	return err
 }
 
-// needing lists keys that nobody holds and that have something to do; those that have waited longest for a turn come first.
+// needing lists keys that nobody holds and that have something to do; those that have waited longest for a turn come first. Its two halves share no key, so
+// that no database sorts by key to find doubles: SQLite would walk over every key of the loop for that.
 func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (keys []string, err error) {
 	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
 		var key string
@@ -93,7 +94,7 @@ func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int
 		return err
 	}, `SELECT key FROM (
 		SELECT key, swept FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+`
-		UNION SELECT key, swept FROM loops WHERE loop = ? AND due <= ? AND until <= `+r.now+`
+		UNION ALL SELECT key, swept FROM loops WHERE loop = ? AND due <= ? AND wanted <= done AND until <= `+r.now+`
 		) AS open ORDER BY swept, key LIMIT ?`, loop, loop, now.UnixMicro(), limit)
 	return keys, err
 }
