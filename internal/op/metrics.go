@@ -46,5 +46,6 @@ func (s *Server) Registry() *prometheus.Registry { return s.metrics.registry }
 
 // Metrics serves the registry in Prometheus' text format.
 func (s *Server) Metrics() http.Handler {
-	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})
+	// What cannot be read, because the database is away, must not hide the alert that says so.
+	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
