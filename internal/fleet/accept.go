@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/neap-cloud/neap/internal/fault"
@@ -65,15 +64,8 @@ type Upgrade struct {
 	Group   string
 	Name    string
 	Why     string
-	Planner string   // that was accepted last
-	Changes []Change // of the intent, as far as the one that was accepted is still known
-}
-
-// Change is one value of the intent.
-type Change struct {
-	Path   string
-	Before json.RawMessage // nil = was not there
-	After  json.RawMessage // nil = is no longer there
+	Planner string        // that was accepted last
+	Changes []plan.Change // of the intent, as far as the one that was accepted is still known
 }
 
 // Upgrades lists the account's groups whose voluntary moves wait for Accept, in the order in which stages take them.
@@ -91,7 +83,7 @@ func (f *Fleet) Upgrades(ctx context.Context, account string) ([]Upgrade, error)
 		}
 		u := Upgrade{Group: doc.ID, Name: doc.Name, Why: why, Planner: doc.Value.Planner}
 		if before, known := f.intentThen(ctx, doc); known {
-			u.Changes = differences(before, intent)
+			u.Changes = plan.Differences(before, intent)
 		}
 		list = append(list, u)
 	}
@@ -128,50 +120,6 @@ func (f *Fleet) intentThen(ctx context.Context, doc store.Doc[record]) (json.Raw
 		}
 	}
 	return nil, false
-}
-
-// differences compares two intents value by value, in the order of their paths.
-func differences(before json.RawMessage, now Intent) []Change {
-	after, err := json.Marshal(now)
-	if err != nil {
-		return nil
-	}
-	was, is := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	flatten("", before, was)
-	flatten("", after, is)
-	paths := map[string]bool{}
-	for p := range was {
-		paths[p] = true
-	}
-	for p := range is {
-		paths[p] = true
-	}
-	var list []Change
-	for _, p := range slices.Sorted(maps.Keys(paths)) {
-		if !bytes.Equal(was[p], is[p]) {
-			list = append(list, Change{p, was[p], is[p]})
-		}
-	}
-	return list
-}
-
-// flatten writes the values of a document under their paths; lists are values.
-func flatten(path string, text json.RawMessage, into map[string]json.RawMessage) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil || len(members) == 0 {
-		into[path] = text
-		return
-	}
-	for name, value := range members {
-		flatten(joined(path, name), value, into)
-	}
-}
-
-func joined(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }
 
 // Accept lets this release move instances to save money, for the first percent (1, 10 or 100) of the account's groups in the order of their stages. It

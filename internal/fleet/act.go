@@ -9,6 +9,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -25,7 +26,7 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 		case plan.LaunchVerb:
 			err = t.writeLaunch(ctx, tx, decision, a)
 		case plan.DrainVerb:
-			if !isForced(a.Reason) {
+			if !breaker.IsForced(a.Reason) {
 				leaving = append(leaving, a.Instance)
 			}
 			err = t.writeDrain(ctx, tx, a)
@@ -47,13 +48,13 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 		return nil
 	}
 	return t.f.writeAction(ctx, tx, t.doc, action{
-		Terminate: ending, Departures: departures(d.Actions, t.leaving) - len(leaving), Reason: why.Reason, Because: why.Because, Decision: decision,
+		Terminate: ending, Departures: breaker.Departures(d.Actions, t.leaving) - len(leaving), Reason: why.Reason, Because: why.Because, Decision: decision,
 	})
 }
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
 	return t.f.writeAction(ctx, tx, t.doc, action{
-		Launch: launchRequest(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: priceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
+		Launch: launchRequest(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
 	})
 }
 

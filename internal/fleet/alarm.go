@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
@@ -16,6 +17,8 @@ import (
 const (
 	alarmsReread = 30 * time.Second // how soon alerts that other replicas opened are known
 	shortFor     = 5 * time.Minute  // how long a group is short of its target before a person is told
+
+	strangersEvery = time.Minute // how often quarantined instances are looked for, so that their end is noticed
 )
 
 // alarms remembers which alerts are open, so that a turn that changes none of them costs nothing.
@@ -107,7 +110,17 @@ func (t *turn) alarm(ctx context.Context) error {
 	return nil
 }
 
-func sentences(trips []trip) string {
+// calmAll ends what a group that is no more has raised.
+func (t *turn) calmAll(ctx context.Context, tx *store.Tx) error {
+	for _, kind := range []journal.AlertKind{journal.AlertHold, journal.AlertObserveOnly, journal.AlertBreaker, journal.AlertCannotLaunch, journal.AlertQuarantine} {
+		if err := t.f.Journal.Calm(ctx, tx, t.doc.Account, t.doc.ID, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sentences(trips []breaker.Trip) string {
 	var list []string
 	for _, t := range trips {
 		list = append(list, t.String())
@@ -159,8 +172,8 @@ func (t *turn) strangers(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+	t.f.setStrangers(t.doc.ID, len(ids) > 0)
 	if len(ids) == 0 {
-		t.f.setStrangers(t.doc.ID, false)
 		return "", nil
 	}
 	return fmt.Sprintf("%d instances carry the tags of group %s, but no launch of this database explains them: %s. They are left alone.", len(ids), t.doc.ID, strings.Join(ids, ", ")), nil

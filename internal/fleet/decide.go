@@ -10,6 +10,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -26,14 +27,14 @@ type inputs struct {
 	Now            time.Time
 	market         plan.Market
 	full           map[string]market.Cooling // subnets without addresses, by id
-	Budgets        []allowance               `json:",omitempty"` // none: nothing was to be done, so nothing was counted
+	Budgets        []breaker.Allowance       `json:",omitempty"` // none: nothing was to be done, so nothing was counted
 	HoldMoves      string                    `json:",omitempty"` // why moves that only save money wait
 }
 
 // plan is what the planner wants and the breaker allows.
-func (in *inputs) plan() (plan.Decision, []trip) {
+func (in *inputs) plan() (plan.Decision, []breaker.Trip) {
 	d := plan.Plan(in.Intent, in.Observed, in.market, in.Now)
-	return limit(d, in.Budgets, in.Observed, func(a plan.Action) money.Price { return priceOf(in.market, a) }, in.HoldMoves)
+	return breaker.Limit(d, in.Budgets, in.Observed, func(a plan.Action) money.Price { return breaker.PriceOf(in.market, a) }, in.HoldMoves)
 }
 
 // isLeaving tells instances that were on the way out already.
@@ -44,16 +45,16 @@ func (in *inputs) isLeaving(id string) bool {
 }
 
 // weigh plans, and counts what was done already only when there is something to do.
-func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (plan.Decision, []trip, error) {
+func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (plan.Decision, []breaker.Trip, error) {
 	decision, _ := in.plan()
 	if len(decision.Actions) == 0 {
 		return decision, nil, nil
 	}
 	var err error
-	if in.Budgets, err = f.budgets(ctx, doc, in.Intent, in.Observed); err != nil {
+	if in.Budgets, err = f.allowances(ctx, doc, in.Intent, in.Observed); err != nil {
 		return plan.Decision{}, nil, err
 	}
-	if slices.ContainsFunc(decision.Actions, func(a plan.Action) bool { return isVoluntary(a.Reason) }) {
+	if slices.ContainsFunc(decision.Actions, func(a plan.Action) bool { return breaker.IsVoluntary(a.Reason) }) {
 		in.HoldMoves = f.unaccepted(doc, in.Intent)
 	}
 	decision, trips := in.plan()

@@ -17,6 +17,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -81,7 +82,7 @@ type Fleet struct {
 
 	tallies map[string]*tally // by account
 	alarms  *alarms
-	spool   *spool
+	spool   *spool.File
 }
 
 // loopName is the loop that keeps groups as intended; its keys are group ids.
@@ -93,7 +94,7 @@ const sweep = 20 * time.Minute
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, asking: map[place]bool{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: newSpool(c.Spool)}
+	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, asking: map[place]bool{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

@@ -364,3 +364,28 @@ func detachSome(w *world, n int) (d fleet.Detach) {
 	d.Terminate = true
 	return d
 }
+
+func TestAnInstanceThatNothingExplainsIsShownAndNeverTouched(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	inst, err := w.Identity.Installation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := w.members()[0].Market
+	started, err := w.Cloud.Account(w.Account.ID).Launch(t.Context(), cloud.Launch{
+		Token: "a-stranger", Market: known, Count: 1, Template: cloud.Template{Image: "ami-0de30000000000001", SecurityGroups: []string{"sg-0de30000000000001"}},
+		Tags: map[string]string{"neap:installation": inst.ID, "neap:generation": "1", "neap:owner": w.group.ID, "neap:action": "act-of-nobody"},
+	})
+	if err != nil || len(started) != 1 {
+		t.Fatalf("launch: %v %v", started, err)
+	}
+	w.Until("somebody is told", 15*time.Minute, func() bool { return strings.Contains(w.alerts()["quarantine"], started[0].ID) })
+	if n := len(w.in(plan.Running)); n != 4 || len(w.alive()) != 5 {
+		t.Errorf("%d members, %d alive", n, len(w.alive()))
+	}
+	if err := w.Cloud.Kill(t.Context(), started[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Until("the alert is over", 15*time.Minute, func() bool { return w.alerts()["quarantine"] == "" })
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -86,7 +87,7 @@ func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
 	for some := range slices.Chunk(notices, noticesAtOnce) {
 		if err := f.takeSome(ctx, p, notifier, some); err != nil {
 			// Not acknowledged either, but it may be long until somebody asks again. To take a notice in twice is harmless.
-			return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.add(p, some...))
+			return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.Add(spool.Place(p), some...))
 		}
 	}
 	return nil

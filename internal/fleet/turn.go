@@ -7,6 +7,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/market"
@@ -54,7 +55,13 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 	if t.buried {
 		return next, nil
 	}
-	return next, t.alarm(ctx)
+	if err := t.alarm(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if again := f.Clock.Now().Add(strangersEvery); f.hasStrangers(doc.ID) && (next.IsZero() || next.After(again)) {
+		next = again
+	}
+	return next, nil
 }
 
 // run is the turn itself.
@@ -113,7 +120,7 @@ type turn struct {
 	market      plan.Market               // that the newest plan was made on
 	leaving     func(id string) bool      // who was on the way out before it
 	short       int                       // units that it could not buy
-	trips       []trip                    // budgets that did not suffice for it
+	trips       []breaker.Trip            // budgets that did not suffice for it
 	next        time.Time                 // when the plan changes by time alone
 	refused     bool                      // a launch was refused in this round
 	hopeless    bool                      // the cloud finds our launches faulty
@@ -226,6 +233,9 @@ func (t *turn) bury(ctx context.Context) error {
 		}
 		line := t.f.line(journal.Info, "Group %s is gone: its last instance has ended.", t.doc.ID)
 		if err := t.f.Journal.Log(ctx, tx, doc.Account, doc.ID, line); err != nil {
+			return err
+		}
+		if err := t.calmAll(ctx, tx); err != nil {
 			return err
 		}
 		return t.f.Workflow.Forget(ctx, tx, loopName, t.doc.ID)

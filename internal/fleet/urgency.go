@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/neap-cloud/neap/internal/cloud/budget"
+	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -19,7 +20,7 @@ const (
 // urgency is how soon an action's call is made when calls wait for one another.
 func urgency(r plan.Reason) budget.Priority {
 	switch {
-	case isVoluntary(r):
+	case breaker.IsVoluntary(r):
 		return budget.Saving
 	case slices.Contains([]plan.Reason{plan.ReasonInterruption, plan.ReasonRebalance, plan.ReasonUnhealthy, plan.ReasonLost}, r):
 		return budget.Healing

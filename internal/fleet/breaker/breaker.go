@@ -1,4 +1,8 @@
-package fleet
+// Package breaker bounds what the engine does within an hour, whatever it is told.
+//
+// It owns the budgets, the count of what was done, and the pure function that narrows a plan to them. It must not know stores, clouds or dialects.
+// Start reading at Limit.
+package breaker
 
 import (
 	"cmp"
@@ -22,69 +26,73 @@ import (
 // Departures are instances that we take out of service by our own wish. What the cloud takes, what the user detaches and what is left of a deleted group
 // goes whatever the budget says: it is bounded by what was launched.
 const (
-	churnSpan = time.Hour
+	// Span is the rolling time that budgets are for.
+	Span = time.Hour
 
 	movesPart     = 25 // percent
 	recoveryTimes = 3
 )
 
-// churn is what was done, or may be done, within an hour.
-type churn struct {
+// Churn is what was done, or may be done, within an hour.
+type Churn struct {
 	Moves      int         `json:"moves,omitempty"`
 	Launches   int         `json:"launches,omitempty"`
 	Departures int         `json:"departures,omitempty"`
 	Spend      money.Price `json:"spend,omitempty"`
 }
 
-func (c *churn) add(o churn) {
+// Add counts another one in.
+func (c *Churn) Add(o Churn) {
 	c.Moves += o.Moves
 	c.Launches += o.Launches
 	c.Departures += o.Departures
 	c.Spend += o.Spend
 }
 
-// allowance is what one scope may do within an hour, and what it did within the last one. A decision keeps its budgets, so that it can be replayed.
-type allowance struct {
+// Allowance is what one scope may do within an hour, and what it did within the last one. A decision keeps its budgets, so that it can be replayed.
+type Allowance struct {
 	Scope string    `json:"scope"`          // "group sig-…" or "account act-…"
-	Limit churn     `json:"limit"`          // Spend 0 = without limit
-	Used  churn     `json:"used"`           //
+	Limit Churn     `json:"limit"`          // Spend 0 = without limit
+	Used  Churn     `json:"used"`           //
 	Opens time.Time `json:"opens,omitzero"` // when the oldest of what was used no longer counts
 }
 
-// groupLimit and accountLimit are the table above.
-func groupLimit(target, living int) churn {
-	return churn{Moves: max(10, target*movesPart/100), Launches: max(20, target*recoveryTimes), Departures: max(20, max(target, living)*recoveryTimes)}
+// GroupLimit is what a group of a size may do within Span.
+func GroupLimit(target, living int) Churn {
+	return Churn{Moves: max(10, target*movesPart/100), Launches: max(20, target*recoveryTimes), Departures: max(20, max(target, living)*recoveryTimes)}
 }
 
-func accountLimit(target, living int, spend money.Price) churn {
-	return churn{
+// AccountLimit is what an account may do whose groups have that size together; spend 0 = no limit.
+func AccountLimit(target, living int, spend money.Price) Churn {
+	return Churn{
 		Moves: max(50, target*movesPart/100), Launches: max(100, target*recoveryTimes), Departures: max(100, max(target, living)*recoveryTimes), Spend: spend,
 	}
 }
 
-// class is one kind of churn as the breaker speaks of it.
+// class is one kind of Churn as the breaker speaks of it.
 type class struct {
 	name string
-	of   func(*churn) *int
+	of   func(*Churn) *int
 }
 
 // costClass names the spend budget, which is counted in money.
 const costClass = "new cost"
 
-func moveClass() class   { return class{"moves", func(c *churn) *int { return &c.Moves }} }
-func launchClass() class { return class{"launches", func(c *churn) *int { return &c.Launches }} }
+func moveClass() class   { return class{"moves", func(c *Churn) *int { return &c.Moves }} }
+func launchClass() class { return class{"launches", func(c *Churn) *int { return &c.Launches }} }
 func departureClass() class {
-	return class{"terminations", func(c *churn) *int { return &c.Departures }}
+	return class{"terminations", func(c *Churn) *int { return &c.Departures }}
 }
 
-// trip is a budget that did not suffice.
-type trip struct {
+// Trip is a budget that did not suffice.
+type Trip struct {
 	Class  string
-	Budget allowance
+	Budget Allowance
 	Left   int // how many actions' instances were left undone
 }
 
-func (t trip) String() string {
+// String is a sentence for people, with the figures and when the budget opens again.
+func (t Trip) String() string {
 	limit, used := fmt.Sprint(t.Budget.Limit.Launches), fmt.Sprint(t.Budget.Used.Launches)
 	switch t.Class {
 	case moveClass().name:
@@ -101,23 +109,24 @@ func (t trip) String() string {
 	return fmt.Sprintf("The breaker holds back %d more: %s has used %s of the %s %s that it may make within an hour%s.", t.Left, t.Budget.Scope, used, limit, t.Class, opens)
 }
 
-// isForced tells departures that no budget holds up: the cloud takes the instance anyway, or a person asked for it.
-func isForced(r plan.Reason) bool {
+// IsForced tells departures that no budget holds up: the cloud takes the instance anyway, or a person asked for it.
+func IsForced(r plan.Reason) bool {
 	return slices.Contains([]plan.Reason{plan.ReasonInterruption, plan.ReasonDetach, plan.ReasonDelete, plan.ReasonLost}, r)
 }
 
-func isVoluntary(r plan.Reason) bool { return r == plan.ReasonRevert || r == plan.ReasonCheaper }
+// IsVoluntary tells moves that only save money.
+func IsVoluntary(r plan.Reason) bool { return r == plan.ReasonRevert || r == plan.ReasonCheaper }
 
 // limiter narrows a decision to what every budget allows.
 type limiter struct {
-	budgets []allowance
+	budgets []Allowance
 	price   func(plan.Action) money.Price
 	leaving map[string]bool // instances whose departure has been counted already
-	trips   []trip
+	trips   []Trip
 }
 
-// limit is the breaker: a decision without the actions for which a budget does not suffice, and which budgets these were. It is pure.
-func limit(d plan.Decision, budgets []allowance, observed plan.Observed, price func(plan.Action) money.Price, holdMoves string) (plan.Decision, []trip) {
+// Limit is the breaker: a decision without the actions for which a budget does not suffice, and which budgets these were. It is pure.
+func Limit(d plan.Decision, budgets []Allowance, observed plan.Observed, price func(plan.Action) money.Price, holdMoves string) (plan.Decision, []Trip) {
 	l := &limiter{budgets: slices.Clone(budgets), price: price, leaving: map[string]bool{}}
 	for _, i := range observed.Instances {
 		l.leaving[i.ID] = i.Phase == plan.Draining || i.Phase == plan.Terminating
@@ -126,7 +135,7 @@ func limit(d plan.Decision, budgets []allowance, observed plan.Observed, price f
 	held := 0
 	for _, a := range d.Actions {
 		switch {
-		case a.Verb == plan.LaunchVerb && isVoluntary(a.Reason) && holdMoves != "":
+		case a.Verb == plan.LaunchVerb && IsVoluntary(a.Reason) && holdMoves != "":
 			held += a.Count
 			continue
 		case a.Verb == plan.LaunchVerb:
@@ -171,7 +180,7 @@ func (l *limiter) tell(d plan.Decision, kept []plan.Action, held int, holdMoves 
 // launch is how many of a launch's instances the budgets allow.
 func (l *limiter) launch(a plan.Action) int {
 	c := launchClass()
-	if isVoluntary(a.Reason) {
+	if IsVoluntary(a.Reason) {
 		c = moveClass()
 	}
 	n := l.take(c, a.Count)
@@ -192,7 +201,7 @@ func (l *limiter) launch(a plan.Action) int {
 
 // depart reports whether an instance may leave.
 func (l *limiter) depart(a plan.Action) bool {
-	if isForced(a.Reason) || l.leaving[a.Instance] {
+	if IsForced(a.Reason) || l.leaving[a.Instance] {
 		return true
 	}
 	l.leaving[a.Instance] = true
@@ -214,21 +223,31 @@ func (l *limiter) take(c class, n int) int {
 }
 
 // trip remembers once per budget and class that it did not suffice.
-func (l *limiter) trip(name string, b allowance, left int) {
-	at := slices.IndexFunc(l.trips, func(t trip) bool { return t.Class == name && t.Budget.Scope == b.Scope })
+func (l *limiter) trip(name string, b Allowance, left int) {
+	at := slices.IndexFunc(l.trips, func(t Trip) bool { return t.Class == name && t.Budget.Scope == b.Scope })
 	if at < 0 {
-		l.trips = append(l.trips, trip{Class: name, Budget: b, Left: left})
+		l.trips = append(l.trips, Trip{Class: name, Budget: b, Left: left})
 		return
 	}
 	l.trips[at].Left += left
 }
 
-// priceOf is what one instance of a launch costs per hour now.
-func priceOf(m plan.Market, a plan.Action) money.Price {
+// PriceOf is what one instance of a launch costs per hour now.
+func PriceOf(m plan.Market, a plan.Action) money.Price {
 	for _, p := range m.Pools {
 		if p.Type == a.Type && p.Zone == a.Zone && p.Lifecycle == a.Lifecycle {
 			return cmp.Or(p.Price, p.OnDemand)
 		}
 	}
 	return 0
+}
+
+// Departures counts the actions that take an instance out of service by our own wish.
+func Departures(list []plan.Action, leaving func(id string) bool) (n int) {
+	for _, a := range list {
+		if a.Verb != plan.LaunchVerb && !IsForced(a.Reason) && !leaving(a.Instance) {
+			n++
+		}
+	}
+	return n
 }

@@ -1,4 +1,4 @@
-package fleet
+package breaker
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ type patient struct {
 type deed struct {
 	group string
 	at    time.Time
-	churn
+	Churn
 }
 
 func newMadhouse(seed uint64) *madhouse {
@@ -93,36 +93,36 @@ func (m *madhouse) lie(p *patient) {
 }
 
 // used adds up what was done within the hour before now; group "" stands for the account.
-func (m *madhouse) used(group string) (c churn, opens time.Time) {
+func (m *madhouse) used(group string) (c Churn, opens time.Time) {
 	for _, d := range m.done {
-		if d.at.Add(churnSpan).After(m.now) && (group == "" || d.group == group) {
+		if d.at.Add(Span).After(m.now) && (group == "" || d.group == group) {
 			if opens.IsZero() {
-				opens = d.at.Add(churnSpan)
+				opens = d.at.Add(Span)
 			}
-			c.add(d.churn)
+			c.Add(d.Churn)
 		}
 	}
 	return c, opens
 }
 
-func (m *madhouse) budgets(p *patient) []allowance {
+func (m *madhouse) budgets(p *patient) []Allowance {
 	target := 0
 	for _, g := range m.groups {
 		target += g.intent.Capacity.Target
 	}
 	own, opens := m.used(p.id)
 	all, first := m.used("")
-	return []allowance{
-		{Scope: "group " + p.id, Limit: groupLimit(p.intent.Capacity.Target, 0), Used: own, Opens: opens},
-		{Scope: "account act-1", Limit: accountLimit(target, 0, m.spend), Used: all, Opens: first},
+	return []Allowance{
+		{Scope: "group " + p.id, Limit: GroupLimit(p.intent.Capacity.Target, 0), Used: own, Opens: opens},
+		{Scope: "account act-1", Limit: AccountLimit(target, 0, m.spend), Used: all, Opens: first},
 	}
 }
 
 // treat plans for a group and does what the breaker leaves.
-func (m *madhouse) treat(p *patient) (plan.Decision, []trip) {
+func (m *madhouse) treat(p *patient) (plan.Decision, []Trip) {
 	market := m.market()
-	price := func(a plan.Action) money.Price { return priceOf(market, a) }
-	d, trips := limit(plan.Plan(p.intent, p.observed, market, m.now), m.budgets(p), p.observed, price, "")
+	price := func(a plan.Action) money.Price { return PriceOf(market, a) }
+	d, trips := Limit(plan.Plan(p.intent, p.observed, market, m.now), m.budgets(p), p.observed, price, "")
 	did := deed{group: p.id, at: m.now}
 	for _, a := range d.Actions {
 		at := slices.IndexFunc(p.observed.Instances, func(i plan.Instance) bool { return i.ID == a.Instance })
@@ -141,7 +141,7 @@ func (m *madhouse) treat(p *patient) (plan.Decision, []trip) {
 				}
 			}
 			did.Spend += price(a) * money.Price(a.Count)
-			if isVoluntary(a.Reason) {
+			if IsVoluntary(a.Reason) {
 				did.Moves += a.Count
 			} else {
 				did.Launches += a.Count
@@ -157,14 +157,14 @@ func (m *madhouse) treat(p *patient) (plan.Decision, []trip) {
 			p.observed.Instances = slices.Delete(p.observed.Instances, at, at+1)
 		}
 	}
-	if did.churn != (churn{}) {
+	if did.Churn != (Churn{}) {
 		m.done = append(m.done, did)
 	}
 	return d, trips
 }
 
 // excess tells what was done beyond a budget within the last hour.
-func excess(used, limit churn) string {
+func excess(used, limit Churn) string {
 	switch {
 	case used.Moves > limit.Moves, used.Launches > limit.Launches, used.Departures > limit.Departures, limit.Spend > 0 && used.Spend > limit.Spend:
 		return fmt.Sprintf("did %+v within an hour of %+v", used, limit)
@@ -202,9 +202,9 @@ func TestWhateverItIsToldTheEngineNeverDoesMoreThanItsBudgets(t *testing.T) {
 func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
 	t.Parallel()
 	for target := 1; target <= 200; target++ {
-		b := []allowance{{Limit: groupLimit(target, target), Used: churn{Launches: 2 * target, Departures: 2 * target}}}
+		b := []Allowance{{Limit: GroupLimit(target, target), Used: Churn{Launches: 2 * target, Departures: 2 * target}}}
 		d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: target, Reason: plan.ReasonInterruption}}}
-		if _, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); len(trips) > 0 {
+		if _, trips := Limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); len(trips) > 0 {
 			t.Fatalf("a fleet of %d that starts and is lost twice within an hour: %s", target, trips[0])
 		}
 	}
@@ -212,12 +212,12 @@ func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
 
 func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 	t.Parallel()
-	b := []allowance{{Scope: "group sig-1", Limit: groupLimit(40, 40), Used: churn{Moves: 8}, Opens: morning.Add(time.Minute)}}
+	b := []Allowance{{Scope: "group sig-1", Limit: GroupLimit(40, 40), Used: Churn{Moves: 8}, Opens: morning.Add(time.Minute)}}
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.LaunchVerb, Count: 5, Reason: plan.ReasonCheaper, Replaces: []string{"i-1", "i-2", "i-3", "i-4", "i-5"}},
 		{Verb: plan.LaunchVerb, Count: 40, Reason: plan.ReasonUnhealthy},
 	}}
-	after, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "")
+	after, trips := Limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "")
 	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 40 {
 		t.Errorf("what is left: %+v", after.Actions)
 	}
@@ -232,7 +232,7 @@ func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 
 func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 	t.Parallel()
-	b := []allowance{{Scope: "group sig-1"}} // nothing is left of anything
+	b := []Allowance{{Scope: "group sig-1"}} // nothing is left of anything
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.DrainVerb, Instance: "i-1", Reason: plan.ReasonInterruption},
 		{Verb: plan.DrainVerb, Instance: "i-2", Reason: plan.ReasonDetach},
@@ -241,7 +241,7 @@ func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 		{Verb: plan.LaunchVerb, Count: 1, Reason: plan.ReasonUnhealthy},
 	}}
 	seen := plan.Observed{Instances: []plan.Instance{{ID: "i-3", Phase: plan.Draining}, {ID: "i-4", Phase: plan.Running}}}
-	after, trips := limit(d, b, seen, func(plan.Action) money.Price { return 0 }, "")
+	after, trips := Limit(d, b, seen, func(plan.Action) money.Price { return 0 }, "")
 	var left []string
 	for _, a := range after.Actions {
 		left = append(left, a.Instance)
@@ -253,9 +253,9 @@ func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 
 func TestALimitOnSpendingStopsTheLaunchThatWouldPassIt(t *testing.T) {
 	t.Parallel()
-	b := []allowance{{Scope: "account act-1", Limit: accountLimit(10, 10, 1_000_000), Used: churn{Spend: 700_000}}}
+	b := []Allowance{{Scope: "account act-1", Limit: AccountLimit(10, 10, 1_000_000), Used: Churn{Spend: 700_000}}}
 	d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonCapacity}}}
-	after, trips := limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
+	after, trips := Limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
 	if after.Actions[0].Count != 3 || len(trips) != 1 || !strings.Contains(trips[0].String(), "$0.7") {
 		t.Errorf("launches %d: %v", after.Actions[0].Count, trips)
 	}
@@ -264,12 +264,12 @@ func TestALimitOnSpendingStopsTheLaunchThatWouldPassIt(t *testing.T) {
 func TestMovesThatAreHeldSayWhyAndNothingElseChanges(t *testing.T) {
 	t.Parallel()
 	d := plan.Decision{Summary: "before", Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 2, Reason: plan.ReasonRevert}}}
-	free := []allowance{{Limit: groupLimit(10, 10)}}
-	after, trips := limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "the reason.")
+	free := []Allowance{{Limit: GroupLimit(10, 10)}}
+	after, trips := Limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "the reason.")
 	if len(after.Actions) != 0 || len(trips) != 0 || !strings.Contains(after.Summary, "2 moves that would save money wait: the reason.") {
 		t.Errorf("%+v %v", after, trips)
 	}
-	if same, _ := limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); same.Summary != "before" {
+	if same, _ := Limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); same.Summary != "before" {
 		t.Errorf("a decision within its budget was changed: %+v", same)
 	}
 }

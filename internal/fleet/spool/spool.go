@@ -1,4 +1,7 @@
-package fleet
+// Package spool keeps interruption notices on this machine's disk while the store is away.
+//
+// It owns the file, and the watch that fills and empties it. It must not know the store: it is told how to ask for it. Start reading at File, then Watch.
+package spool
 
 import (
 	"bytes"
@@ -13,41 +16,46 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
-// spool keeps notices on this machine's disk while the store is away, so that a crash loses none. It is a file of JSON lines, flushed to disk before add
-// returns, and emptied once the store has all of it. Without a path it is kept in memory. Safe for concurrent use.
-type spool struct {
+// Place is one region of one account.
+type Place struct{ Account, Region string }
+
+// File keeps notices, so that a crash loses none: JSON lines, flushed to disk before Add returns, and emptied once the store has all of them. Without a path it
+// is kept in memory. Safe for concurrent use.
+type File struct {
 	path string
 
 	mu   sync.Mutex
-	kept []spooled
+	kept []Entry
 	seen map[string]bool // ids of kept
 	read bool            // what an earlier process left has been taken in
 }
 
-// spooled is a notice with the place in which it was given.
-type spooled struct {
+// Entry is a notice with the place in which it was given.
+type Entry struct {
 	Account string       `json:"account"`
 	Region  string       `json:"region"`
 	Notice  cloud.Notice `json:"notice"`
 }
 
-func (s spooled) place() place { return place{s.Account, s.Region} }
+// Place is where the notice was given.
+func (s Entry) Place() Place { return Place{s.Account, s.Region} }
 
-func (s spooled) key() string { return s.Account + "/" + s.Region + "/" + s.Notice.ID }
+func (s Entry) key() string { return s.Account + "/" + s.Region + "/" + s.Notice.ID }
 
-func newSpool(path string) *spool { return &spool{path: path, seen: map[string]bool{}} }
+// New keeps notices in the file of that path, or with "" in memory.
+func New(path string) *File { return &File{path: path, seen: map[string]bool{}} }
 
-// add keeps notices, each once.
-func (s *spool) add(p place, notices ...cloud.Notice) error {
+// Add keeps notices, each once. When it returns they are on the disk.
+func (s *File) Add(p Place, notices ...cloud.Notice) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.load(); err != nil {
 		return err
 	}
 	var lines bytes.Buffer
-	var fresh []spooled
+	var fresh []Entry
 	for _, n := range notices {
-		entry := spooled{p.Account, p.Region, n}
+		entry := Entry{p.Account, p.Region, n}
 		if s.seen[entry.key()] {
 			continue
 		}
@@ -70,25 +78,25 @@ func (s *spool) add(p place, notices ...cloud.Notice) error {
 	return nil
 }
 
-func (s *spool) keep(entry spooled) {
+func (s *File) keep(entry Entry) {
 	if key := entry.key(); !s.seen[key] {
 		s.seen[key] = true
 		s.kept = append(s.kept, entry)
 	}
 }
 
-// all are the notices that are kept, oldest first.
-func (s *spool) all() ([]spooled, error) {
+// All are the notices that are kept, oldest first.
+func (s *File) All() ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	return append([]spooled(nil), s.kept...), nil
+	return append([]Entry(nil), s.kept...), nil
 }
 
-// drop forgets the oldest n notices, which the store has now. What came in meanwhile stays.
-func (s *spool) drop(n int) error {
+// Drop forgets the oldest n notices, which the store has now. What came in meanwhile stays.
+func (s *File) Drop(n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rest := s.kept[n:]
@@ -115,7 +123,7 @@ func (s *spool) drop(n int) error {
 }
 
 // load takes in what an earlier process left. A last line that a crash cut off was never promised to anybody, and is left out. The lock is held.
-func (s *spool) load() error {
+func (s *File) load() error {
 	if s.read || s.path == "" {
 		return nil
 	}
@@ -125,7 +133,7 @@ func (s *spool) load() error {
 	}
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
 	for line := range bytes.Lines(whole) {
-		var entry spooled
+		var entry Entry
 		if err := json.Unmarshal(line, &entry); err != nil {
 			return fmt.Errorf("the spool %s can't be read: move it away after looking into it: %w", s.path, err)
 		}
@@ -141,7 +149,7 @@ func (s *spool) load() error {
 }
 
 // append writes lines and waits until they are on the disk. The lock is held.
-func (s *spool) append(lines []byte) (err error) {
+func (s *File) append(lines []byte) (err error) {
 	if s.path == "" {
 		return nil
 	}

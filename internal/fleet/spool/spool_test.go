@@ -1,4 +1,4 @@
-package fleet
+package spool
 
 import (
 	"fmt"
@@ -6,34 +6,37 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
-var here = place{"act-1", "us-east-1"}
+var morning = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+var here = Place{"act-1", "us-east-1"}
 
 func notice(n int) cloud.Notice {
 	return cloud.Notice{ID: fmt.Sprint("n-", n), Kind: cloud.Interruption, Region: "us-east-1", Instance: fmt.Sprint("i-", n), IssuedAt: morning, Deadline: morning}
 }
 
-func fill(t *testing.T, s *spool, from, to int) {
+func fill(t *testing.T, s *File, from, to int) {
 	t.Helper()
 	for n := from; n < to; n++ {
-		if err := s.add(here, notice(n)); err != nil {
+		if err := s.Add(here, notice(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func kept(t *testing.T, s *spool) string {
+func kept(t *testing.T, s *File) string {
 	t.Helper()
-	list, err := s.all()
+	list, err := s.All()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids []string
 	for _, entry := range list {
-		if entry.place() != here || !entry.Notice.Deadline.Equal(morning) {
+		if entry.Place() != here || !entry.Notice.Deadline.Equal(morning) {
 			t.Errorf("not as it was given: %+v", entry)
 		}
 		ids = append(ids, entry.Notice.ID)
@@ -44,15 +47,15 @@ func kept(t *testing.T, s *spool) string {
 func TestASpoolOutlivesItsProcessAndKeepsEachNoticeOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "spool.jsonl")
-	first := newSpool(path)
+	first := New(path)
 	fill(t, first, 1, 4)
 	fill(t, first, 2, 5)
-	if got := kept(t, newSpool(path)); got != "n-1 n-2 n-3 n-4" {
+	if got := kept(t, New(path)); got != "n-1 n-2 n-3 n-4" {
 		t.Errorf("the next process finds %s", got)
 	}
-	next := newSpool(path)
+	next := New(path)
 	fill(t, next, 4, 6)
-	if got := kept(t, newSpool(path)); got != "n-1 n-2 n-3 n-4 n-5" {
+	if got := kept(t, New(path)); got != "n-1 n-2 n-3 n-4 n-5" {
 		t.Errorf("and the one after it %s", got)
 	}
 }
@@ -60,7 +63,7 @@ func TestASpoolOutlivesItsProcessAndKeepsEachNoticeOnce(t *testing.T) {
 func TestALineThatACrashCutOffIsLeftOutAndSpoilsNoOther(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "spool.jsonl")
-	fill(t, newSpool(path), 1, 3)
+	fill(t, New(path), 1, 3)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -69,9 +72,9 @@ func TestALineThatACrashCutOffIsLeftOutAndSpoilsNoOther(t *testing.T) {
 		if err := os.WriteFile(path, text[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := newSpool(path)
+		s := New(path)
 		fill(t, s, 3, 4)
-		if got := kept(t, newSpool(path)); got != "n-1 n-3" {
+		if got := kept(t, New(path)); got != "n-1 n-3" {
 			t.Errorf("cut at %d of %d: %s", cut, len(text), got)
 		}
 	}
@@ -80,9 +83,9 @@ func TestALineThatACrashCutOffIsLeftOutAndSpoilsNoOther(t *testing.T) {
 func TestWhatTheStoreHasIsDroppedAndWhatCameMeanwhileStays(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", filepath.Join(t.TempDir(), "spool.jsonl")} {
-		s := newSpool(path)
+		s := New(path)
 		fill(t, s, 1, 6)
-		if err := s.drop(3); err != nil {
+		if err := s.Drop(3); err != nil {
 			t.Fatal(err)
 		}
 		if got := kept(t, s); got != "n-4 n-5" {
@@ -90,11 +93,11 @@ func TestWhatTheStoreHasIsDroppedAndWhatCameMeanwhileStays(t *testing.T) {
 		}
 		fill(t, s, 6, 7)
 		if path != "" {
-			if got := kept(t, newSpool(path)); got != "n-4 n-5 n-6" {
+			if got := kept(t, New(path)); got != "n-4 n-5 n-6" {
 				t.Errorf("on disk %s", got)
 			}
 		}
-		if err := s.drop(3); err != nil {
+		if err := s.Drop(3); err != nil {
 			t.Fatal(err)
 		}
 		if got := kept(t, s); got != "" {
@@ -109,7 +112,7 @@ func TestASpoolThatSomebodyElseWroteIsRefused(t *testing.T) {
 	if err := os.WriteFile(path, []byte("not ours\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := newSpool(path).add(here, notice(1)); err == nil || !strings.Contains(err.Error(), "can't be read") {
+	if err := New(path).Add(here, notice(1)); err == nil || !strings.Contains(err.Error(), "can't be read") {
 		t.Errorf("it was taken: %v", err)
 	}
 }
