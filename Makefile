@@ -5,10 +5,10 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help run build test soak replicas bench fuzz race reference clean
+.PHONY: disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: build ## build Neap and start it; ARGS="--listen 127.0.0.1:9090" adds flags
 	./bin/neap up $(ARGS)
@@ -29,11 +29,22 @@ bench: ## measure speed, each figure beside its yardstick
 soak: ## live through a simulated month, and look at memory and database; ARGS="-days 9 -rate 7200" is shorter
 	go run ./test/soak $(ARGS)
 
+size: ## measure 10,000 groups, and the growth from 1,000 to 100,000 instances; ARGS="-database postgres://…" for PostgreSQL
+	go run ./test/size -groups 10000 $(ARGS)
+	go run ./test/size -growth 100,1000,10000 $(ARGS)
+
 fuzz: ## fuzz every decoder for a while; FUZZTIME=1m for longer
 	@test/fuzz.sh
 
 race: ## run the tests under the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+N ?= 1000
+disasters: ## rehearse every named bad day, and N=1000 random disasters; SEED=7 begins at another seed
+	@test/disasters.sh $(N) $(or $(SEED),1)
+
+disasters-nightly: ## rehearse 10,000 random disasters, from a seed of the day on
+	@test/disasters.sh 10000 $$(date +%Y%m%d0000)
 
 reference: ## write docs/cli.md anew from the commands
 	go test ./internal/cli -run Reference -update
