@@ -17,6 +17,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/fault"
 )
 
 // stage is what an act can do, by its name.
@@ -137,7 +138,7 @@ func (r *rehearsal) take(a act) error {
 		// One that has just ended can't be interrupted; the others can.
 		err := r.world.Account(r.owner).Interrupt(context.Background(), r.groups[a.Group].Region, []string{id})
 		var refusal *cloud.Refusal
-		if err != nil && !errors.As(err, &refusal) {
+		if err != nil && !errors.As(err, &refusal) && !fault.Is(err, fault.Unavailable) { // the cloud may be in trouble itself
 			return err
 		}
 	}
