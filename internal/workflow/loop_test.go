@@ -272,8 +272,9 @@ func TestTheKeysOfAReplicaThatVanishedAreTakenOverWithinASecond(t *testing.T) {
 		workflowtest.Settle(t, heir, "l", "k")
 		stopping, cancel := context.WithTimeout(context.Background(), workflowtest.Patience)
 		defer cancel()
-		if err := gone.Stop(stopping); err == nil || stopping.Err() != nil {
-			t.Errorf("an engine without its database must stop, and complain: %v", err)
+		// Whether it complains depends on whether it has noticed by now that its lease is lost; it has to stop either way.
+		if err := gone.Stop(stopping); stopping.Err() != nil {
+			t.Errorf("an engine without its database does not stop: %v", err)
 		}
 	})
 }
