@@ -172,6 +172,7 @@ func (t *turn) adopt(ctx context.Context, tx *store.Tx, c cloud.Instance, a stor
 	}
 	i.ID, i.Type, i.Zone, i.Lifecycle = c.ID, c.Market.Type, c.Market.Zone, plan.Lifecycle(c.Market.Lifecycle)
 	i.Phase, i.Image, i.LaunchedAt, i.LaunchReason = plan.Launching, c.Image, c.LaunchedAt, a.Value.Reason
+	i.KnownAt = t.f.Clock.Now()
 	i.VCPUs = a.Value.VCPUs
 	i.Condition, i.ConditionAt = plan.ConditionUnknown, c.LaunchedAt
 	if _, err := members.Insert(ctx, tx, row(i)); err != nil {

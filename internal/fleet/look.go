@@ -185,6 +185,9 @@ func (l *look) weigh(row store.Doc[Instance]) {
 	case !is:
 		s.prints[row.ID] = 0
 		l.absent = append(l.absent, row)
+	case row.Value.isBack(c):
+		s.prints[row.ID] = 0
+		s.strange[row.Parent], l.raise[row.Parent] = true, true
 	case lives && l.f.refreshed(row.Value, c) != row.Value:
 		s.prints[row.ID] = 0
 		l.raise[row.Parent] = true

@@ -243,7 +243,7 @@ func (t *turn) miss(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) er
 	default:
 		before := d.Value
 		d.Value.move(plan.Terminated)
-		d.Value.Ended, d.Value.LeaveReason = d.Value.MissingAt, "vanished"
+		d.Value.Ended, d.Value.LeaveReason = d.Value.MissingAt, vanished
 		if _, err := saveMember(ctx, tx, d); err != nil {
 			return err
 		}
@@ -255,7 +255,11 @@ func (t *turn) miss(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) er
 
 // explain finds the row that an instance with our tags lacks: it is adopted when one of our launches started it, and set aside otherwise.
 func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) error {
-	if _, err := members.Get(ctx, tx, store.Installation(), c.ID); !fault.Is(err, fault.NotFound) {
+	d, err := members.Get(ctx, tx, store.Installation(), c.ID)
+	switch {
+	case err == nil && d.Value.isBack(c):
+		return t.comeBack(ctx, tx, d, c)
+	case !fault.Is(err, fault.NotFound):
 		return err // a row of an instance that has left: detached, quarantined, or ended and shown late
 	}
 	a, err := actions.Get(ctx, tx, store.Account(t.doc.Account), c.Tags[tagAction])
@@ -274,6 +278,27 @@ func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) erro
 	t.f.setStrangers(t.doc.ID, true)
 	line := t.f.line(journal.Error, "Instance %s carries the tags of this group, but no launch of this database explains it. It is left alone; end it yourself, or restore the newer database.", c.ID)
 	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("quarantined", "", line.Message, i))
+}
+
+// vanished is why an instance left that the cloud stopped showing.
+const vanished = "vanished"
+
+// isBack reports whether an instance that was given up lives after all.
+func (i *Instance) isBack(c cloud.Instance) bool {
+	return i.Phase == plan.Terminated && i.LeaveReason == vanished && c.State != cloud.Terminated && c.State != cloud.ShuttingDown
+}
+
+// comeBack takes in an instance that was given up and lives after all. Its place is taken by now, so it leaves in good order instead of running on unseen.
+func (t *turn) comeBack(ctx context.Context, tx *store.Tx, d store.Doc[Instance], c cloud.Instance) error {
+	d.Value.Phase, d.Value.Cloud = plan.Draining, c.State // the only way out of Terminated: the end was concluded, not seen
+	d.Value.Ended, d.Value.MissingAt = time.Time{}, time.Time{}
+	d.Value.SkipReplace, d.Value.DrainUntil = true, t.f.Clock.Now().Add(t.intent.Drain)
+	d, err := saveMember(ctx, tx, d)
+	if err != nil {
+		return err
+	}
+	line := t.f.line(journal.Warn, "Instance %s is back, after it was given up and replaced; it is drained and terminated.", c.ID)
+	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("leaving", plan.ReasonLost, line.Message, d.Value))
 }
 
 // disbelief is how long an absence is not believed after it was first seen.

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/store"
 )
 
 // create makes the world's group without waiting for anything.
@@ -201,5 +203,40 @@ func TestASubnetWithoutAddressesIsLeftOutAndItsZoneWhenItHasNoOther(t *testing.T
 	}
 	if log := w.log(); !strings.Contains(log, "InsufficientFreeAddressesInSubnet") {
 		t.Errorf("the refusal is not told:\n%s", log)
+	}
+}
+
+func TestAnInstanceThatComesBackAfterItWasGivenUpLeavesInGoodOrder(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	lost := w.in(plan.Running)[0].ID
+	err := w.Fleet.DB.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		d, err := fleet.Members.Get(ctx, tx, store.Account(w.Account.ID), lost)
+		if err != nil {
+			return err
+		}
+		d.Value.Phase, d.Value.LeaveReason, d.Value.Ended = plan.Terminated, fleet.Vanished, w.Clock.Now()
+		d.State = string(plan.Terminated)
+		_, err = fleet.Members.Update(ctx, tx, d)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// To the look at the place it is shown anew, and not as it was remembered.
+	if err := w.Cloud.Impair(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	w.Until("it has been ended", 5*time.Minute, func() bool {
+		for _, r := range w.record().Instances {
+			if r.ID == lost {
+				return !r.Alive
+			}
+		}
+		return false
+	})
+	w.settle()
+	if log := w.log(); !strings.Contains(log, lost+" is back") {
+		t.Errorf("the log does not tell of it:\n%s", log)
 	}
 }

@@ -37,7 +37,12 @@ func (d *draft) unhealthyFrom(i *Instance) (due time.Time, failing bool) {
 	case i.Condition == Healthy:
 		return time.Time{}, false
 	case !i.WasHealthy:
-		return i.LaunchedAt.Add(d.intent.Health.Grace), true
+		// The cloud's clock may be behind ours: grace is never counted from before we knew the instance.
+		since := i.LaunchedAt
+		if i.KnownAt.After(since) {
+			since = i.KnownAt
+		}
+		return since.Add(d.intent.Health.Grace), true
 	default:
 		return i.ConditionAt.Add(d.intent.Health.UnhealthyFor), i.Condition == Unhealthy
 	}

@@ -185,7 +185,8 @@ type Instance struct {
 	Lifecycle    Lifecycle
 	Phase        Phase
 	Image        string
-	LaunchedAt   time.Time
+	LaunchedAt   time.Time // by the cloud's clock
+	KnownAt      time.Time // by ours, when it became known; zero = as LaunchedAt
 	LockedUntil  time.Time // protected from scale-in and voluntary moves before this; zero = not locked
 	Standby      bool
 	Condition    Condition

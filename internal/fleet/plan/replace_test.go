@@ -226,3 +226,19 @@ func TestADeletedFleetIsWoundDownWithItsLockedMembers(t *testing.T) {
 		t.Errorf("after the drain: %+v", d.Actions)
 	}
 }
+
+func TestGraceIsNotCountedFromBeforeTheInstanceWasKnown(t *testing.T) {
+	in := intentOf(2)
+	in.Health = Health{Source: HealthInstance, Grace: 5 * time.Minute, Heal: true}
+	w := &world{intent: in, observed: Observed{Instances: fleetOf(2)}, market: marketOf(in), now: noon}
+	fresh := w.find("i-0")
+	fresh.Condition, fresh.WasHealthy = ConditionUnknown, false
+	fresh.LaunchedAt, fresh.KnownAt = noon.Add(-time.Hour), noon.Add(-time.Minute) // the cloud's clock is behind ours
+	if d := w.plan(); len(d.Actions) != 0 || !d.Next.Equal(noon.Add(4*time.Minute)) {
+		t.Errorf("an instance a minute old: %+v, next %s", d.Actions, d.Next)
+	}
+	w.now = noon.Add(4 * time.Minute)
+	if spot, _ := w.plan().launched(); spot != 1 {
+		t.Error("it is not replaced when its grace is over")
+	}
+}
