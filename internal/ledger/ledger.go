@@ -14,6 +14,7 @@ package ledger
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/clock"
@@ -43,6 +44,9 @@ type Ledger struct {
 	db     *store.DB
 	clock  clock.Clock
 	prices PriceBook
+
+	mu   sync.Mutex
+	upTo time.Time // see postedUpTo
 }
 
 // New makes a ledger over an open database.

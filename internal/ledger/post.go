@@ -25,10 +25,38 @@ const page = 500
 
 // Post turns settled time into ledger lines. It may be repeated, interrupted and run twice at once: each meter's lines and its cursor move in one transaction,
 // and the later of two writers finds the meter changed. Call it every minute or so. One meter's failure does not hold up the others.
+//
+// Open meters have something to post once an hour only, so they are walked over when a new hour has settled; what is not posted yet is read live anyway.
 func (l *Ledger) Post(ctx context.Context) error {
+	states := []string{closed}
+	hour := l.clock.Now().Add(-Settle).Truncate(longest)
+	if l.postedUpTo().Before(hour) {
+		states = []string{open, closed}
+	}
+	err := l.postAll(ctx, states)
+	if err == nil {
+		l.setPosted(hour)
+	}
+	return err
+}
+
+// postedUpTo is the settled hour up to which this process has walked over all open meters.
+func (l *Ledger) postedUpTo() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.upTo
+}
+
+func (l *Ledger) setPosted(hour time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.upTo = later(l.upTo, hour)
+}
+
+func (l *Ledger) postAll(ctx context.Context, states []string) error {
 	var failures []error
 	for after := ""; ; {
-		docs, next, err := meters.List(ctx, l.db, store.Installation(), store.Query{States: []string{open, closed}, Limit: page, After: after})
+		docs, next, err := meters.List(ctx, l.db, store.Installation(), store.Query{States: states, Limit: page, After: after})
 		if err != nil {
 			return err
 		}
