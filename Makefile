@@ -36,6 +36,9 @@ size: ## measure 10,000 groups, and the growth from 1,000 to 100,000 instances; 
 fuzz: ## fuzz every decoder for a while; FUZZTIME=1m for longer
 	@test/fuzz.sh
 
+explore: ## hold the planner to its properties on cases that were never drawn before
+	NEAP_PROPERTIES=explore go test -count=5 -timeout 20m ./internal/fleet/plan
+
 race: ## run the tests under the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 

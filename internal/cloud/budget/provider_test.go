@@ -41,6 +41,10 @@ func TestACloudWithinItsBudgetStillKeepsTheProviderContract(t *testing.T) {
 		return cloudtest.Fixture{
 			Provider: b.Wrap(t.Name(), c.Account(t.Name())), Market: spot, Template: template, Now: hands.Now, Advance: hands.Advance,
 			Room: func(m cloud.Market, count int) { c.Room(m, count, hands.Now().Add(24*time.Hour)) },
+			// Within the budget it does not come to it, so somebody else has used up the account's requests.
+			Throttle: func() {
+				c.FailNext(sim.LaunchCall, &cloud.Refusal{Kind: cloud.Throttled, Scope: cloud.ScopeAccount, Key: spot.Region, Code: "RequestLimitExceeded", Message: "too many requests"})
+			},
 		}
 	})
 }

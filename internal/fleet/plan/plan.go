@@ -20,6 +20,7 @@ func Plan(intent Intent, observed Observed, market Market, now time.Time) Decisi
 		fill,      // all losses are known now: buy what is missing
 		relieve,   // lets go of those whose replacement serves
 		scaleIn,   // only now is it known what is too much
+		giveUp,    // after scaleIn: what it takes out is on its way no more
 		revert,    // voluntary moves come last, and only when nothing is missing or too much
 		cheapen,   // after revert: back on spot saves more
 	}
