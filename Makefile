@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
+.PHONY: explore disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
