@@ -43,7 +43,7 @@ func TestASmallDocumentBecomesThisIntent(t *testing.T) {
 			Rule: plan.Balanced, SpotTypes: []string{"m5.large", "m5a.large", "c5.large"}, OnDemandTypes: []string{"m5.large"},
 			PreferredTypes: []string{"m5.large"}, Zones: []string{"us-east-1a", "us-east-1b"}, PreferredZones: []string{"us-east-1a"},
 		},
-		Replacement: plan.Replacement{Revert: plan.RevertAlways},
+		Replacement: plan.Replacement{Revert: plan.RevertByRule},
 		Health:      plan.Health{Source: plan.HealthInstance, Grace: 300 * time.Second, UnhealthyFor: 120 * time.Second, Heal: true},
 		Drain:       120 * time.Second,
 		Template: plan.Template{
@@ -250,6 +250,15 @@ func TestAnUpdateMergesAndChecksTheWhole(t *testing.T) {
 	} {
 		if _, err := d.patched(old, json.RawMessage(c.patch)); err == nil || !slices.Contains(fieldsOf(err), c.field) || !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWithoutAWordOnRevertingTheRuleDecides(t *testing.T) {
+	for set, want := range map[string]plan.RevertMode{`{}`: plan.RevertByRule, `{"performAt":"always"}`: plan.RevertAlways, `{"performAt":"never"}`: plan.RevertNever} {
+		intent, _ := compiled(t, with(t, bad{set: "group.strategy.availabilityVsCost", to: `"availabilityOriented"`}, bad{set: "group.strategy.revertToSpot", to: set}))
+		if intent.Replacement.Revert != want {
+			t.Errorf("%s: %q, want %q", set, intent.Replacement.Revert, want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package elastigroup
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
@@ -152,12 +151,9 @@ func (c *compiler) mix() plan.Mix {
 func (c *compiler) revert(rule plan.Rule) plan.Replacement {
 	given := c.doc.Strategy.RevertToSpot
 	mode := plan.RevertMode(given.PerformAt)
-	if mode == "" {
-		mode = plan.RevertAlways
-	}
 	replacement := plan.Replacement{Revert: mode}
 	switch mode {
-	case plan.RevertAlways:
+	case plan.RevertByRule, plan.RevertAlways:
 	case plan.RevertNever, plan.RevertWindow:
 		if rule != plan.AvailabilityOriented && !c.doc.Strategy.Persistence.isOn() {
 			c.wrong("strategy.revertToSpot.performAt", "%q goes with availabilityVsCost availabilityOriented or with persistence; use \"always\" with %s.", mode, rule)
@@ -169,32 +165,14 @@ func (c *compiler) revert(rule plan.Rule) plan.Replacement {
 		c.wrong("strategy.revertToSpot.timeWindows", "performAt timeWindow needs at least one window such as \"Mon:03:00-Mon:05:00\".")
 	}
 	for i, text := range given.TimeWindows {
-		window, ok := parseWindow(text)
-		if !ok {
+		window, err := plan.ParseWindow(text)
+		if err != nil {
 			c.wrong(at("strategy.revertToSpot.timeWindows", i, ""), "%q is no weekly window; write ddd:hh:mm-ddd:hh:mm in UTC, such as \"Mon:03:00-Wed:02:30\".", text)
 			continue
 		}
 		replacement.RevertWindows = append(replacement.RevertWindows, window)
 	}
 	return replacement
-}
-
-// parseWindow reads "Mon:03:00-Wed:02:30".
-func parseWindow(text string) (plan.Window, bool) {
-	begin, end, found := strings.Cut(text, "-")
-	from, first := minuteOfWeek(begin)
-	to, second := minuteOfWeek(end)
-	return plan.Window{From: from, To: to}, found && first && second && from != to
-}
-
-func minuteOfWeek(text string) (int, bool) {
-	day, hour, ok := strings.Cut(text, ":")
-	if !ok || len(hour) != len("03:00") {
-		return 0, false
-	}
-	number := slices.Index([]string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}, strings.ToLower(day))
-	clock, err := time.Parse("15:04", hour)
-	return (number*24+clock.Hour())*60 + clock.Minute(), number >= 0 && err == nil
 }
 
 // seconds reads a duration that must not be negative.
