@@ -76,14 +76,14 @@ func TestNoFileKnowsOneMachineOrRegistry(t *testing.T) {
 
 func TestTracesAreRecognised(t *testing.T) {
 	for line, wrong := range map[string]bool{
-		`data := "/tmp/neap-test"`:             true,
-		`dir=$(mktemp -d)`:                     false,
-		`COPY . /root/src`:                     true,
-		`"url": "/aws/ec2/group/ID/root/x"`:    false,
-		`GOPROXY=https://mirror.example.org`:   true,
-		`pip install --index-url x`:            true,
-		`see https://registry.npmjs.org/x`:     true,
-		`go get github.com/spf13/cobra`:        false,
+		`data := "/tmp/neap-test"`:            true,
+		`dir=$(mktemp -d)`:                    false,
+		`COPY . /root/src`:                    true,
+		`"url": "/aws/ec2/group/ID/root/x"`:   false,
+		`GOPROXY=https://mirror.example.org`:  true,
+		`pip install --index-url x`:           true,
+		`see https://registry.npmjs.org/x`:    true,
+		`go get github.com/spf13/cobra`:       false,
 		`#!/bin/bash` + "\n" + `cd /work/app`: true,
 	} {
 		if found := findTraces("x", []byte(line), traces()); (len(found) > 0) != wrong {

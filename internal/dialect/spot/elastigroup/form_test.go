@@ -43,7 +43,7 @@ func TestASmallDocumentBecomesThisIntent(t *testing.T) {
 			Rule: plan.Balanced, SpotTypes: []string{"m5.large", "m5a.large", "c5.large"}, OnDemandTypes: []string{"m5.large"},
 			PreferredTypes: []string{"m5.large"}, Zones: []string{"us-east-1a", "us-east-1b"}, PreferredZones: []string{"us-east-1a"},
 		},
-		Replacement: plan.Replacement{Revert: plan.RevertByRule},
+		Replacement: plan.Replacement{Revert: plan.RevertAlways},
 		Health:      plan.Health{Source: plan.HealthInstance, Grace: 300 * time.Second, UnhealthyFor: 120 * time.Second, Heal: true},
 		Drain:       120 * time.Second,
 		Template: plan.Template{
