@@ -35,7 +35,7 @@ func (t *turn) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx = budget.With(ctx, need(rows))
+	ctx, t.seenAt = budget.With(ctx, need(rows)), t.f.Clock.Now()
 	seen, err := t.describe(ctx, inst, rows)
 	if err != nil {
 		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)

@@ -129,6 +129,7 @@ type turn struct {
 	restored    time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
 	standing    standing                  // of the group's place
 	seen        map[string]cloud.Instance // what the cloud showed in this turn
+	seenAt      time.Time                 // when it was asked
 	held        bool                      // too much has vanished at once: touch nothing until it is explained
 }
 
@@ -151,6 +152,7 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	if t.held {
 		return false, nil
 	}
+	in.Observed.SeenAt = t.seenAt
 	decision, trips, err := t.f.weigh(ctx, t.doc, in)
 	if err != nil {
 		return false, err

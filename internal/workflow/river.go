@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -24,6 +25,8 @@ const (
 	// River's default of 100 ms between fetches would be most of a wake-up's time.
 	fetchCooldown = 5 * time.Millisecond
 	deliverers    = 4
+	// tablesLock is the advisory lock of PostgreSQL under which River's tables are made.
+	tablesLock = 0x6e656170_72697672
 )
 
 // wake is the River job by which a replica that has more to do than workers calls the others. It carries no state: losing one costs a scan's delay.
@@ -69,26 +72,52 @@ type riverCourier[TTx any] struct {
 
 func startRiver(ctx context.Context, c Config, look func(loop string)) (courier, error) {
 	if c.DB.Driver() == "postgres" {
-		return startCourier[pgx.Tx](ctx, c, riverpgxv5.New(c.DB.Pool()), look, time.Second)
+		driver := riverpgxv5.New(c.DB.Pool())
+		if err := alone(ctx, c.DB.Pool(), func() error { return makeTables(ctx, c, driver) }); err != nil {
+			return nil, riverFault(err)
+		}
+		return startCourier[pgx.Tx](ctx, c, driver, look, time.Second)
+	}
+	driver := riversqlite.New(c.DB.SQL())
+	if err := makeTables(ctx, c, driver); err != nil {
+		return nil, riverFault(err)
 	}
 	// SQLite cannot notify; polling more often than we scan would gain nothing.
-	return startCourier[*sql.Tx](ctx, c, riversqlite.New(c.DB.SQL()), look, scanEvery)
+	return startCourier[*sql.Tx](ctx, c, driver, look, scanEvery)
+}
+
+// alone works while no other replica does: River's migrations take no turns by themselves, and of replicas that start together on an empty database all
+// but one would fail.
+func alone(ctx context.Context, pool *pgxpool.Pool, work func() error) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", tablesLock); err != nil {
+		return err
+	}
+	err = work()
+	_, unlocked := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", tablesLock)
+	return errors.Join(err, unlocked)
+}
+
+// makeTables brings River's tables to the form that this release's River needs.
+func makeTables[TTx any](ctx context.Context, c Config, driver riverdriver.Driver[TTx]) error {
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(quiet{c.Log.Handler()})})
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
 }
 
 func startCourier[TTx any](ctx context.Context, c Config, driver riverdriver.Driver[TTx], look func(loop string), poll time.Duration) (courier, error) {
-	log := slog.New(quiet{c.Log.Handler()})
-	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: log})
-	if err != nil {
-		return nil, riverFault(err)
-	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return nil, riverFault(err)
-	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &wakeWorker{look: look})
 	client, err := river.NewClient(driver, &river.Config{
 		ID:                          c.Replica,
-		Logger:                      log,
+		Logger:                      slog.New(quiet{c.Log.Handler()}),
 		Workers:                     workers,
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: deliverers}},
 		FetchCooldown:               fetchCooldown,

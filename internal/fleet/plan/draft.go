@@ -40,6 +40,7 @@ type draft struct {
 	intent  Intent
 	market  Market
 	now     time.Time
+	seen    time.Time // when the cloud was asked
 	members []member
 	pending []PendingLaunch
 	vcpus   map[string]int // by type, when capacity is in weight units
@@ -82,9 +83,12 @@ type zoneCount struct {
 
 func newDraft(intent Intent, observed Observed, market Market, now time.Time) *draft {
 	d := &draft{
-		intent: intent, market: market, now: now.UTC(), pending: observed.Launches,
+		intent: intent, market: market, now: now.UTC(), seen: now, pending: observed.Launches,
 		max:  max(intent.Capacity.Max, intent.Capacity.Target), // a bound that forbids the target itself is a mistake, not a wish
 		held: make(map[place]int, len(observed.Instances)),
+	}
+	if !observed.SeenAt.IsZero() {
+		d.seen = observed.SeenAt
 	}
 	for n, zone := range intent.Choice.Zones {
 		if !slices.Contains(intent.Choice.Zones[:n], zone) {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// heal replaces members that fail their health check: the replacement first, then the drain.
+// heal replaces members that fail their health check: the replacement first, then the drain. Only what the cloud said after an instance's time was over
+// counts against it: a Neap that was busy, or away, has no news of it, not bad news.
 func heal(d *draft) {
 	if d.intent.Health.Source == HealthNone {
 		return
@@ -18,7 +19,10 @@ func heal(d *draft) {
 		due, failing := d.unhealthyFrom(&m.Instance)
 		switch {
 		case !failing:
-		case due.After(d.now):
+		case due.After(d.seen):
+			if due.Before(d.now) {
+				due = d.now // nobody has looked since: look at once
+			}
 			d.wake(due)
 		case !d.intent.Health.Heal:
 			d.note("%s is unhealthy, and healing is off: it is only reported.", m.ID)

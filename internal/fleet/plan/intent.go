@@ -172,7 +172,8 @@ const (
 
 // Observed is the fleet as it is.
 type Observed struct {
-	Deleting  bool // wind everything down
+	Deleting  bool      // wind everything down
+	SeenAt    time.Time `json:",omitzero"` // when the cloud was asked for it; zero = now
 	Instances []Instance
 	Launches  []PendingLaunch
 }

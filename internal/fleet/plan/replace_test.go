@@ -242,3 +242,20 @@ func TestGraceIsNotCountedFromBeforeTheInstanceWasKnown(t *testing.T) {
 		t.Error("it is not replaced when its grace is over")
 	}
 }
+
+func TestWhatNobodyLookedAtInItsGraceIsLookedAtBeforeItIsReplaced(t *testing.T) {
+	in := intentOf(4)
+	in.Health = Health{Source: HealthInstance, Grace: 5 * time.Minute, UnhealthyFor: 2 * time.Minute, Heal: true}
+	w := &world{intent: in, observed: Observed{Instances: fleetOf(4)}, market: marketOf(in), now: noon}
+	fresh, failing := w.find("i-0"), w.find("i-1")
+	fresh.Condition, fresh.WasHealthy, fresh.LaunchedAt = ConditionUnknown, false, noon.Add(-time.Hour)
+	failing.Condition, failing.ConditionAt = Unhealthy, noon.Add(-time.Hour)
+	w.observed.SeenAt = noon.Add(-59 * time.Minute) // a stalled process: its picture of the fleet is an hour old
+	if d := w.plan(); len(d.Actions) != 0 || !d.Next.Equal(noon) {
+		t.Errorf("judged by an old picture: %+v, next %s", d.Actions, d.Next)
+	}
+	w.observed.SeenAt = noon
+	if spot, _ := w.plan().launched(); spot != 2 {
+		t.Errorf("with a fresh picture %d are replaced", spot)
+	}
+}
