@@ -159,7 +159,7 @@ func writeTable(ctx context.Context, snapshot *sql.Tx, table string, w io.Writer
 func tablesOf(ctx context.Context, in *sql.Tx, driver string) (tables []string, err error) {
 	query := "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 	if driver == "postgres" {
-		query = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1"
+		query = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1"
 	}
 	rows, err := in.QueryContext(ctx, query)
 	if err != nil {

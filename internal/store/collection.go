@@ -40,7 +40,7 @@ func (c Collection[T]) Insert(ctx context.Context, s Session, d Doc[T]) (Doc[T],
 	d.Version, d.Created, d.Updated = 1, now, now
 	err = s.write(ctx, func(ctx context.Context, tx *Tx) error {
 		// A refused INSERT would end a PostgreSQL transaction, and the caller may want to try another id in it.
-		rows, err := tx.Exec(ctx, "INSERT INTO "+c.Table+" ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+		rows, err := tx.Exec(ctx, "INSERT INTO "+c.Table+" ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			d.ID, d.Account, d.Parent, d.Name, d.State, d.At.UnixMicro(), d.Version, d.Created.UnixMicro(), d.Updated.UnixMicro(), doc)
 		if err == nil && rows == 0 {
 			err = fault.Of(fault.Exists, c.Noun, "There is a %s %q already; choose another id.", c.Noun, d.ID)

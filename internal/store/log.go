@@ -14,7 +14,7 @@ const appendRows = 32
 
 const logColumns = "id, account, resource, kind, at, seq, doc"
 
-// Append adds records, unsealed. Records whose ID is known already are left as they are.
+// Append adds records, unsealed. Records whose ID is known already, with the same At, are left as they are.
 func (l Log[T]) Append(ctx context.Context, s Session, records ...Record[T]) error {
 	return s.write(ctx, func(ctx context.Context, tx *Tx) error {
 		for len(records) > 0 {
@@ -38,7 +38,7 @@ func (l Log[T]) append(ctx context.Context, tx *Tx, records []Record[T]) error {
 		args = append(args, r.ID, r.Account, r.Resource, r.Kind, r.At.UnixMicro(), doc)
 	}
 	values := strings.Repeat(", (?, ?, ?, ?, ?, ?)", len(records))[2:]
-	_, err := tx.Exec(ctx, "INSERT INTO "+l.Table+" (id, account, resource, kind, at, doc) VALUES "+values+" ON CONFLICT (id) DO NOTHING", args...)
+	_, err := tx.Exec(ctx, "INSERT INTO "+l.Table+" (id, account, resource, kind, at, doc) VALUES "+values+" ON CONFLICT DO NOTHING", args...)
 	return err
 }
 
@@ -84,13 +84,19 @@ func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Re
 	return records, err
 }
 
-// Seal gives unsealed records the next sequence numbers, in order of insertion, and returns how many. One caller at a time (hold a lease).
+// Seal gives unsealed records the next sequence numbers, in order of insertion, and returns how many. One caller at a time (hold a lease), first thing in its transaction.
 func (l Log[T]) Seal(ctx context.Context, tx *Tx, limit int) (int, error) {
+	if tx.db.isPartitioned(l.Table) {
+		// No constraint spans all partitions, so whoever seals without knowing that the lease is lost waits here, before anything is read.
+		if _, err := tx.Exec(ctx, "LOCK TABLE ONLY "+l.Table+" IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
+			return 0, err
+		}
+	}
 	var last sql.NullInt64
 	if err := tx.conn.QueryRowContext(ctx, "SELECT max(seq) FROM "+l.Table).Scan(&last); err != nil {
 		return 0, failure(err)
 	}
-	sealed, err := tx.Exec(ctx, "UPDATE "+l.Table+" SET seq = ? + waiting.place FROM (SELECT ord, row_number() OVER (ORDER BY ord) AS place FROM "+
-		l.Table+" WHERE seq IS NULL ORDER BY ord LIMIT ?) AS waiting WHERE "+l.Table+".ord = waiting.ord", last.Int64, limit)
+	sealed, err := tx.Exec(ctx, "UPDATE "+l.Table+" SET seq = ? + waiting.place FROM (SELECT ord, at, row_number() OVER (ORDER BY ord) AS place FROM "+
+		l.Table+" WHERE seq IS NULL ORDER BY ord LIMIT ?) AS waiting WHERE "+l.Table+".ord = waiting.ord AND "+l.Table+".at = waiting.at", last.Int64, limit)
 	return int(sealed), err
 }

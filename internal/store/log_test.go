@@ -82,7 +82,7 @@ func TestAppendingAKnownIDChangesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := entries.Append(t.Context(), db, entry("a", "two", "k", noon), entry("b", "one", "other", noon.Add(time.Hour))); err != nil {
+		if err := entries.Append(t.Context(), db, entry("a", "two", "k", noon), entry("b", "one", "other", noon)); err != nil {
 			t.Fatal(err)
 		}
 		if got := read(t, db, store.Installation(), store.LogQuery{}); got != "one two " {

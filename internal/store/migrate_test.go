@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"text/template"
 )
@@ -31,7 +32,7 @@ var generated = []struct {
 
 var types = map[string]map[string]string{
 	"sqlite":   {"JSON": "TEXT", "Order": "INTEGER PRIMARY KEY AUTOINCREMENT"},
-	"postgres": {"JSON": "JSON", "Order": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"},
+	"postgres": {"JSON": "JSON", "Order": "BIGINT GENERATED ALWAYS AS IDENTITY"},
 }
 
 func TestEveryGeneratedMigrationAgreesWithItsTemplateAndList(t *testing.T) {
@@ -40,7 +41,7 @@ func TestEveryGeneratedMigrationAgreesWithItsTemplateAndList(t *testing.T) {
 			text := template.Must(template.ParseFiles(filepath.Join("migrations", g.template)))
 			out := bytes.NewBufferString("-- +goose Up\n")
 			for _, table := range g.tables {
-				row := map[string]string{"Table": table, "JSON": words["JSON"], "Order": words["Order"]}
+				row := map[string]any{"Table": table, "JSON": words["JSON"], "Order": words["Order"], "Weeks": dialect == "postgres" && slices.Contains(partitionedTables(), table)}
 				if err := text.Execute(out, row); err != nil {
 					t.Fatal(err)
 				}

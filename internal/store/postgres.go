@@ -41,7 +41,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 		return nil, fault.Of(fault.Invalid, "store", "The PostgreSQL URL cannot be read; write postgres://user:password@host:port/database.").With(err)
 	}
 	config.RuntimeParams[idleTimeout] = idleLimit
-	p := &postgres{db: stdlib.OpenDB(*config), hook: c.Hook, dollar: &placeholders{}}
+	p := &postgres{db: stdlib.OpenDB(*config), hook: func(string) {}, dollar: &placeholders{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -64,7 +64,14 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	if p.river, err = pgxpool.NewWithConfig(ctx, forRiver); err != nil {
 		return nil, failure(err)
 	}
-	return &DB{engine: p, bun: bun.NewDB(p.db, pgdialect.New()), log: c.Log}, nil
+	db := &DB{engine: p, bun: bun.NewDB(p.db, pgdialect.New()), log: c.Log}
+	for _, table := range partitionedTables() {
+		if err := db.makeWeeks(ctx, table, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	p.hook = c.Hook
+	return db, nil
 }
 
 func (p *postgres) driver() string      { return "postgres" }

@@ -11,6 +11,8 @@ import (
 type Rule struct {
 	Table string
 	Keep  time.Duration // 0 = for ever
+	// Wall says that At is told in wall time, whatever the engine's clock says.
+	Wall bool
 	// Log is for append-only logs: the oldest sealed records go, the newest one stays whatever its age, because order goes on behind it.
 	Log bool
 	// States of the documents that may go, for collections. nil = those without a state.
@@ -29,17 +31,30 @@ const pruned = 100
 
 // Prune deletes up to limit of the rows that a rule gives free, in transactions small enough to be unnoticed, and tells how many there were. What may go is looked for
 // beside the writers. now is the time that At is told in. Pages that become free are used again, so a file stops growing rather than getting smaller.
+//
+// Of a table that is partitioned, weeks go as a whole once their last moment is older than Keep (so rows stay up to a week longer), and those ahead are made, whatever
+// Keep is; a Keep of less than a week is not worth waiting for that.
 func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (total int, err error) {
-	if r.Keep <= 0 {
-		return 0, nil
+	if r.Wall {
+		now = time.Now()
 	}
-	for total < limit {
-		var n int
-		if r.Log {
-			n, err = db.pruneLog(ctx, r, now)
-		} else {
-			n, err = db.pruneDocuments(ctx, r, now)
+	prune := db.pruneDocuments
+	if r.Log {
+		prune = db.pruneLog
+	}
+	if db.isPartitioned(r.Table) {
+		if err := db.makeWeeks(ctx, r.Table, now); err != nil {
+			return 0, err
 		}
+		if total, err = db.dropWeeks(ctx, r, now); err != nil {
+			return total, err
+		}
+		if r.Keep >= week {
+			prune = db.pruneRest
+		}
+	}
+	for r.Keep > 0 && total < limit {
+		n, err := prune(ctx, r, now)
 		total += n
 		if err != nil || n == 0 || ctx.Err() != nil {
 			return total, err

@@ -75,7 +75,7 @@ type Log[T any] struct {
 
 // Record is one line of a Log. Seq is 0 until the sealer gave it its place; from then on it is gap-free and final.
 type Record[T any] struct {
-	ID       string // unique; appending an id again changes nothing
+	ID       string // unique; appending it again, with the same At, changes nothing
 	Account  string
 	Resource string // what it is about, e.g. a group id
 	Kind     string

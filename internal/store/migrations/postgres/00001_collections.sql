@@ -144,7 +144,7 @@ CREATE INDEX installation_parent ON installation (parent, at, id);
 CREATE INDEX installation_name ON installation (account, name);
 CREATE INDEX installation_state ON installation (state, at, id);
 CREATE TABLE decisions (
-    id      TEXT PRIMARY KEY,
+    id      TEXT NOT NULL,
     account TEXT NOT NULL,
     parent  TEXT NOT NULL,
     name    TEXT NOT NULL,
@@ -153,8 +153,11 @@ CREATE TABLE decisions (
     version BIGINT NOT NULL,
     created BIGINT NOT NULL,
     updated BIGINT NOT NULL,
-    doc     JSON NOT NULL
-);
+    doc     JSON NOT NULL,
+    PRIMARY KEY (id, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE decisions_rest PARTITION OF decisions DEFAULT;
+CREATE INDEX decisions_rest_at ON decisions_rest (at);
 CREATE INDEX decisions_account ON decisions (account, at, id);
 CREATE INDEX decisions_parent ON decisions (parent, at, id);
 CREATE INDEX decisions_name ON decisions (account, name);
