@@ -61,7 +61,7 @@ func retention(c cli.UpConfig) app.Retention {
 		}
 		return time.Duration(n) * 24 * time.Hour
 	}
-	return app.Retention{Logs: days(c.KeepLogs), Decisions: days(c.KeepDecisions), Ledger: days(c.KeepLedger)}
+	return app.Retention{Logs: days(c.KeepLogs), Decisions: days(c.KeepDecisions), Ledger: days(c.KeepLedger), Audit: days(c.KeepAudit), Dead: days(c.KeepDead)}
 }
 
 func operations() []cli.Operation {

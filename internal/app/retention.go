@@ -9,6 +9,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/journal"
+	"github.com/neap-cloud/neap/internal/journal/webhook"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
@@ -20,19 +21,23 @@ type Retention struct {
 	Logs      time.Duration // log lines, events, closed alerts, revisions of deleted groups
 	Decisions time.Duration // decisions with their market snapshots, settled actions, ended runs
 	Ledger    time.Duration // ledger lines, meters, ended instances
+	Audit     time.Duration // audit entries
+	Dead      time.Duration // letters that a webhook's receiver did not take
 }
 
 const (
 	usualLogs      = 90 * 24 * time.Hour
 	usualDecisions = 30 * 24 * time.Hour
 	usualLedger    = 395 * 24 * time.Hour // thirteen months: a year can be compared with the one before
+	usualAudit     = 400 * 24 * time.Hour // a year, and time to look into it
+	usualDead      = 30 * 24 * time.Hour
 )
 
 func (r Retention) usual() Retention {
 	for _, d := range []struct {
 		is    *time.Duration
 		usual time.Duration
-	}{{&r.Logs, usualLogs}, {&r.Decisions, usualDecisions}, {&r.Ledger, usualLedger}} {
+	}{{&r.Logs, usualLogs}, {&r.Decisions, usualDecisions}, {&r.Ledger, usualLedger}, {&r.Audit, usualAudit}, {&r.Dead, usualDead}} {
 		if *d.is == 0 {
 			*d.is = d.usual
 		}
@@ -40,11 +45,12 @@ func (r Retention) usual() Retention {
 	return r
 }
 
-// rules is the table of everything that is forgotten some day. What has no row here is kept for ever: live groups, accounts, tokens, and the audit log.
+// rules is the table of everything that is forgotten some day. What has no row here is kept for ever: live groups, accounts, tokens, settings.
 func (r Retention) rules() []store.Rule {
 	r = r.usual()
 	var all []store.Rule
-	all = append(all, journal.Retention(r.Logs, r.Decisions)...)
+	all = append(all, journal.Retention(r.Logs, r.Audit, r.Decisions)...)
+	all = append(all, webhook.Retention(r.Dead)...)
 	all = append(all, fleet.Retention(r.Decisions, r.Ledger, r.Logs)...)
 	all = append(all, workflow.Retention(r.Decisions)...)
 	all = append(all, ledger.Retention(r.Ledger)...)
@@ -68,7 +74,7 @@ func (a *App) Prune(ctx context.Context) (map[string]int, error) {
 	gone := map[string]int{}
 	var failed []error
 	for _, rule := range a.config.Retention.rules() {
-		if rule.Idle || rule.Of != "" { // told in wall time, which passes more slowly than a fast engine's
+		if rule.Idle || rule.Of != "" || rule.Wall { // told in wall time, which passes more slowly than a fast engine's
 			rule.Keep = time.Duration(float64(rule.Keep) / cmp.Or(a.config.Rate, 1))
 		}
 		n, err := a.db.Prune(ctx, rule, a.clock.Now(), pruneMost)

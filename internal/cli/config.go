@@ -33,13 +33,13 @@ type UpConfig struct {
 	Spend    money.Price   // what an account may newly commit to per hour; 0 = no limit
 	spend    string
 	// Days to keep what grows with time; 0 = for ever.
-	KeepLogs, KeepDecisions, KeepLedger int
-	Rate                                float64
-	Seed                                int64
-	Outbound                            networks // that webhooks may reach although they are not public
-	NoDemo                              bool
-	LogFormat                           string // "text" or "json"
-	LogLevel                            slog.Level
+	KeepLogs, KeepDecisions, KeepLedger, KeepAudit, KeepDead int
+	Rate                                                     float64
+	Seed                                                     int64
+	Outbound                                                 networks // that webhooks may reach although they are not public
+	NoDemo                                                   bool
+	LogFormat                                                string // "text" or "json"
+	LogLevel                                                 slog.Level
 }
 
 // bind declares the flags; their values are c's fields.
@@ -55,6 +55,8 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&c.KeepLogs, "retention-logs", 90, "days to keep log lines and events; 0 = for ever")
 	flags.IntVar(&c.KeepDecisions, "retention-decisions", 30, "days to keep decisions and settled actions; 0 = for ever")
 	flags.IntVar(&c.KeepLedger, "retention-ledger", 395, "days to keep costs and ended instances; 0 = for ever")
+	flags.IntVar(&c.KeepAudit, "retention-audit", 400, "days to keep audit entries; 0 = for ever")
+	flags.IntVar(&c.KeepDead, "retention-dead", 30, "days to keep letters that a webhook's receiver did not take; 0 = for ever")
 	flags.Float64Var(&c.Rate, "rate", 1, "how many times faster than the wall simulated time runs")
 	flags.Int64Var(&c.Seed, "seed", 1, "seed of the simulated cloud's randomness")
 	flags.BoolVar(&c.NoDemo, "no-demo", false, "start without the demo organisation")
@@ -176,7 +178,7 @@ func (c *UpConfig) check() []*fault.Error {
 			refuse("spend-limit", "%q is not an amount of dollars above 0, for example 12.50; leave it out for no limit.", c.spend)
 		}
 	}
-	for key, days := range map[string]int{"retention-logs": c.KeepLogs, "retention-decisions": c.KeepDecisions, "retention-ledger": c.KeepLedger} {
+	for key, days := range map[string]int{"retention-logs": c.KeepLogs, "retention-decisions": c.KeepDecisions, "retention-ledger": c.KeepLedger, "retention-audit": c.KeepAudit, "retention-dead": c.KeepDead} {
 		if days < 0 || days > 36_500 {
 			refuse(key, "%d is no number of days from 0 (for ever) to 36500.", days)
 		}

@@ -9,11 +9,12 @@ import (
 // snapshotGrace is how much longer a market snapshot stays than the newest decision that was made on it: its date is brought up to date once in that time.
 const snapshotGrace = 24 * time.Hour
 
-// Retention is how long the journal keeps log lines and events, and decisions with the markets they were made on. The audit log is kept for ever: its chain would break.
-func Retention(linesFor, decisionsFor time.Duration) []store.Rule {
+// Retention is how long the journal keeps log lines and events, audit entries, and decisions with the markets they were made on.
+func Retention(linesFor, auditFor, decisionsFor time.Duration) []store.Rule {
 	rules := []store.Rule{
 		{Table: lines.Table, Log: true, Keep: linesFor},
 		{Table: events.Table, Log: true, Keep: linesFor},
+		{Table: audit.Table, Log: true, Wall: true, Keep: auditFor},
 		{Table: alerts.Table, States: []string{alertClosed}, Keep: linesFor},
 		{Table: decisions.Table, Keep: decisionsFor},
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/store/storetest"
 )
@@ -21,7 +22,7 @@ func TestAMarketStaysAsLongAsTheNewestDecisionThatWasMadeOnIt(t *testing.T) {
 		}
 		prune := func() {
 			t.Helper()
-			for _, rule := range Retention(keep, keep) {
+			for _, rule := range Retention(keep, keep, keep) {
 				_, err := db.Prune(t.Context(), rule, clock.Now(), 1000)
 				must(t, err)
 			}
@@ -49,9 +50,33 @@ func TestAMarketStaysAsLongAsTheNewestDecisionThatWasMadeOnIt(t *testing.T) {
 }
 
 func TestNothingIsForgottenThatIsKeptForEver(t *testing.T) {
-	for _, rule := range Retention(-1, -1) {
+	for _, rule := range Retention(-1, -1, -1) {
 		if rule.Keep > 0 {
 			t.Errorf("%+v", rule)
 		}
 	}
+}
+
+func TestAuditEntriesGoInWallTime(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		j, clock := journalOn(at.Open(t))
+		for range 3 {
+			must(t, j.Record(t.Context(), nil, op.AuditEntry{Organisation: "org-1", Outcome: "done"}))
+		}
+		_, err := j.Seal(t.Context())
+		must(t, err)
+		clock.Advance(1000 * 24 * time.Hour) // the engine's time, which audit entries do not live in
+		for _, step := range []struct {
+			keep time.Duration
+			left int
+		}{{time.Hour, 3}, {time.Nanosecond, 1}} {
+			for _, rule := range Retention(-1, step.keep, -1) {
+				_, err := j.db.Prune(t.Context(), rule, clock.Now(), 1000)
+				must(t, err)
+			}
+			entries, err := j.AuditEntries(t.Context(), "org-1", AuditQuery{})
+			must(t, err)
+			check(t, "entries that are left", len(entries), step.left)
+		}
+	})
 }

@@ -263,11 +263,7 @@ func (w *Webhooks) settle(ctx context.Context, tx *store.Tx, l store.Doc[kept], 
 	if err := letters.Delete(ctx, tx, store.Account(l.Account), l.ID); err != nil {
 		return err
 	}
-	held, err := letters.Count(ctx, tx, store.Account(l.Account), store.Query{Parent: l.Parent})
-	if err != nil || held > 0 {
-		return err
-	}
-	return w.Journal.Calm(ctx, tx, l.Account, l.Parent, journal.AlertWebhook)
+	return w.calmIfEmpty(ctx, tx, l.Account, l.Parent)
 }
 
 func (w *Webhooks) note(ctx context.Context, doc store.Doc[hook], l Letter, message string) {

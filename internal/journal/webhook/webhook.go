@@ -68,6 +68,7 @@ func New(c Config) *Webhooks {
 	w := &Webhooks{Config: c, client: c.Guard.Client(answerTime), seen: -1}
 	c.Workflow.AddLoop(workflow.Loop{Name: loopName, Sweep: 10 * time.Minute, Workers: 16, Do: w.turn})
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "webhooks.wake", Every: wakeEvery, Do: w.wake})
+	c.Workflow.AddPeriodic(workflow.Periodic{Name: "webhooks.calm", Every: calmEvery, Do: w.calm})
 	return w
 }
 
