@@ -69,6 +69,16 @@ func (a *App) pruneInterval() time.Duration {
 	return max(min(pruneEvery, aged), time.Second)
 }
 
+// post posts costs, and then lets the market thin out prices that no cost waits for any more.
+func post(books *ledger.Ledger, prices *market.Market) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := books.Post(ctx); err != nil {
+			return err
+		}
+		return prices.Thin(ctx, books.PostedUpTo())
+	}
+}
+
 // Prune deletes what need not be kept any longer, and tells how many rows of which tables there were.
 func (a *App) Prune(ctx context.Context) (map[string]int, error) {
 	gone := map[string]int{}

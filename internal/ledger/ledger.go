@@ -46,7 +46,7 @@ type Ledger struct {
 	prices PriceBook
 
 	mu   sync.Mutex
-	upTo time.Time // see postedUpTo
+	upTo time.Time // see PostedUpTo
 }
 
 // New makes a ledger over an open database.

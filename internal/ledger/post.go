@@ -30,7 +30,7 @@ const page = 500
 func (l *Ledger) Post(ctx context.Context) error {
 	states := []string{closed}
 	hour := l.clock.Now().Add(-Settle).Truncate(longest)
-	if l.postedUpTo().Before(hour) {
+	if l.PostedUpTo().Before(hour) {
 		states = []string{open, closed}
 	}
 	err := l.postAll(ctx, states)
@@ -40,8 +40,8 @@ func (l *Ledger) Post(ctx context.Context) error {
 	return err
 }
 
-// postedUpTo is the settled hour up to which this process has walked over all open meters.
-func (l *Ledger) postedUpTo() time.Time {
+// PostedUpTo is the settled hour up to which this process has walked over all open meters, so that nothing before it waits to be posted; zero when it has not walked yet.
+func (l *Ledger) PostedUpTo() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.upTo

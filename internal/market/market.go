@@ -36,9 +36,10 @@ type Market struct {
 	clock   clock.Clock
 	catalog *catalog.Cloud
 
-	mu      sync.Mutex
-	feeds   map[feedKey]*feed
-	records map[recordKey]*record
+	mu        sync.Mutex
+	feeds     map[feedKey]*feed
+	records   map[recordKey]*record
+	thinnedTo time.Time // see Thin
 }
 
 // New makes a market that reads what it needs when it is first asked.

@@ -20,7 +20,8 @@ type Segment struct {
 	Source      string      // SourceFeed or SourceCatalogue
 }
 
-// Prices are the dated prices of a market from … until, without gaps: what the feed told, from the date it gave; before its first word the catalogue's price.
+// Prices are the dated prices of a market from … until, without gaps: what the feed told, from the date it gave; before its first word the catalogue's price. Of a week that was
+// thinned only the last price is known: before its date, the one of the week before holds (see Thin).
 // fault.NotFound for a market that neither knows.
 func (m *Market) Prices(ctx context.Context, provider string, in cloud.Market, from, until time.Time) ([]Segment, error) {
 	from, until = from.UTC(), until.UTC()
