@@ -232,7 +232,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.unwatch = a.Fleet.Watch(context.WithoutCancel(ctx))
-	return nil
+	return a.Fleet.LookAround(ctx)
 }
 
 // Stop lets work in progress finish until ctx ends, and closes the data.

@@ -32,7 +32,11 @@ func (f *Fleet) change(ctx context.Context, work func(ctx context.Context, tx *s
 				return nil // its instances only wait
 			}
 			previewed = after.doc
-			preview, err = f.inputs(ctx, tx, after.doc, after.intent)
+			rows, err := f.living(ctx, tx, after.doc.ID)
+			if err != nil {
+				return err
+			}
+			preview, err = f.inputs(ctx, tx, after.doc, after.intent, rows)
 			return err
 		}
 		return f.Workflow.Raise(ctx, tx, loopName, after.doc.ID)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/offer"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 
 // checkTemplate asks the cloud what is wrong with the template before anything is stored.
 func (f *Fleet) checkTemplate(ctx context.Context, account string, intent Intent) error {
-	asked := template(intent, "")
+	asked := offer.Template(intent, "")
 	text, err := json.Marshal(asked)
 	if err != nil {
 		return fmt.Errorf("encode template: %w", err)

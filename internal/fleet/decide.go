@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
+	"github.com/neap-cloud/neap/internal/fleet/offer"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -61,12 +61,8 @@ func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (p
 	return decision, trips, nil
 }
 
-// inputs gathers what the planner needs, seen through s.
-func (f *Fleet) inputs(ctx context.Context, s store.Session, doc store.Doc[record], intent Intent) (*inputs, error) {
-	rows, err := f.living(ctx, s, doc.ID)
-	if err != nil {
-		return nil, err
-	}
+// inputs gathers what the planner needs, seen through s. rows are the group's living instances.
+func (f *Fleet) inputs(ctx context.Context, s store.Session, doc store.Doc[record], intent Intent, rows []store.Doc[Instance]) (*inputs, error) {
 	open, err := f.openActions(ctx, s, doc.ID)
 	if err != nil {
 		return nil, err
@@ -88,61 +84,11 @@ func (f *Fleet) inputs(ctx context.Context, s store.Session, doc store.Doc[recor
 			observed.Launches = append(observed.Launches, a.Value.pendingLaunch(a.ID))
 		}
 	}
-	full := fullSubnets(snapshot)
+	full := offer.Full(snapshot)
 	return &inputs{
 		group: doc.ID, account: doc.Account, Intent: intent, Observed: observed, Now: f.Clock.Now(),
-		market: pools(intent, snapshot, full), full: full,
+		market: offer.Market(intent, snapshot, full), full: full,
 	}, nil
-}
-
-func fullSubnets(snapshot market.Snapshot) map[string]market.Cooling {
-	full := map[string]market.Cooling{}
-	for _, c := range snapshot.Cooling {
-		if c.Scope == cloud.ScopeSubnet {
-			full[c.Key] = c
-		}
-	}
-	return full
-}
-
-// closed is when the first subnet of a zone has addresses again; zero while one has.
-func closed(intent Intent, zone string, full map[string]market.Cooling) (first market.Cooling) {
-	for _, id := range template(intent, zone).Subnets {
-		c, isFull := full[id]
-		if !isFull {
-			return market.Cooling{}
-		}
-		if first.Until.IsZero() || c.Until.Before(first.Until) {
-			first = c
-		}
-	}
-	return first
-}
-
-// pools narrows a snapshot to the markets that the intent may use. A zone whose subnets are all full cools with them.
-func pools(intent Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
-	m := plan.Market{TakenAt: snapshot.TakenAt, Stale: snapshot.Stale}
-	shut := map[string]market.Cooling{}
-	for _, zone := range intent.Choice.Zones {
-		shut[zone] = closed(intent, zone, full)
-	}
-	for _, p := range snapshot.Pools {
-		types := intent.Choice.SpotTypes
-		if p.Market.Lifecycle == cloud.OnDemand {
-			types = intent.Choice.OnDemandTypes
-		}
-		if !slices.Contains(types, p.Market.Type) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
-			continue
-		}
-		if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
-			p.CoolUntil, p.Why = c.Until, c.Why
-		}
-		m.Pools = append(m.Pools, plan.Pool{
-			Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
-			Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: p.Risk, CoolUntil: p.CoolUntil, Why: p.Why,
-		})
-	}
-	return m
 }
 
 // keep stores a decision with its inputs.

@@ -31,7 +31,7 @@ func (t *turn) observe(ctx context.Context) error {
 	if t.standing, err = t.f.standing(ctx, t.place()); err != nil {
 		return err
 	}
-	rows, err := t.f.living(ctx, t.f.DB, t.doc.ID)
+	rows, err := t.living(ctx)
 	if err != nil {
 		return err
 	}

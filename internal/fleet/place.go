@@ -52,6 +52,22 @@ func (f *Fleet) settleIn(ctx context.Context, tx *store.Tx, p place) error {
 	return f.Workflow.Watch(ctx, tx, lookLoop, p.String())
 }
 
+// LookAround has every place looked at soon: much may have happened while nobody did.
+func (f *Fleet) LookAround(ctx context.Context) error {
+	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+	if err != nil {
+		return err
+	}
+	return f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, doc := range known {
+			if err := f.Workflow.Raise(ctx, tx, lookLoop, doc.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // standing reads what is known of a place; a place that nobody has settled in has no standing yet.
 func (f *Fleet) standing(ctx context.Context, p place) (standing, error) {
 	doc, err := places.Get(ctx, f.DB, store.Account(p.Account), p.String())

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/offer"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
@@ -45,24 +46,9 @@ func generationOf(i cloud.Instance) int64 {
 	return n
 }
 
-// template is what the cloud is asked to launch in a zone; with zone "" it holds every zone's subnets, for checking.
-func template(intent Intent, zone string) cloud.Template {
-	t := intent.Template
-	c := cloud.Template{
-		Image: t.Image, KeyPair: t.KeyPair, SecurityGroups: t.SecurityGroups, UserData: t.UserData, Role: t.Role,
-		Tenancy: t.Tenancy, Monitoring: t.Monitoring, EBSOptimized: t.EBSOptimized, PublicIP: t.PublicIP,
-	}
-	for _, z := range t.Subnets {
-		if zone == "" || z.Zone == zone || z.Zone == "" {
-			c.Subnets = append(c.Subnets, z.Subnets...)
-		}
-	}
-	return c
-}
-
 // launchRequest turns a planned launch into the cloud's words, without the subnets that are full.
 func launchRequest(intent Intent, a plan.Action, full map[string]market.Cooling) *cloud.Launch {
-	asked := template(intent, a.Zone)
+	asked := offer.Template(intent, a.Zone)
 	asked.Subnets = slices.DeleteFunc(asked.Subnets, func(id string) bool { _, isFull := full[id]; return isFull })
 	tags := map[string]string{}
 	for _, tag := range intent.Template.Tags {

@@ -115,6 +115,8 @@ type turn struct {
 	doc         store.Doc[record]
 	intent      Intent
 	provider    cloud.Provider
+	rows        []store.Doc[Instance]     // living instances, if isRead
+	isRead      bool                      // and nothing was written since
 	vcpus       map[string]int            // by type, as the market of the newest plan has it
 	full        map[string]market.Cooling // subnets without addresses
 	market      plan.Market               // that the newest plan was made on
@@ -135,6 +137,7 @@ type turn struct {
 
 // write runs one transaction of the turn, after checking that the lease is still ours.
 func (t *turn) write(ctx context.Context, work func(ctx context.Context, tx *store.Tx) error) error {
+	t.isRead = false
 	return t.f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := t.lease.Guard(ctx, tx); err != nil {
 			return err
@@ -143,9 +146,22 @@ func (t *turn) write(ctx context.Context, work func(ctx context.Context, tx *sto
 	})
 }
 
+// living lists the group's living instances, again only after this turn has written: what others write meanwhile brings another turn.
+func (t *turn) living(ctx context.Context) (rows []store.Doc[Instance], err error) {
+	if !t.isRead {
+		t.rows, err = t.f.living(ctx, t.f.DB, t.doc.ID)
+		t.isRead = err == nil
+	}
+	return t.rows, err
+}
+
 // decide plans and writes the plan down: the decision, its actions, and what changes in our own rows, in one transaction.
 func (t *turn) decide(ctx context.Context) (acted bool, err error) {
-	in, err := t.f.inputs(ctx, t.f.DB, t.doc, t.intent)
+	rows, err := t.living(ctx)
+	if err != nil {
+		return false, err
+	}
+	in, err := t.f.inputs(ctx, t.f.DB, t.doc, t.intent, rows)
 	if err != nil {
 		return false, err
 	}
@@ -184,7 +200,7 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 // again says when the group wants its next turn: soon while something is on its way, else when the plan changes by itself.
 func (t *turn) again(ctx context.Context) (time.Time, error) {
 	now := t.f.Clock.Now()
-	rows, err := t.f.living(ctx, t.f.DB, t.doc.ID)
+	rows, err := t.living(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -32,13 +32,13 @@ type decided struct {
 	DryRun  bool   `json:"dryRun,omitempty"`
 	Summary string `json:"summary"`
 	Market  string `json:"market"`
-	Inputs  exact  `json:"inputs"`
-	Plan    exact  `json:"plan"`
+	Inputs  packed `json:"inputs"`
+	Plan    packed `json:"plan"`
 }
 
 // snapshot is a stored market snapshot; its id is the hash of its content.
 type snapshot struct {
-	Content exact `json:"content"`
+	Content packed `json:"content"`
 }
 
 var (
@@ -63,12 +63,18 @@ func (j *Journal) Keep(ctx context.Context, s store.Session, d Decision, market 
 	if err := j.keepSnapshot(ctx, s, d.Market, market); err != nil {
 		return Decision{}, err
 	}
-	_, err := decisions.Insert(ctx, s, store.Doc[decided]{
-		Meta: store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: d.At},
-		Value: decided{
-			Version: d.Version, DryRun: d.DryRun, Summary: d.Summary, Market: d.Market, Inputs: exact(d.Inputs), Plan: exact(d.Plan),
-		},
-	})
+	doc := store.Doc[decided]{
+		Meta:  store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: d.At},
+		Value: decided{Version: d.Version, DryRun: d.DryRun, Summary: d.Summary, Market: d.Market},
+	}
+	var err error
+	if doc.Value.Inputs, err = j.packer.pack(d.Inputs); err != nil {
+		return Decision{}, err
+	}
+	if doc.Value.Plan, err = j.packer.pack(d.Plan); err != nil {
+		return Decision{}, err
+	}
+	_, err = decisions.Insert(ctx, s, doc)
 	return d, err
 }
 
@@ -80,7 +86,11 @@ func (j *Journal) keepSnapshot(ctx context.Context, s store.Session, hash string
 	if err != nil || fresh > 0 {
 		return err
 	}
-	_, err = snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash, At: now}, Value: snapshot{Content: exact(content)}})
+	small, err := j.packer.pack(content)
+	if err != nil {
+		return err
+	}
+	_, err = snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash, At: now}, Value: snapshot{Content: small}})
 	if !fault.Is(err, fault.Exists) {
 		return err
 	}
@@ -108,7 +118,12 @@ func (j *Journal) Decision(ctx context.Context, account, group, id string) (Deci
 	if err != nil {
 		return Decision{}, nil, fault.Of(fault.Internal, "decision", "The market that decision %s was made on is gone.", id).With(err)
 	}
-	return decisionOf(doc), json.RawMessage(market.Value.Content), nil
+	d, err := decisionOf(doc)
+	if err != nil {
+		return Decision{}, nil, err
+	}
+	content, err := market.Value.Content.unpack()
+	return d, content, err
 }
 
 // Decisions are listed newest first, a page at a time.
@@ -119,15 +134,21 @@ func (j *Journal) Decisions(ctx context.Context, account, group string, limit in
 	}
 	list = make([]Decision, len(docs))
 	for i, doc := range docs {
-		list[i] = decisionOf(doc)
+		if list[i], err = decisionOf(doc); err != nil {
+			return nil, "", err
+		}
 	}
 	return list, next, nil
 }
 
-func decisionOf(doc store.Doc[decided]) Decision {
+func decisionOf(doc store.Doc[decided]) (d Decision, err error) {
 	v := doc.Value
-	return Decision{
-		ID: doc.ID, Account: doc.Account, Group: doc.Parent, At: doc.At, Version: v.Version, DryRun: v.DryRun, Summary: v.Summary,
-		Inputs: json.RawMessage(v.Inputs), Market: v.Market, Plan: json.RawMessage(v.Plan),
+	d = Decision{ID: doc.ID, Account: doc.Account, Group: doc.Parent, At: doc.At, Version: v.Version, DryRun: v.DryRun, Summary: v.Summary, Market: v.Market}
+	if d.Inputs, err = v.Inputs.unpack(); err == nil {
+		d.Plan, err = v.Plan.unpack()
 	}
+	if err != nil {
+		return Decision{}, fault.Of(fault.Internal, "decision", "Decision %s is damaged and can't be read.", doc.ID).With(err)
+	}
+	return d, nil
 }

@@ -127,7 +127,9 @@ func TestAMarketTakesLittleRoom(t *testing.T) {
 	for n := range 1000 {
 		fmt.Fprintf(&market, `{"Type":"m5.%dxlarge","Zone":"us-east-1%c","Lifecycle":"spot","Price":%d,"OnDemand":96000,"VCPUs":4,"Risk":0.05},`, n%24, 'a'+n%6, 30_000+n*37%9973)
 	}
-	stored, err := json.Marshal(exact(market.Bytes()))
+	small, err := new(packer).pack(market.Bytes())
+	must(t, err)
+	stored, err := json.Marshal(small)
 	must(t, err)
 	if len(stored)*3 > market.Len() {
 		t.Errorf("%d bytes are stored as %d", market.Len(), len(stored))
@@ -136,9 +138,13 @@ func TestAMarketTakesLittleRoom(t *testing.T) {
 
 func TestDamagedBytesAreRefused(t *testing.T) {
 	for _, damaged := range []string{`"!!"`, `"AAAA"`, `12`} {
-		var e exact
-		if err := json.Unmarshal([]byte(damaged), &e); err == nil {
-			t.Errorf("%s was read as %q", damaged, e)
+		var p packed
+		err := json.Unmarshal([]byte(damaged), &p)
+		if err == nil {
+			_, err = p.unpack()
+		}
+		if err == nil {
+			t.Errorf("%s was read", damaged)
 		}
 	}
 }

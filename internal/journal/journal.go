@@ -26,9 +26,10 @@ type Config struct {
 
 // Journal writes inside its callers' transactions and reads on its own. Safe for concurrent use.
 type Journal struct {
-	db    *store.DB
-	clock clock.Clock
-	slog  *slog.Logger
+	db     *store.DB
+	clock  clock.Clock
+	slog   *slog.Logger
+	packer packer
 }
 
 // New makes a journal over an open database.

@@ -65,7 +65,11 @@ func (c Collection[T]) Count(ctx context.Context, s Session, sc Scope, q Query) 
 func (c Collection[T]) find(s Session, sc Scope, q Query) *bun.SelectQuery {
 	sel := s.query(c.Table, sc)
 	if q.IDs != nil {
-		sel = oneOf(sel, "id", q.IDs)
+		// Given the account as a plain column too, SQLite walks through all that the account has as soon as there are more than some ids.
+		sel = oneOf(s.query(c.Table, Installation()), "id", q.IDs)
+		if !sc.all {
+			sel = sel.Where("account || '' = ?", sc.account)
+		}
 	}
 	if q.Parent != "" {
 		sel = sel.Where("parent = ?", q.Parent)

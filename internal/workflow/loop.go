@@ -118,7 +118,7 @@ func (e *Engine) Settled(ctx context.Context, loop, key string) error {
 // handOff gives a raised key to a worker of this replica, or calls the others.
 func (e *Engine) handOff(loop, key string) {
 	r, known := e.loops[loop]
-	if !known || r.offer(key) {
+	if !known || r.offer(key) || e.c.Alone {
 		return
 	}
 	e.mu.Lock()

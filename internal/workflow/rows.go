@@ -85,7 +85,8 @@ func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch i
 }
 
 // needing lists keys that nobody holds and that have something to do; those that have waited longest for a turn come first. Its two halves share no key, so
-// that no database sorts by key to find doubles: SQLite would walk over every key of the loop for that.
+// that no database sorts by key to find doubles, and each comes in the order of an index, so that none walks over a long queue for its first few: of the due
+// ones, those that have been due for longest.
 func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (keys []string, err error) {
 	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
 		var key string
@@ -93,9 +94,9 @@ func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int
 		keys = append(keys, key)
 		return err
 	}, `SELECT key FROM (
-		SELECT key, swept FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+`
-		UNION ALL SELECT key, swept FROM loops WHERE loop = ? AND due <= ? AND wanted <= done AND until <= `+r.now+`
-		) AS open ORDER BY swept, key LIMIT ?`, loop, loop, now.UnixMicro(), limit)
+		SELECT * FROM (SELECT key, swept FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+` ORDER BY swept, key LIMIT ?) AS raised
+		UNION ALL SELECT * FROM (SELECT key, swept FROM loops WHERE loop = ? AND due <= ? AND wanted <= done AND until <= `+r.now+` ORDER BY due LIMIT ?) AS due
+		) AS open ORDER BY swept, key LIMIT ?`, loop, limit, loop, now.UnixMicro(), limit, limit)
 	return keys, err
 }
 

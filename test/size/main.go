@@ -1,6 +1,6 @@
 // Command size measures a whole Neap with many groups, and prints each figure beside its bound.
 //
-// It owns the measuring only. world.go builds an installation: one group per account and region is made through Fleet and brought to life by the engine, and its
+// It owns the measuring only. world.go builds an installation: one group of each kind per account and region is made through Fleet and brought to life by the engine, and its
 // rows, in Neap's database and in the simulated cloud's, are then copied under new ids, because ten thousand creations would take longer than everything that
 // is measured here. measure.go then starts the real app on it, in a process of its own, whose processor time and memory are the figures; the simulated cloud
 // is a part of that process, so its work counts too.
@@ -42,7 +42,7 @@ func main() {
 	flag.IntVar(&o.Groups, "groups", 1000, "groups")
 	flag.IntVar(&o.Members, "members", 10, "instances in each group")
 	flag.IntVar(&o.Accounts, "accounts", 10, "cloud accounts")
-	flag.IntVar(&o.Regions, "regions", 4, "regions in each account")
+	flag.IntVar(&o.Regions, "regions", 8, "regions in each account")
 	flag.StringVar(&o.Database, "database", "", "URL of an empty PostgreSQL database (default: SQLite)")
 	flag.StringVar(&o.Data, "data", "", "folder of an installation that was built before (default: a fresh one, removed afterwards)")
 	flag.DurationVar(&o.Idle, "idle", 60*time.Second, "how long the idle process is watched")

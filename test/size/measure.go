@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/app"
-	"github.com/neap-cloud/neap/internal/cloud/sim"
 )
 
 // figures are what one measured process tells.
@@ -69,7 +69,7 @@ func measure(ctx context.Context, o options) (f figures, err error) {
 	}
 	f.Ready = time.Since(began)
 	err = profiled(o, "sweep", func() error {
-		f.SweepWall, err = until(ctx, 10*time.Minute, func() (bool, error) { return a.Cloud.Reads(sim.DescribeCall) >= o.Accounts*o.Regions, ctx.Err() })
+		f.SweepWall, err = until(ctx, 10*time.Minute, func() (bool, error) { return lookedAround(ctx, a, o) })
 		if err != nil {
 			return fmt.Errorf("look at every place: %w", err)
 		}
@@ -109,6 +109,28 @@ func measure(ctx context.Context, o options) (f figures, err error) {
 		err = stopped
 	}
 	return f, err
+}
+
+// lookedAround reports whether every place has been looked at since the start, which began a new generation.
+func lookedAround(ctx context.Context, a *app.App, o options) (bool, error) {
+	inst, err := a.Identity.Installation(ctx)
+	if err != nil {
+		return false, err
+	}
+	own, world, err := databases(o)
+	if err != nil {
+		return false, err
+	}
+	defer own.db.Close()
+	defer world.db.Close()
+	all := true
+	err = eachDoc(ctx, own, "SELECT doc FROM places", func(text []byte) error {
+		var doc struct{ Looked int64 }
+		err := json.Unmarshal(text, &doc)
+		all = all && doc.Looked >= inst.Generation
+		return err
+	})
+	return all, err
 }
 
 func wait(ctx context.Context, d time.Duration) error {

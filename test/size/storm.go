@@ -52,14 +52,7 @@ func unleash(ctx context.Context, a *app.App, o options) (*storm, error) {
 		return nil, err
 	}
 	s := &storm{Notices: len(victims)}
-	_, err = until(ctx, 4*time.Minute, func() (bool, error) {
-		if err := wait(ctx, time.Second); err != nil {
-			return false, err
-		}
-		s.Replaced, err = follow(ctx, own, victims)
-		return s.Replaced == len(victims), err
-	})
-	if err != nil && s.Replaced == 0 {
+	if err := calm(ctx, own); err != nil {
 		return s, err
 	}
 	// Boots and checks take up to eight seconds.
@@ -67,7 +60,30 @@ func unleash(ctx context.Context, a *app.App, o options) (*storm, error) {
 		return s, err
 	}
 	s.CPU = used() - before
+	if s.Replaced, err = follow(ctx, own, victims); err != nil {
+		return s, err
+	}
 	return s, s.judge(ctx, a, world, victims, began)
+}
+
+// calm waits until no launch has been asked for in ten seconds. It only counts: this process's work is what is measured.
+func calm(ctx context.Context, own tables) error {
+	const quiet = 10
+	asked, since := -1, 0
+	_, err := until(ctx, 4*time.Minute, func() (bool, error) {
+		if err := wait(ctx, time.Second); err != nil {
+			return false, err
+		}
+		var now int
+		if err := own.db.QueryRowContext(ctx, "SELECT count(*) FROM actions").Scan(&now); err != nil {
+			return false, err
+		}
+		if since++; now != asked {
+			asked, since = now, 0
+		}
+		return since >= quiet, nil
+	})
+	return err
 }
 
 // victims picks the oldest spot instance of each of count groups, place by place in turn.

@@ -31,10 +31,20 @@ func regions() []string {
 
 const groupDocument = `{"name":"size","region":"%s","capacity":{"target":%d,"minimum":0,"maximum":%d,"unit":"instance"},
 "strategy":{"risk":100,"availabilityVsCost":"balanced","fallbackToOd":true,"drainingTimeout":15},
-"compute":{"product":"Linux/UNIX","instanceTypes":{"ondemand":"m5.large","spot":["m5.large","c5.large","m6i.large","r5.large","c6i.large","m5a.large"]},
+"compute":{"product":"Linux/UNIX","instanceTypes":{"ondemand":"m5.large","spot":[%s]},
 "availabilityZones":[{"name":"%s","subnetIds":["%s"]},{"name":"%s","subnetIds":["%s"]}],
 "launchSpecification":{"imageId":"ami-0de30000000000001","securityGroupIds":["sg-0de30000000000001"],"monitoring":false,
 "healthCheckType":"EC2","healthCheckGracePeriod":60}}}`
+
+// kinds are the spot types of different groups: had all the same, a hundred thousand instances would not fit into the pools of the simulated cloud.
+func kinds() []string {
+	return []string{
+		`"m5.large","c5.large","r5.large"`,
+		`"m6i.large","c6i.large","r6i.large"`,
+		`"m5.xlarge","c5.xlarge","r5.xlarge"`,
+		`"m6i.xlarge","c6i.xlarge","m5a.large"`,
+	}
+}
 
 func config(o options) app.Config {
 	return app.Config{Version: "size", Data: o.Data, Database: o.Database, Seed: 1, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
@@ -143,20 +153,25 @@ type pattern struct {
 	instances []string
 }
 
-// buildPatterns lets the engine bring one group in each place to its target.
+// buildPatterns lets the engine bring one group of each kind in each place to its target.
 func buildPatterns(ctx context.Context, o options, accounts []string) (patterns []pattern, err error) {
 	type where struct{ account, group string }
 	var made []where
 	err = with(ctx, o, func(a *app.App) error {
 		for _, account := range accounts {
-			for _, region := range regions()[:o.Regions] {
+			for n, region := range regions()[:o.Regions] {
 				zones := catalog.AWS().Zones(region)
-				document := fmt.Sprintf(groupDocument, region, o.Members, o.Members*3, zones[0], subnet(account, zones[0]), zones[1], subnet(account, zones[1]))
-				group, err := a.Fleet.Create(ctx, account, "size", elastigroup.FormName, []byte(document))
-				if err != nil {
-					return err
+				for _, kind := range kinds() {
+					if len(made) == o.Groups {
+						break
+					}
+					document := fmt.Sprintf(groupDocument, region, o.Members, o.Members*3, kind, zones[0], subnet(account, n, zones[0]), zones[1], subnet(account, n, zones[1]))
+					group, err := a.Fleet.Create(ctx, account, "size", elastigroup.FormName, []byte(document))
+					if err != nil {
+						return err
+					}
+					made = append(made, where{account, group.ID})
 				}
-				made = append(made, where{account, group.ID})
 			}
 		}
 		for _, w := range made {
@@ -180,8 +195,8 @@ func buildPatterns(ctx context.Context, o options, accounts []string) (patterns 
 	return patterns, err
 }
 
-func subnet(account, zone string) string {
-	return "subnet-" + account[len(account)-6:] + fmt.Sprintf("%02x", zone[len(zone)-1])
+func subnet(account string, region int, zone string) string {
+	return fmt.Sprintf("subnet-%s%02x%02x", account[len(account)-6:], region, zone[len(zone)-1])
 }
 
 func isAtRest(members []fleet.Instance, target int) bool {

@@ -31,29 +31,43 @@ func (a *Account) Describe(ctx context.Context, q cloud.Query) ([]cloud.Instance
 
 // selected reads what a query selects, in order of launch.
 func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*instance, error) {
-	db := a.cloud.db
-	condition := "account = ? AND region = ? AND gone_at > ?"
-	args := []any{a.id, q.Region, int64(now - span(a.cloud.tuning.Remember))}
-	for key, value := range q.Tags {
-		condition += " AND " + db.find("tags") + " > 0"
-		args = append(args, encodeTag(key, value))
-	}
+	db, since := a.cloud.db, now-span(a.cloud.tuning.Remember)
 	if q.IDs == nil {
+		condition := "account = ? AND region = ? AND gone_at > ?"
+		args := []any{a.id, q.Region, int64(since)}
+		for key, value := range q.Tags {
+			condition += " AND " + db.find("tags") + " > 0"
+			args = append(args, encodeTag(key, value))
+		}
 		return readInstances(ctx, db, db.reads, condition, args...)
 	}
 	var found []*instance
 	for chunk := range slices.Chunk(q.IDs, 500) {
-		all := slices.Clone(args)
-		for _, id := range chunk {
-			all = append(all, id)
+		// By the id alone: told the place too, SQLite walks through all that lives there.
+		ids := make([]any, len(chunk))
+		for n, id := range chunk {
+			ids[n] = id
 		}
-		some, err := readInstances(ctx, db, db.reads, condition+" AND id IN ("+marks(len(chunk))+")", all...)
+		some, err := readInstances(ctx, db, db.reads, "id IN ("+marks(len(chunk))+")", ids...)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, some...)
+		found = append(found, slices.DeleteFunc(some, func(i *instance) bool { return !a.shows(i, q, since) })...)
 	}
 	return found, nil
+}
+
+// shows reports whether a query selects an instance, apart from its id.
+func (a *Account) shows(i *instance, q cloud.Query, since instant) bool {
+	if i.account != a.id || i.market.Region != q.Region || i.gone <= since {
+		return false
+	}
+	for key, value := range q.Tags {
+		if !strings.Contains(i.tags, encodeTag(key, value)) {
+			return false
+		}
+	}
+	return true
 }
 
 // seenAt is the moment that a read at now shows of an instance: now, or (seldom) up to Settle earlier. It stays the same for a second.

@@ -14,7 +14,7 @@ CREATE TABLE loops (
     PRIMARY KEY (loop, key)
 );
 CREATE INDEX loops_due ON loops (loop, due);
-CREATE INDEX loops_raised ON loops (loop, key) WHERE wanted > done;
+CREATE INDEX loops_raised ON loops (loop, swept, key) WHERE wanted > done;
 CREATE TABLE leases (
     name  TEXT PRIMARY KEY,
     owner TEXT NOT NULL,

@@ -1,0 +1,79 @@
+// Package offer says what one fleet can buy now, and how it asks for it.
+//
+// It owns the narrowing of an account's market to one intent: types, zones, and subnets that have addresses left. It is pure, and must not know stores or
+// dialects. Start reading at Market.
+package offer
+
+import (
+	"slices"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/market"
+)
+
+// Full lists the subnets without free addresses, by id.
+func Full(snapshot market.Snapshot) map[string]market.Cooling {
+	full := map[string]market.Cooling{}
+	for _, c := range snapshot.Cooling {
+		if c.Scope == cloud.ScopeSubnet {
+			full[c.Key] = c
+		}
+	}
+	return full
+}
+
+// closed is when the first subnet of a zone has addresses again; zero while one has.
+func closed(intent plan.Intent, zone string, full map[string]market.Cooling) (first market.Cooling) {
+	for _, id := range Template(intent, zone).Subnets {
+		c, isFull := full[id]
+		if !isFull {
+			return market.Cooling{}
+		}
+		if first.Until.IsZero() || c.Until.Before(first.Until) {
+			first = c
+		}
+	}
+	return first
+}
+
+// Market narrows a snapshot to the markets that the intent may use. A zone whose subnets are all full cools with them.
+func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
+	m := plan.Market{TakenAt: snapshot.TakenAt, Stale: snapshot.Stale}
+	shut := map[string]market.Cooling{}
+	for _, zone := range intent.Choice.Zones {
+		shut[zone] = closed(intent, zone, full)
+	}
+	for _, p := range snapshot.Pools {
+		types := intent.Choice.SpotTypes
+		if p.Market.Lifecycle == cloud.OnDemand {
+			types = intent.Choice.OnDemandTypes
+		}
+		if !slices.Contains(types, p.Market.Type) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
+			continue
+		}
+		if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
+			p.CoolUntil, p.Why = c.Until, c.Why
+		}
+		m.Pools = append(m.Pools, plan.Pool{
+			Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
+			Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: p.Risk, CoolUntil: p.CoolUntil, Why: p.Why,
+		})
+	}
+	return m
+}
+
+// Template is what the cloud is asked to launch in a zone; with zone "" it holds every zone's subnets, for checking.
+func Template(intent plan.Intent, zone string) cloud.Template {
+	t := intent.Template
+	c := cloud.Template{
+		Image: t.Image, KeyPair: t.KeyPair, SecurityGroups: t.SecurityGroups, UserData: t.UserData, Role: t.Role,
+		Tenancy: t.Tenancy, Monitoring: t.Monitoring, EBSOptimized: t.EBSOptimized, PublicIP: t.PublicIP,
+	}
+	for _, z := range t.Subnets {
+		if zone == "" || z.Zone == zone || z.Zone == "" {
+			c.Subnets = append(c.Subnets, z.Subnets...)
+		}
+	}
+	return c
+}
