@@ -71,7 +71,7 @@ func (s *sight) waiting(now time.Time) map[string]awaited {
 
 // glance asks for the awaited instances and wakes the groups for which the answer makes a difference.
 func (f *Fleet) glance(ctx context.Context, p place, provider cloud.Provider, s *sight, waiting map[string]awaited) error {
-	raise := map[string]bool{}
+	raise, told := map[string]bool{}, map[string]uint64{}
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(waiting)), lookPage) {
 		shown, err := provider.Describe(ctx, cloud.Query{Region: p.Region, IDs: ids})
 		if err != nil {
@@ -92,23 +92,27 @@ func (f *Fleet) glance(ctx context.Context, p place, provider cloud.Provider, s 
 			return err
 		}
 		for _, row := range rows {
-			differs := slices.Contains(alive, row.Value.Phase) && f.refreshed(row.Value, news[row.ID]) != row.Value
-			if differs {
+			if slices.Contains(alive, row.Value.Phase) && f.refreshed(row.Value, news[row.ID]) != row.Value {
 				raise[row.Parent] = true
-			} else {
-				s.met(row.ID, s.print(news[row.ID]))
 			}
+			told[row.ID] = s.print(news[row.ID])
 		}
 	}
-	return f.raiseAll(ctx, slices.Sorted(maps.Keys(raise)))
+	err := f.raiseAll(ctx, slices.Sorted(maps.Keys(raise)))
+	if err == nil {
+		s.told(told)
+	}
+	return err
 }
 
-// met notes that an awaited instance and its row agree.
-func (s *sight) met(id string, print uint64) {
+// told notes what is known of awaited instances: their rows agree, or their groups have been called.
+func (s *sight) told(prints map[string]uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a, is := s.awaited[id]; is {
-		a.print = print
-		s.awaited[id] = a
+	for id, print := range prints {
+		if a, is := s.awaited[id]; is {
+			a.print = print
+			s.awaited[id] = a
+		}
 	}
 }

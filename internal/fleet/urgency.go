@@ -12,8 +12,8 @@ import (
 
 // What a group's turns may take of the engine.
 const (
-	turnsAtOnce     = 32 // of all groups …
-	turnsOfOnePlace = 8  // … and of those in one place, so that a region that hangs leaves the others their workers
+	turnsAtOnce     = 128 // of all groups …
+	turnsOfOnePlace = 8   // … and of those in one place, so that a region that hangs leaves the others their workers
 	looksAtOnce     = 16
 )
 
