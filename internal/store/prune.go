@@ -29,6 +29,9 @@ type Rule struct {
 // pruned is how many rows one transaction deletes, so that it holds the writer for some milliseconds only.
 const pruned = 100
 
+// restShare is how many times as long as it worked Prune rests before it goes on.
+const restShare = 2
+
 // Prune deletes up to limit of the rows that a rule gives free, in transactions small enough to be unnoticed, and tells how many there were. What may go is looked for
 // beside the writers. now is the time that At is told in. Pages that become free are used again, so a file stops growing rather than getting smaller.
 //
@@ -54,13 +57,26 @@ func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (tota
 		}
 	}
 	for r.Keep > 0 && total < limit {
+		began := time.Now()
 		n, err := prune(ctx, r, now)
 		total += n
-		if err != nil || n == 0 || ctx.Err() != nil {
+		if err != nil || n == 0 || !rested(ctx, restShare*time.Since(began)) {
 			return total, err
 		}
 	}
 	return total, nil
+}
+
+// rested leaves the database to others for a while, and reports whether ctx goes on.
+func rested(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // pruneLog goes by the order of insertion, which is nearly that of time, and needs no index of its own.

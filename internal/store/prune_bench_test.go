@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,10 +17,11 @@ import (
 // In each case half of a million rows may go; an installation forgets about as many in a day when it has ten thousand groups.
 
 const (
-	bigTable    = 1_000_000
 	waitWindow  = 15 * time.Second
 	pruneAtOnce = 20_000
 )
+
+var bigTable = flag.Int("rows", 1_000_000, "rows of the tables that are pruned in benchmarks")
 
 func BenchmarkWaitForPruning(b *testing.B) {
 	now := time.Now()
@@ -51,8 +53,8 @@ func fillLog(b *testing.B, db *store.DB, from time.Time) {
 	b.Helper()
 	value := boat{Name: strings.Repeat("x", 200)}
 	batch := make([]store.Record[boat], 0, 5000)
-	for n := range bigTable {
-		at := from.Add(2 * week * time.Duration(n) / bigTable)
+	for n := range *bigTable {
+		at := from.Add(2 * week / time.Duration(*bigTable) * time.Duration(n))
 		batch = append(batch, store.Record[boat]{ID: fmt.Sprintf("%s-%07d", at.Format(time.DateOnly), n), Account: "a", Resource: "r", Kind: "k", At: at, Value: value})
 		if len(batch) < cap(batch) {
 			continue
@@ -68,7 +70,7 @@ func fillLog(b *testing.B, db *store.DB, from time.Time) {
 		}
 		batch = batch[:0]
 	}
-	if err := db.Tx(b.Context(), func(ctx context.Context, tx *store.Tx) error { _, err := entries.Seal(ctx, tx, bigTable); return err }); err != nil {
+	if err := db.Tx(b.Context(), func(ctx context.Context, tx *store.Tx) error { _, err := entries.Seal(ctx, tx, *bigTable); return err }); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -77,11 +79,11 @@ func fillLog(b *testing.B, db *store.DB, from time.Time) {
 func fillDocuments(b *testing.B, db *store.DB, now time.Time) {
 	b.Helper()
 	const atOnce = 5000
-	for first := 0; first < bigTable; first += atOnce {
+	for first := 0; first < *bigTable; first += atOnce {
 		err := db.Tx(b.Context(), func(ctx context.Context, tx *store.Tx) error {
 			for n := first; n < first+atOnce; n++ {
 				d := newCargo(fmt.Sprintf("c-%d", n))
-				d.State, d.At, d.Value.Text = "settled", now.Add(-10*week*time.Duration(bigTable-n)/bigTable), d.Value.Text[:200]
+				d.State, d.At, d.Value.Text = "settled", now.Add(-10*week/time.Duration(*bigTable)*time.Duration(*bigTable-n)), d.Value.Text[:200]
 				if _, err := cargoes.Insert(ctx, tx, d); err != nil {
 					return err
 				}
