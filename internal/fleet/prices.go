@@ -73,15 +73,18 @@ func (f *Fleet) readPrices(ctx context.Context, p place, provider cloud.Provider
 	return f.Market.Observe(ctx, provider.Info().Name, prices)
 }
 
-// firstPrices reads a feed that this process has not seen yet, so that even a new region's first purchase goes by current prices. Without them the market falls
-// back to older ones, and says so.
-func (f *Fleet) firstPrices(ctx context.Context, p place, provider cloud.Provider) {
+// firstPrices reads a feed that nobody has read for long, so that even a new region's first purchase goes by current prices. Without them the market falls
+// back to older ones, and says so. What another replica has read will do: to read it again could make a turn wait for that replica's writing.
+func (f *Fleet) firstPrices(ctx context.Context, p place, product string, provider cloud.Provider) {
 	from := feed{provider.Info().Name, p.Region}
 	f.mu.Lock()
 	known := f.priced[from]
 	f.priced[from] = true
 	f.mu.Unlock()
 	if known {
+		return
+	}
+	if known, err := f.Market.Snapshot(ctx, p.Account, from.provider, p.Region, product); err == nil && !known.Stale {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
