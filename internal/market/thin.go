@@ -11,6 +11,9 @@ import (
 // keepExact is how long every change of a price is kept at least, though nothing reads it any more: for whoever asks about the last days.
 const keepExact = 3 * 24 * time.Hour
 
+// thinAtOnce is how many pages one transaction thins, so that writers do not notice.
+const thinAtOnce = 25
+
 // week is what prices are thinned to: of its pages, each type's newest stays.
 const week = 7 * 24 * time.Hour
 
@@ -51,7 +54,7 @@ func (m *Market) thinFeed(ctx context.Context, key string, until time.Time) erro
 	const least = 2 // the present week begins anew with a Monday, when the one before may still need something
 	for weeks, to := 1, until; ; weeks++ {
 		from := to.Add(-time.Microsecond).Truncate(week)
-		changed, found, err := m.thinWeek(ctx, store.Query{States: []string{key}, Since: from, Until: to, Descending: true, Limit: atOnce})
+		changed, found, err := m.thinWeek(ctx, store.Query{States: []string{key}, Since: from, Until: to, Descending: true, Limit: thinAtOnce})
 		if err != nil || weeks >= least && found && !changed || from.Before(until.Add(-keepPrices)) {
 			return err
 		}

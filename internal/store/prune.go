@@ -32,6 +32,9 @@ const pruned = 100
 // restShare is how many times as long as it worked Prune rests before it goes on.
 const restShare = 2
 
+// longestRest bounds that, so that retention keeps up on a machine that is busy with other things.
+const longestRest = 100 * time.Millisecond
+
 // Prune deletes up to limit of the rows that a rule gives free, in transactions small enough to be unnoticed, and tells how many there were. What may go is looked for
 // beside the writers. now is the time that At is told in. Pages that become free are used again, so a file stops growing rather than getting smaller.
 //
@@ -60,7 +63,7 @@ func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (tota
 		began := time.Now()
 		n, err := prune(ctx, r, now)
 		total += n
-		if err != nil || n == 0 || !rested(ctx, restShare*time.Since(began)) {
+		if err != nil || n == 0 || !rested(ctx, min(restShare*time.Since(began), longestRest)) {
 			return total, err
 		}
 	}
