@@ -21,9 +21,13 @@ type order struct {
 
 // fill buys what is missing: first each part's on-demand share, which is a floor, then spot, then on demand instead of spot where that is allowed.
 func fill(d *draft) {
-	if d.missing() <= 0 {
-		return
+	if d.missing() > 0 {
+		d.fillGap()
 	}
+	d.keepFloor()
+}
+
+func (d *draft) fillGap() {
 	d.settleZone()
 	// Each purchase may shift what is left over between zones: once more, until nothing changes.
 	for before := 0; before != d.missing() && d.missing() > 0; {
@@ -33,6 +37,29 @@ func fill(d *draft) {
 	if d.missing() > 0 {
 		d.fallShort()
 	}
+}
+
+// keepFloor replaces failing members of the on-demand floor although spot covers the target: what is too much then leaves by scale-in. Spot is not converted for a
+// floor that was only raised.
+func (d *draft) keepFloor() {
+	for _, m := range slices.Clone(d.losses) {
+		if !d.isMissed(m) {
+			continue
+		}
+		best, next := d.shelfOf(OnDemand).pick(want{zone: partOf(d.scopes(), m).zone, units: m.units, room: d.room()})
+		if best == nil {
+			d.wake(d.shelfOf(OnDemand).opensNext())
+			return
+		}
+		d.losses = slices.DeleteFunc(d.losses, func(l *member) bool { return l == m })
+		d.order(best, next, m.reason, m)
+	}
+}
+
+// isMissed reports whether a failing member leaves the on-demand floor short.
+func (d *draft) isMissed(m *member) bool {
+	part := partOf(d.scopes(), m)
+	return m.fate == goes && m.Lifecycle == OnDemand && m.reason == ReasonUnhealthy && part.have.onDemand < part.onDemand
 }
 
 // fillParts fills each part in its own zone, and then what none of them got, anywhere: equal zones matter less than capacity.

@@ -46,7 +46,7 @@ func giveUp(d *draft) {
 	}
 	for n := range d.members {
 		m := &d.members[n]
-		if m.fate == goes && m.reason == ReasonUnhealthy && m.Phase == Running && !d.serves(m) {
+		if m.fate == goes && m.reason == ReasonUnhealthy && m.Phase == Running && !d.serves(m) && !d.isMissed(m) {
 			because := fmt.Sprintf("%s is %s since %s, and the fleet is complete without it.", m.ID, m.Condition, clockText(m.ConditionAt))
 			d.relief = append(d.relief, d.dismiss(m, m.reason, d.drainEnd(&m.Instance), because))
 		}

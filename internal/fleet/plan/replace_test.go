@@ -259,3 +259,23 @@ func TestWhatNobodyLookedAtInItsGraceIsLookedAtBeforeItIsReplaced(t *testing.T) 
 		t.Errorf("with a fresh picture %d are replaced", spot)
 	}
 }
+
+func TestAnUnhealthyMemberOfTheFloorIsReplacedOnDemandAlthoughSpotCoversTheTarget(t *testing.T) {
+	for _, spot := range []int{5, 6} {
+		in := intentOf(5)
+		in.Mix.OnDemandCount = 1
+		in.Health = Health{Source: HealthInstance, Grace: 5 * time.Minute, Heal: true}
+		w := &world{intent: in, observed: Observed{Instances: fleetOf(spot + 1)}, market: marketOf(in), now: noon}
+		failing := w.find("i-0")
+		failing.Lifecycle, failing.Condition, failing.ConditionAt = OnDemand, Unhealthy, noon.Add(-time.Hour)
+		d := w.plan()
+		if bought, onDemand := d.launched(); bought != 0 || onDemand != 1 {
+			t.Errorf("beside %d on spot: %d spot and %d on demand are launched: %+v", spot, bought, onDemand, d.Actions)
+		}
+		for _, a := range d.actions(LaunchVerb) {
+			if !slices.Equal(a.Replaces, []string{"i-0"}) {
+				t.Errorf("beside %d on spot: it takes the place of %v", spot, a.Replaces)
+			}
+		}
+	}
+}
