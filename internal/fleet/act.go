@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
+	"github.com/neap-cloud/neap/internal/fleet/offer"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -54,7 +55,7 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
 	return t.f.writeAction(ctx, tx, t.doc, action{
-		Launch: launchRequest(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
+		Launch: offer.Launch(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
 	})
 }
 

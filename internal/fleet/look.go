@@ -22,8 +22,9 @@ const (
 	lookSeldom  = 5 * time.Minute  // … unless they would take more of the machine than a lookShare-th; but never less often than this
 	lookShare   = 50
 	lookTimeout = 2 * time.Minute
-	lookPage    = 500 // rows or ids at a time
-	raiseMany   = 200 // groups raised in one transaction
+	newLap      = time.Minute // how much later than its launch an instance may get its row
+	lookPage    = 500         // rows or ids at a time
+	raiseMany   = 200         // groups raised in one transaction
 )
 
 // look compares everything the cloud shows of us in one place with our rows, in one listing that all its groups share, and wakes the groups for which it
@@ -57,6 +58,7 @@ type look struct {
 	shown    map[string]cloud.Instance
 	newest   int64
 	absent   []store.Doc[Instance] // living rows that the listing leaves out
+	fresh    int                   // of these, launched so lately that it proves nothing
 	raise    map[string]bool
 }
 
@@ -76,19 +78,31 @@ func (l *look) compare(ctx context.Context) error {
 			l.newest = max(l.newest, g)
 		}
 	}
+	began := l.f.Clock.Now()
 	doubtful := l.doubtful()
-	if doubtful == nil {
-		if doubtful, err = l.compareAll(ctx); err != nil {
-			return err
-		}
+	knowsAll := doubtful == nil
+	if knowsAll {
+		doubtful, err = l.compareAll(ctx)
+	} else {
+		err = l.compareNew(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	if err := l.compareSome(ctx, doubtful); err != nil {
 		return err
 	}
 	missing, err := l.missing(ctx)
+	if err == nil && len(missing) > 0 && !knowsAll {
+		// Whether too much is missing cannot be judged by what is remembered: there may be more.
+		if _, err = l.compareAll(ctx); err == nil {
+			missing, err = l.missing(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
+	l.sight.seenUpTo(began)
 	if err := l.judge(ctx, inst.Generation, missing); err != nil {
 		return err
 	}
@@ -122,9 +136,28 @@ func (l *look) doubtful() []string {
 	return ids
 }
 
+// compareNew compares the rows of instances that were launched since the last look: the cloud may show none of them, and then nothing else tells of them.
+func (l *look) compareNew(ctx context.Context) error {
+	for after := ""; ; {
+		rows, next, err := members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{
+			Name: l.place.Region, States: aliveStates(), Since: l.sight.seen.Add(-newLap), Limit: lookPage, After: after,
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			l.weigh(row)
+		}
+		if after = next; after == "" {
+			return nil
+		}
+	}
+}
+
 // compareAll walks over every living row of the place, a page at a time, and returns the shown instances that have none.
 func (l *look) compareAll(ctx context.Context) (rest []string, err error) {
 	compared := map[string]bool{}
+	l.absent = nil
 	for after := ""; ; {
 		var rows []store.Doc[Instance]
 		rows, after, err = members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{Name: l.place.Region, States: aliveStates(), Limit: lookPage, After: after})
@@ -213,7 +246,9 @@ func (l *look) wonder(id string) {
 // missing looks again, by id, for what the listing left out although its launch has settled.
 func (l *look) missing(ctx context.Context) (gone []store.Doc[Instance], err error) {
 	now, settle := l.f.Clock.Now(), l.provider.Info().Settle
+	absent := len(l.absent)
 	waited := slices.DeleteFunc(l.absent, func(row store.Doc[Instance]) bool { return now.Sub(row.Value.LaunchedAt) <= settle })
+	l.fresh = absent - len(waited)
 	for rows := range slices.Chunk(waited, lookPage) {
 		ids := make([]string, len(rows))
 		for n, row := range rows {
@@ -239,7 +274,7 @@ func (l *look) missing(ctx context.Context) (gone []store.Doc[Instance], err err
 
 // judge decides for all groups of the place whether absences may be believed, and wakes those with something missing.
 func (l *look) judge(ctx context.Context, generation int64, missing []store.Doc[Instance]) error {
-	held, err := l.f.tooMany(ctx, l.place, missing)
+	held, err := l.f.tooMany(ctx, l.place, missing, l.fresh)
 	if err != nil {
 		return err
 	}
@@ -273,8 +308,9 @@ func (l *look) judge(ctx context.Context, generation int64, missing []store.Doc[
 	return err
 }
 
-// tooMany reports whether so much of a place is missing, without a notice, that it is more likely the cloud's answer that is wrong.
-func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instance]) (bool, error) {
+// tooMany reports whether so much of a place is missing, without a notice, that it is more likely the cloud's answer that is wrong. fresh instances are not shown
+// either, and may yet be.
+func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instance], fresh int) (bool, error) {
 	unannounced := 0
 	for _, row := range missing {
 		if row.Value.InterruptAt.IsZero() {
@@ -286,7 +322,7 @@ func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instan
 	}
 	all, err := members.Count(ctx, f.DB, store.Account(p.Account), store.Query{Name: p.Region, States: aliveStates()})
 	// A cloud that shows nothing at all has forgotten, however little there was to show.
-	return len(missing) >= all || unannounced >= holdAtLeast && unannounced*100 > all*holdPercent, err
+	return len(missing) >= all-fresh || unannounced >= holdAtLeast && unannounced*100 > all*holdPercent, err
 }
 
 // raiseAll wakes groups, some in each transaction.

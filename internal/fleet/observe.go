@@ -59,7 +59,7 @@ func (t *turn) observe(ctx context.Context) error {
 	t.held = t.standing.Held && len(missing) > 0
 	if !t.held {
 		gone := slices.DeleteFunc(slices.Clone(rows), func(r store.Doc[Instance]) bool { return !missing[r.ID] })
-		if t.held, err = t.f.tooMany(ctx, t.place(), gone); err != nil {
+		if t.held, err = t.f.tooMany(ctx, t.place(), gone, 0); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
 	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
 )
 
 // elsewhere is a patch that moves the document to another region.
@@ -24,7 +25,7 @@ func TestARegionThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
 	create(t, w, elsewhere)
 	w.settle()
 	var hung []fleet.Group
-	for n := range 40 { // more than there are workers
+	for n := range 40 { // far more than the workers that one place may have
 		group, err := w.Fleet.Create(t.Context(), w.Account.ID, "test", elastigroup.FormName, document(t, fmt.Sprintf(`{"name":"hung-%d","capacity":{"target":1}}`, n)))
 		if err != nil {
 			t.Fatal(err)
@@ -110,4 +111,24 @@ func count(t *testing.T, w *world, name, label string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+func TestAnEmptyListingIsNotBelievedOfInstancesThatNoLookHasSeenYetEither(t *testing.T) {
+	t.Parallel()
+	w := begin(t, `{"capacity":{"target":1}}`)
+	w.pass(time.Minute) // its place has been looked at
+	late, err := w.Fleet.Create(t.Context(), w.Account.ID, "test", elastigroup.FormName, document(t, `{"name":"late","capacity":{"target":2}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Until("the late group has its instances", 5*time.Minute, func() bool {
+		members, err := w.Fleet.Instances(t.Context(), w.Account.ID, late.ID)
+		return err == nil && len(members) == 2 && members[0].Condition == plan.Healthy && members[1].Condition == plan.Healthy
+	})
+	w.Cloud.EmptyDescribe("us-east-1", w.Clock.Now().Add(10*time.Minute))
+	w.Until("the hold is explained", 3*time.Minute, func() bool { return w.alerts()["hold"] != "" })
+	w.pass(15 * time.Minute)
+	if n, alive := w.launched(), len(w.alive()); n != 3 || alive != 3 {
+		t.Errorf("%d instances were launched and %d are alive; 3 were wanted, and nothing had happened to them:\n%s", n, alive, w.log())
+	}
 }

@@ -15,7 +15,8 @@ type sight struct {
 
 	mu       sync.Mutex
 	complete bool              // every living row of the place is in prints
-	epoch    int64             // of the lease under which it was last looked at
+	epoch    int64             // of the lease under which it was last looked at …
+	seen     time.Time         // … and when, by the engine's clock; of looks alone
 	prints   map[string]uint64 // by instance: the cloud's view when our row agreed with it; 0 = not compared yet
 	strange  map[string]bool   // groups of which the cloud shows instances that have no row
 	awaited  map[string]awaited
@@ -65,6 +66,13 @@ func (s *sight) print(c cloud.Instance) uint64 {
 	return max(1, maphash.Comparable(s.seed, essence{
 		c.State, c.Status, c.Ended, c.PrivateIP, c.PublicIP, c.Subnet, c.Tags[tagOwner], c.Tags[tagGeneration], c.Tags[tagState],
 	}))
+}
+
+// seenUpTo notes when a look that left no gap began.
+func (s *sight) seenUpTo(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = t
 }
 
 // isStrange reports whether a look found instances of the group that have no row; it is said once.

@@ -2,13 +2,9 @@ package fleet
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/fleet/offer"
-	"github.com/neap-cloud/neap/internal/fleet/plan"
-	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -44,20 +40,4 @@ func generationOf(i cloud.Instance) int64 {
 		return 0
 	}
 	return n
-}
-
-// launchRequest turns a planned launch into the cloud's words, without the subnets that are full.
-func launchRequest(intent Intent, a plan.Action, full map[string]market.Cooling) *cloud.Launch {
-	asked := offer.Template(intent, a.Zone)
-	asked.Subnets = slices.DeleteFunc(asked.Subnets, func(id string) bool { _, isFull := full[id]; return isFull })
-	tags := map[string]string{}
-	for _, tag := range intent.Template.Tags {
-		tags[tag.Key] = tag.Value
-	}
-	return &cloud.Launch{
-		Market:   cloud.Market{Region: intent.Region, Zone: a.Zone, Type: a.Type, Product: intent.Product, Lifecycle: cloud.Lifecycle(a.Lifecycle)},
-		Count:    a.Count,
-		Template: asked,
-		Tags:     tags,
-	}
 }

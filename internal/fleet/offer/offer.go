@@ -77,3 +77,19 @@ func Template(intent plan.Intent, zone string) cloud.Template {
 	}
 	return c
 }
+
+// Launch turns a planned launch into the cloud's words, without the subnets that are full.
+func Launch(intent plan.Intent, a plan.Action, full map[string]market.Cooling) *cloud.Launch {
+	asked := Template(intent, a.Zone)
+	asked.Subnets = slices.DeleteFunc(asked.Subnets, func(id string) bool { _, isFull := full[id]; return isFull })
+	tags := map[string]string{}
+	for _, tag := range intent.Template.Tags {
+		tags[tag.Key] = tag.Value
+	}
+	return &cloud.Launch{
+		Market:   cloud.Market{Region: intent.Region, Zone: a.Zone, Type: a.Type, Product: intent.Product, Lifecycle: cloud.Lifecycle(a.Lifecycle)},
+		Count:    a.Count,
+		Template: asked,
+		Tags:     tags,
+	}
+}
