@@ -44,6 +44,9 @@ func retryable(err error) bool {
 		switch pg.Code {
 		case "40001", "40P01", "55P03": // serialisation failure, deadlock, lock not available
 			return true
+		case "23514":
+			// A check without a name is that of a partition. A row on its way to the rest while its week's partition was attached is refused there; run again, it finds the week.
+			return pg.ConstraintName == ""
 		}
 	}
 	return errors.Is(err, errGroupLost)

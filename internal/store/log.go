@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/fault"
@@ -17,12 +18,10 @@ const logColumns = "id, account, resource, kind, at, seq, doc"
 // Append adds records, unsealed. Records whose ID is known already, with the same At, are left as they are.
 func (l Log[T]) Append(ctx context.Context, s Session, records ...Record[T]) error {
 	return s.write(ctx, func(ctx context.Context, tx *Tx) error {
-		for len(records) > 0 {
-			n := min(len(records), appendRows)
-			if err := l.append(ctx, tx, records[:n]); err != nil {
+		for some := range slices.Chunk(records, appendRows) {
+			if err := l.append(ctx, tx, some); err != nil {
 				return err
 			}
-			records = records[n:]
 		}
 		return nil
 	})

@@ -171,10 +171,10 @@ func (db *DB) change(ctx context.Context, lock string, work func(ctx context.Con
 	})
 }
 
-// left reports whether a change of partitions failed because others were using the table, or wrote to that very week meanwhile: it is left for the next time.
+// left reports whether a change of partitions failed because others were using the table, wrote to that very week meanwhile, or had just dropped it: it is left for the next time.
 func (db *DB) left(ctx context.Context, table string, err error) bool {
 	var pg *pgconn.PgError
-	left := retryable(err) || errors.As(err, &pg) && pg.Code == "23514" // a check was violated: the rest holds a row of that week
+	left := retryable(err) || errors.As(err, &pg) && pg.Code == "42P01" // no such table
 	if left {
 		db.log.LogAttrs(ctx, slog.LevelDebug, "a change of partitions is left for later", slog.String("table", table), slog.Any("error", err))
 	}
