@@ -261,7 +261,7 @@ func (g *gate) open() {
 func TestNoticesThatComeWhileTheStoreIsAwayAreNeitherLostNorForgotten(t *testing.T) {
 	t.Parallel()
 	data, store := t.TempDir(), &gate{}
-	t.Cleanup(store.open)
+	defer store.open() // before the process is asked to stop, which needs it
 	w := beginWith(t, "", func(c *app.Config) { c.Data, c.Hook = data, store.hook })
 	spool := func() string {
 		text, err := os.ReadFile(filepath.Join(data, "spool.jsonl"))

@@ -150,7 +150,8 @@ func TestDailyCostsAddUpToTheTotal(t *testing.T) {
 	neap := apptest.Start(t)
 	id := neap.Must("POST", "/aws/ec2/group", small(t)).Items()[0]["id"].(string)
 	neap.Until("both instances serve", 2*time.Minute, func() bool {
-		return len(neap.Must("GET", "/aws/ec2/group/"+id+"/status", nil).Items()) == 2
+		items := neap.Must("GET", "/aws/ec2/group/"+id+"/status", nil).Items()
+		return len(items) == 2 && items[0]["status"] == "fulfilled" && items[1]["status"] == "fulfilled"
 	})
 	neap.Clock.Advance(30 * time.Hour)
 	end := neap.Clock.Now()
