@@ -127,7 +127,7 @@ func (f *Fleet) takeSome(ctx context.Context, p place, notifier cloud.Notifier, 
 			raise[d.Parent] = true
 		}
 		for group := range raise {
-			if err := f.Workflow.Raise(ctx, tx, loopName, group); err != nil {
+			if err := f.Workflow.Hurry(ctx, tx, loopName, group); err != nil {
 				return err
 			}
 		}

@@ -21,6 +21,6 @@ func (e *Engine) Backlog(ctx context.Context, limit int) ([]Waiting, error) {
 		err := row.Scan(&w.Loop, &w.Key, &w.Done)
 		list = append(list, w)
 		return err
-	}, "SELECT loop, key, done FROM loops WHERE wanted > done ORDER BY swept, loop, key LIMIT ?", limit)
+	}, "SELECT loop, key, done FROM loops WHERE wanted > done ORDER BY since, loop, key LIMIT ?", limit)
 	return list, err
 }

@@ -18,6 +18,8 @@ const (
 	longestBackOff = 30 * time.Second
 	// soonest keeps a turn that always wants to come back at once from taking all of the machine.
 	soonest = 10 * time.Millisecond
+	// headStart is longer than a turn takes, and short enough that what is not urgent gets its turn all the same.
+	headStart = time.Minute
 )
 
 // Loop is a kind of "make it so" work over many keys. Register before Start.
@@ -62,7 +64,7 @@ func (e *Engine) AddLoop(l Loop) {
 
 // Watch makes key a subject of the loop, in tx, and raises it.
 func (e *Engine) Watch(ctx context.Context, tx *store.Tx, loop, key string) error {
-	if err := e.rows.watch(ctx, tx, loop, key); err != nil {
+	if err := e.rows.watch(ctx, tx, loop, key, e.c.Clock.Now()); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { e.handOff(loop, key) })
@@ -82,7 +84,16 @@ func (e *Engine) Forget(ctx context.Context, tx *store.Tx, loop, key string) err
 
 // Raise says that something about key changed, in tx: a turn that begins after the commit will follow. A key that is not watched is left alone.
 func (e *Engine) Raise(ctx context.Context, tx *store.Tx, loop, key string) error {
-	if err := e.rows.raise(ctx, tx, loop, key); err != nil {
+	return e.raise(ctx, tx, loop, key, e.c.Clock.Now())
+}
+
+// Hurry is a Raise that goes before others: where keys have to wait for their turns, it counts as having waited for headStart already.
+func (e *Engine) Hurry(ctx context.Context, tx *store.Tx, loop, key string) error {
+	return e.raise(ctx, tx, loop, key, e.c.Clock.Now().Add(-headStart))
+}
+
+func (e *Engine) raise(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {
+	if err := e.rows.raise(ctx, tx, loop, key, since); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { e.handOff(loop, key) })
@@ -323,7 +334,7 @@ func (r *runner) turns(key string) {
 		}
 		now := e.c.Clock.Now()
 		due := r.due(key, again, now)
-		seen, held, err = e.rows.finish(context.WithoutCancel(ctx), r.loop.Name, key, turn.Epoch, seen, due, now, e.halted())
+		seen, held, err = e.rows.finish(context.WithoutCancel(ctx), r.loop.Name, key, turn.Epoch, seen, due, e.halted())
 		if err != nil {
 			// The lease runs out by itself, and another turn follows.
 			e.c.Log.Error("cannot give a key back", "loop", r.loop.Name, "key", key, "error", err)

@@ -52,10 +52,13 @@ func (r rows) freeAll(ctx context.Context) error {
 }
 
 // watch adds a key with something to do.
-func (r rows) watch(ctx context.Context, tx *store.Tx, loop, key string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO loops (loop, key, wanted, done, due, swept, owner, epoch, until, failures) VALUES (?, ?, 1, 0, ?, 0, '', 0, 0, 0)
-		ON CONFLICT (loop, key) DO UPDATE SET wanted = loops.wanted + 1`, loop, key, int64(never))
-	return err
+func (r rows) watch(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO loops (loop, key, wanted, done, due, since, owner, epoch, until, failures) VALUES (?, ?, 0, 0, ?, 0, '', 0, 0, 0)
+		ON CONFLICT DO NOTHING`, loop, key, int64(never))
+	if err != nil {
+		return err
+	}
+	return r.raise(ctx, tx, loop, key, since)
 }
 
 func (r rows) forget(ctx context.Context, tx *store.Tx, loop, key string) error {
@@ -63,8 +66,10 @@ func (r rows) forget(ctx context.Context, tx *store.Tx, loop, key string) error 
 	return err
 }
 
-func (r rows) raise(ctx context.Context, tx *store.Tx, loop, key string) error {
-	_, err := tx.Exec(ctx, "UPDATE loops SET wanted = wanted + 1 WHERE loop = ? AND key = ?", loop, key)
+// raise lets a key wait since then, or since earlier if it waits already.
+func (r rows) raise(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {
+	at := since.UnixMicro()
+	_, err := tx.Exec(ctx, "UPDATE loops SET wanted = wanted + 1, since = CASE WHEN wanted > done AND since < ? THEN since ELSE ? END WHERE loop = ? AND key = ?", at, at, loop, key)
 	return err
 }
 
@@ -84,9 +89,8 @@ func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch i
 	return err
 }
 
-// needing lists keys that nobody holds and that have something to do; those that have waited longest for a turn come first. Its two halves share no key, so
-// that no database sorts by key to find doubles, and each comes in the order of an index, so that none walks over a long queue for its first few: of the due
-// ones, those that have been due for longest.
+// needing lists keys that nobody holds and that have something to do; those that have waited longest come first. Its two halves share no key, so that no
+// database sorts by key to find doubles, and each comes in the order of an index, so that none walks over a long queue for its first few.
 func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (keys []string, err error) {
 	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
 		var key string
@@ -94,9 +98,9 @@ func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int
 		keys = append(keys, key)
 		return err
 	}, `SELECT key FROM (
-		SELECT * FROM (SELECT key, swept FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+` ORDER BY swept, key LIMIT ?) AS raised
-		UNION ALL SELECT * FROM (SELECT key, swept FROM loops WHERE loop = ? AND due <= ? AND wanted <= done AND until <= `+r.now+` ORDER BY due LIMIT ?) AS due
-		) AS open ORDER BY swept, key LIMIT ?`, loop, limit, loop, now.UnixMicro(), limit, limit)
+		SELECT * FROM (SELECT key, since FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+` ORDER BY since LIMIT ?) AS raised
+		UNION ALL SELECT * FROM (SELECT key, due AS since FROM loops WHERE loop = ? AND due <= ? AND wanted <= done AND until <= `+r.now+` ORDER BY due LIMIT ?) AS due
+		) AS open ORDER BY since LIMIT ?`, loop, limit, loop, now.UnixMicro(), limit, limit)
 	return keys, err
 }
 
@@ -140,7 +144,7 @@ func (r rows) renew(ctx context.Context, loop, key string, epoch int64) (bool, e
 
 // finish notes a turn that has seen the changes up to seen. The lease is given back if there are no newer ones, or leave is set; else it is renewed,
 // and wanted tells what the next turn will see. kept is false when the lease is not held any more.
-func (r rows) finish(ctx context.Context, loop, key string, epoch, seen int64, due, now time.Time, leave bool) (wanted int64, kept bool, err error) {
+func (r rows) finish(ctx context.Context, loop, key string, epoch, seen int64, due time.Time, leave bool) (wanted int64, kept bool, err error) {
 	at := int64(never)
 	if !due.IsZero() {
 		at = due.UnixMicro()
@@ -150,21 +154,22 @@ func (r rows) finish(ctx context.Context, loop, key string, epoch, seen int64, d
 		err := store.Rows(ctx, tx, func(row *sql.Rows) error {
 			held = true
 			return row.Scan(&wanted)
-		}, `UPDATE loops SET done = ?, due = ?, swept = ?, failures = 0, until = CASE WHEN wanted = ? OR 1 = ? THEN 0 ELSE `+r.now+` + ? END,
+		}, `UPDATE loops SET done = ?, due = ?, failures = 0, until = CASE WHEN wanted = ? OR 1 = ? THEN 0 ELSE `+r.now+` + ? END,
 			owner = CASE WHEN wanted = ? OR 1 = ? THEN '' ELSE owner END
 			WHERE loop = ? AND key = ? AND owner = ? AND epoch = ? RETURNING wanted`,
-			seen, at, now.UnixMicro(), seen, truth(leave), r.lease, seen, truth(leave), loop, key, r.replica, epoch)
+			seen, at, seen, truth(leave), r.lease, seen, truth(leave), loop, key, r.replica, epoch)
 		kept = held && wanted != seen && !leave
 		return err
 	})
 	return wanted, kept && err == nil, err
 }
 
-// fail gives the lease back with a time before which nobody may take the key again. It was a turn all the same: keys that keep failing don't stand before others.
+// fail gives the lease back with a time before which nobody may take the key again. It was a turn all the same: keys that keep failing wait anew, and don't stand before others.
 func (r rows) fail(ctx context.Context, loop, key string, epoch int64, backOff time.Duration, now time.Time) error {
+	at := now.UnixMicro()
 	return r.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE loops SET owner = '', failures = failures + 1, swept = ?, until = "+r.now+" + ? WHERE loop = ? AND key = ? AND owner = ? AND epoch = ?",
-			now.UnixMicro(), backOff.Microseconds(), loop, key, r.replica, epoch)
+		_, err := tx.Exec(ctx, "UPDATE loops SET owner = '', failures = failures + 1, since = ?, due = CASE WHEN due < ? THEN ? ELSE due END, until = "+r.now+" + ? WHERE loop = ? AND key = ? AND owner = ? AND epoch = ?",
+			at, at, at, backOff.Microseconds(), loop, key, r.replica, epoch)
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,9 @@ func TestLeasesHoldInAnyOrderOfEvents(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			do(func(ctx context.Context, tx *store.Tx) error { return both[0].rows.watch(ctx, tx, "l", key) })
+			do(func(ctx context.Context, tx *store.Tx) error {
+				return both[0].rows.watch(ctx, tx, "l", key, time.Now())
+			})
 			claim := func(t *rapid.T, h *holder) {
 				c, taken, err := h.rows.claim(ctx, "l", key, time.Now())
 				if want := owner == nil && raised > seen; err != nil || taken != want {
@@ -53,7 +56,7 @@ func TestLeasesHoldInAnyOrderOfEvents(t *testing.T) {
 				}
 			}
 			finish := func(t *rapid.T, h *holder) {
-				wanted, kept, err := h.rows.finish(ctx, "l", key, h.c.epoch, h.c.wanted, time.Time{}, time.Now(), false)
+				wanted, kept, err := h.rows.finish(ctx, "l", key, h.c.epoch, h.c.wanted, time.Time{}, false)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -75,7 +78,9 @@ func TestLeasesHoldInAnyOrderOfEvents(t *testing.T) {
 			t.Repeat(map[string]func(*rapid.T){
 				"raise": func(t *rapid.T) {
 					raised++
-					do(func(ctx context.Context, tx *store.Tx) error { return both[0].rows.raise(ctx, tx, "l", key) })
+					do(func(ctx context.Context, tx *store.Tx) error {
+						return both[0].rows.raise(ctx, tx, "l", key, time.Now())
+					})
 				},
 				"claim": func(t *rapid.T) { claim(t, pick.Draw(t, "replica")) },
 				"finish": func(t *rapid.T) {
@@ -130,4 +135,54 @@ func TestBackOffGrowsToHalfAMinute(t *testing.T) {
 	if late := backOff(60); late < longestBackOff/2 {
 		t.Errorf("a late retry waits only %v", late)
 	}
+}
+
+func TestWhatHasWaitedLongestComesFirstAndWhatIsUrgentBeforeIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db, now := at.Open(t), time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+		r := newRows(Config{DB: db, Clock: clock.Wall{}, Replica: "a", Lease: time.Hour})
+		raise := func(key string, since time.Duration) {
+			if err := db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error { return r.raise(ctx, tx, "l", key, now.Add(since)) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		turn := func(key string, due time.Duration) {
+			c, taken, err := r.claim(t.Context(), "l", key, now)
+			if err != nil || !taken {
+				t.Fatal(taken, err)
+			}
+			if _, _, err := r.finish(t.Context(), "l", key, c.epoch, c.wanted, now.Add(due), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, key := range []string{"late", "due", "again", "urgent", "later", "idle"} {
+			if err := db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error { return r.watch(ctx, tx, "l", key, now) }); err != nil {
+				t.Fatal(err)
+			}
+			if key == "due" {
+				turn(key, -8*time.Second)
+			} else {
+				turn(key, time.Hour)
+			}
+		}
+		raise("later", -5*time.Second)
+		raise("again", -9*time.Second)
+		raise("again", 0) // waits since its first raise
+		raise("late", -7*time.Second)
+		raise("urgent", -headStart)
+		keys, err := r.needing(t.Context(), "l", now, 10)
+		if got, want := strings.Join(keys, " "), "urgent again due late later"; got != want || err != nil {
+			t.Errorf("%s, not %s: %v", got, want, err)
+		}
+		if keys, err := r.needing(t.Context(), "l", now, 2); len(keys) != 2 || keys[0] != "urgent" || keys[1] != "again" || err != nil {
+			t.Error(keys, err)
+		}
+		c, _, err := r.claim(t.Context(), "l", "due", now)
+		if err == nil {
+			err = r.fail(t.Context(), "l", "due", c.epoch, -time.Second, now)
+		}
+		if keys, read := r.needing(t.Context(), "l", now, 10); err != nil || read != nil || keys[len(keys)-1] != "due" {
+			t.Errorf("a turn that failed leaves its key before others: %s, %v, %v", keys, err, read)
+		}
+	})
 }
