@@ -57,17 +57,18 @@ func (e *Engine) AddLoop(l Loop) {
 		panic(fmt.Sprintf("workflow: loop %q has no name or work, or was added before", l.Name))
 	}
 	l.Workers = max(l.Workers, 1)
-	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), busy: map[string]bool{}, lanes: newLanes(l)}
+	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), rearm: make(chan struct{}, 1), busy: map[string]bool{}, queue: newQueue(), lanes: newLanes(l)}
 	e.loops[l.Name] = r
 	e.order = append(e.order, r)
 }
 
 // Watch makes key a subject of the loop, in tx, and raises it.
 func (e *Engine) Watch(ctx context.Context, tx *store.Tx, loop, key string) error {
-	if err := e.rows.watch(ctx, tx, loop, key, e.c.Clock.Now()); err != nil {
+	now := e.c.Clock.Now()
+	if err := e.rows.watch(ctx, tx, loop, key, now); err != nil {
 		return err
 	}
-	tx.AfterCommit(func() { e.handOff(loop, key) })
+	tx.AfterCommit(func() { e.handOff(loop, key, now) })
 	return nil
 }
 
@@ -96,7 +97,7 @@ func (e *Engine) raise(ctx context.Context, tx *store.Tx, loop, key string, sinc
 	if err := e.rows.raise(ctx, tx, loop, key, since); err != nil {
 		return err
 	}
-	tx.AfterCommit(func() { e.handOff(loop, key) })
+	tx.AfterCommit(func() { e.handOff(loop, key, since) })
 	return nil
 }
 
@@ -127,9 +128,9 @@ func (e *Engine) Settled(ctx context.Context, loop, key string) error {
 }
 
 // handOff gives a raised key to a worker of this replica, or calls the others.
-func (e *Engine) handOff(loop, key string) {
+func (e *Engine) handOff(loop, key string, since time.Time) {
 	r, known := e.loops[loop]
-	if !known || r.offer(key) || e.c.Alone {
+	if !known || r.offer(key, since) || e.c.Alone {
 		return
 	}
 	e.mu.Lock()
@@ -141,175 +142,8 @@ func (e *Engine) handOff(loop, key string) {
 // look is another replica's call: it has more to do than workers.
 func (e *Engine) look(loop string) {
 	if r, known := e.loops[loop]; known {
-		r.mu.Lock()
-		r.backlog = true
-		r.mu.Unlock()
 		r.rouse()
 	}
-}
-
-// runner is a loop on this replica.
-type runner struct {
-	e     *Engine
-	loop  Loop
-	poke  chan struct{}
-	lanes *lanes
-	far   far // of dispatch alone
-
-	mu      sync.Mutex
-	busy    map[string]bool // key in progress → offered again meanwhile
-	backlog bool            // there was more to do than workers
-	next    time.Time       // earliest due time known, engine time; zero = none
-}
-
-// offer starts a worker on key; false when all are busy, or the key's lane is full. While the engine does not run, the rows wait for it.
-func (r *runner) offer(key string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, is := r.busy[key]; is {
-		r.busy[key] = true
-		return true
-	}
-	if len(r.busy) >= r.loop.Workers {
-		r.backlog = true
-		return false
-	}
-	if !r.lanes.isKnown(key) { // dispatch asks for it
-		r.backlog = true
-		r.rouse()
-		return true
-	}
-	leave, entered := r.lanes.enter(key)
-	if !entered {
-		r.backlog = true
-		return false
-	}
-	if r.e.begin(func() { r.work(key, leave) }) {
-		r.busy[key] = false
-	} else {
-		leave()
-	}
-	return true
-}
-
-// work holds one of the loop's places while it takes turns for key, and frees it whatever becomes of them.
-func (r *runner) work(key string, leave func()) {
-	defer func() {
-		leave()
-		r.mu.Lock()
-		again, backlog := r.busy[key], r.backlog
-		delete(r.busy, key)
-		r.mu.Unlock()
-		if again {
-			r.offer(key)
-		}
-		if backlog {
-			r.rouse()
-		}
-	}()
-	r.turns(key)
-}
-
-// rouse makes dispatch look around.
-func (r *runner) rouse() {
-	select {
-	case r.poke <- struct{}{}:
-	default:
-	}
-}
-
-// dispatch finds keys that nobody was told of: due ones, those of replicas that vanished, those that found no free worker.
-func (r *runner) dispatch() {
-	ticker := time.NewTicker(scanEvery)
-	defer ticker.Stop()
-	var alarm <-chan time.Time
-	var alarmAt time.Time
-	r.scan()
-	for {
-		if next := r.nextDue(); !next.IsZero() && (alarm == nil || next.Before(alarmAt)) {
-			alarm, alarmAt = r.e.c.Clock.After(next.Sub(r.e.c.Clock.Now())), next
-		}
-		select {
-		case <-r.e.halt:
-			return
-		case <-alarm:
-			alarm = nil
-			r.scan()
-		case <-r.poke:
-			r.mu.Lock()
-			look := r.backlog
-			r.mu.Unlock()
-			if look {
-				r.scan()
-			}
-		case <-ticker.C:
-			r.scan()
-		}
-	}
-}
-
-func (r *runner) nextDue() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.next
-}
-
-// scan offers what needs a turn, and learns when the next key is due.
-func (r *runner) scan() {
-	ctx, now := r.e.turns, r.e.c.Clock.Now()
-	r.mu.Lock()
-	r.backlog = false
-	limit := r.loop.Workers + len(r.busy)
-	r.mu.Unlock()
-	var next time.Time
-	keys, err := r.startSome(ctx, now, limit)
-	if err == nil {
-		next, err = r.e.rows.nextDue(ctx, r.loop.Name, now)
-	}
-	if err != nil {
-		if !r.e.halted() {
-			r.e.c.Log.Error("cannot look for work", "loop", r.loop.Name, "error", err)
-		}
-		return
-	}
-	r.e.looked.Store(time.Now().UnixMicro())
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.next = next
-	r.backlog = r.backlog || keys >= limit
-}
-
-// startSome offers the keys that have waited longest, and returns how many it found. Where lanes are full, it looks for keys of others beyond them.
-func (r *runner) startSome(ctx context.Context, now time.Time, limit int) (found int, err error) {
-	began := time.Now()
-	mayLookFar := r.far.may(began)
-	for looksFar := false; ; looksFar = true {
-		keys, err := r.e.rows.needing(ctx, r.loop.Name, now, limit)
-		if err != nil {
-			return found, err
-		}
-		refused := 0
-		for _, key := range keys[min(found, len(keys)):] {
-			r.lanes.learn(ctx, key)
-			if !r.offer(key) {
-				refused++
-			}
-		}
-		found = len(keys)
-		if refused == 0 || len(keys) < limit || !mayLookFar || !r.hasWorker() {
-			if looksFar {
-				r.far.took(began, time.Now())
-			}
-			return found, nil
-		}
-		limit *= 4
-	}
-}
-
-func (r *runner) hasWorker() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.busy) < r.loop.Workers
 }
 
 // turns claims key and takes turns until nothing newer is wanted.
@@ -403,7 +237,7 @@ func (r *runner) expect(due time.Time) {
 	}
 	r.mu.Unlock()
 	if earlier {
-		r.rouse()
+		strike(r.rearm)
 	}
 }
 

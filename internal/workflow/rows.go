@@ -91,17 +91,19 @@ func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch i
 
 // needing lists keys that nobody holds and that have something to do; those that have waited longest come first. Its two halves share no key, so that no
 // database sorts by key to find doubles, and each comes in the order of an index, so that none walks over a long queue for its first few.
-func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (keys []string, err error) {
+func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (list []waiting, err error) {
 	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
-		var key string
-		err := row.Scan(&key)
-		keys = append(keys, key)
+		var w waiting
+		var since int64
+		err := row.Scan(&w.key, &since)
+		w.since = time.UnixMicro(since).UTC()
+		list = append(list, w)
 		return err
-	}, `SELECT key FROM (
+	}, `SELECT key, since FROM (
 		SELECT * FROM (SELECT key, since FROM loops WHERE loop = ? AND wanted > done AND until <= `+r.now+` ORDER BY since LIMIT ?) AS raised
 		UNION ALL SELECT * FROM (SELECT key, due AS since FROM loops WHERE loop = ? AND due <= ? AND wanted <= done AND until <= `+r.now+` ORDER BY due LIMIT ?) AS due
 		) AS open ORDER BY since LIMIT ?`, loop, limit, loop, now.UnixMicro(), limit, limit)
-	return keys, err
+	return list, err
 }
 
 // nextDue is the earliest due time after now, zero when there is none.

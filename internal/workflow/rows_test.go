@@ -170,19 +170,29 @@ func TestWhatHasWaitedLongestComesFirstAndWhatIsUrgentBeforeIt(t *testing.T) {
 		raise("again", 0) // waits since its first raise
 		raise("late", -7*time.Second)
 		raise("urgent", -headStart)
-		keys, err := r.needing(t.Context(), "l", now, 10)
-		if got, want := strings.Join(keys, " "), "urgent again due late later"; got != want || err != nil {
-			t.Errorf("%s, not %s: %v", got, want, err)
+		needing := func(limit int) string {
+			list, err := r.needing(t.Context(), "l", now, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, w := range list {
+				keys = append(keys, w.key)
+			}
+			return strings.Join(keys, " ")
 		}
-		if keys, err := r.needing(t.Context(), "l", now, 2); len(keys) != 2 || keys[0] != "urgent" || keys[1] != "again" || err != nil {
-			t.Error(keys, err)
+		if got, want := needing(10), "urgent again due late later"; got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+		if got, want := needing(2), "urgent again"; got != want {
+			t.Errorf("%s, not %s", got, want)
 		}
 		c, _, err := r.claim(t.Context(), "l", "due", now)
 		if err == nil {
 			err = r.fail(t.Context(), "l", "due", c.epoch, -time.Second, now)
 		}
-		if keys, read := r.needing(t.Context(), "l", now, 10); err != nil || read != nil || keys[len(keys)-1] != "due" {
-			t.Errorf("a turn that failed leaves its key before others: %s, %v, %v", keys, err, read)
+		if got, want := needing(10), "urgent again late later due"; got != want || err != nil {
+			t.Errorf("after a turn that failed: %s, not %s: %v", got, want, err)
 		}
 	})
 }

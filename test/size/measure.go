@@ -28,6 +28,7 @@ type figures struct {
 	MemoryStorm       int64         // and after it
 	Storm             *storm
 	DatabaseBytes     int64
+	Yardstick         [2]time.Duration // processor time of decoding one small document with the standard library, before and after everything else
 }
 
 // used is the processor time of this process so far.
@@ -59,6 +60,9 @@ func highest() int64 {
 
 // measure starts the real app on a built installation and watches it.
 func measure(ctx context.Context, o options) (f figures, err error) {
+	if f.Yardstick[0], err = yardstick(); err != nil {
+		return f, err
+	}
 	began, before := time.Now(), used()
 	a, err := app.Build(ctx, config(o))
 	if err != nil {
@@ -108,7 +112,24 @@ func measure(ctx context.Context, o options) (f figures, err error) {
 	if stopped := a.Stop(patience); err == nil {
 		err = stopped
 	}
+	if err == nil {
+		f.Yardstick[1], err = yardstick()
+	}
 	return f, err
+}
+
+// yardstick is how fast this machine is just now, at work like ours: the figures of two runs can be compared only as multiples of it.
+func yardstick() (each time.Duration, err error) {
+	const times = 50_000
+	text := []byte(`{"id":"i-0123456789abcdef0","market":{"type":"m5.large","zone":"us-east-1a","lifecycle":"spot"},"phase":"running","at":"2026-11-02T09:00:00Z","tags":["a","b","c"],"price":0.0337}`)
+	before := used()
+	for range times {
+		var doc map[string]any
+		if err := json.Unmarshal(text, &doc); err != nil {
+			return 0, err
+		}
+	}
+	return (used() - before) / times, nil
 }
 
 // lookedAround reports whether every place has been looked at since the start, which began a new generation.
