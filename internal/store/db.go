@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/uptrace/bun"
 
 	"github.com/neap-cloud/neap/internal/fault"
 )
@@ -31,7 +30,6 @@ type Config struct {
 // DB is an open database. Safe for concurrent use.
 type DB struct {
 	engine engine
-	bun    *bun.DB // builds the text of queries; their connection is always given
 	log    *slog.Logger
 	health health
 }
@@ -40,10 +38,10 @@ type DB struct {
 type engine interface {
 	driver() string
 	// reads answers single statements; it sees what is committed.
-	reads() bun.IConn
+	reads() querier
 	// transact calls unit with a connection, and keeps what it wrote when it says so. commit is called around the commit.
-	transact(ctx context.Context, unit func(conn bun.IConn) (keep bool, err error)) error
-	now(ctx context.Context, conn bun.IConn) (time.Time, error)
+	transact(ctx context.Context, unit func(conn querier) (keep bool, err error)) error
+	now(ctx context.Context, conn querier) (time.Time, error)
 	jobs() *sql.DB
 	pool() *pgxpool.Pool
 	// room fails while there is too little room for writes.
@@ -102,7 +100,7 @@ func (db *DB) SQL() *sql.DB { return db.engine.jobs() }
 func (db *DB) Pool() *pgxpool.Pool { return db.engine.pool() }
 
 // session is the connection that single statements use.
-func (db *DB) session() bun.IConn { return db.engine.reads() }
+func (db *DB) session() querier { return db.engine.reads() }
 
 // write runs one statement in a transaction of its own.
 func (db *DB) write(ctx context.Context, work func(ctx context.Context, tx *Tx) error) error {

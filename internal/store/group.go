@@ -6,8 +6,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
-
-	"github.com/uptrace/bun"
 )
 
 const (
@@ -48,7 +46,7 @@ func newWriter(conn *sql.Conn, hook func(string)) *writer {
 }
 
 // transact runs unit in a savepoint and, when it wants to be kept, waits until its group is on disk.
-func (w *writer) transact(ctx context.Context, unit func(bun.IConn) (bool, error)) error {
+func (w *writer) transact(ctx context.Context, unit func(querier) (bool, error)) error {
 	if err := w.take(ctx); err != nil {
 		return err
 	}
@@ -94,7 +92,7 @@ func (w *writer) pass() {
 }
 
 // run holds the turn. A panic or Goexit inside unit rolls the unit back and goes on in its caller.
-func (w *writer) run(unit func(bun.IConn) (bool, error)) (joined *group, keep bool, err error) {
+func (w *writer) run(unit func(querier) (bool, error)) (joined *group, keep bool, err error) {
 	defer w.pass()
 	if w.open == nil {
 		if err := w.exec("BEGIN IMMEDIATE"); err != nil {
@@ -212,13 +210,9 @@ func (c *writeConn) ExecContext(ctx context.Context, query string, args ...any) 
 }
 
 func (c *writeConn) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
-	if len(args) == 0 && ctx.Err() == nil && c.failed == nil { // bun's: not worth keeping
-		rows, err = c.w.conn.QueryContext(context.WithoutCancel(ctx), query)
-	} else {
-		var statement *sql.Stmt
-		if ctx, statement, err = c.prepared(ctx, query); err == nil {
-			rows, err = statement.QueryContext(ctx, args...)
-		}
+	ctx, statement, err := c.prepared(ctx, query)
+	if err == nil {
+		rows, err = statement.QueryContext(ctx, args...)
 	}
 	c.note(err)
 	return rows, err

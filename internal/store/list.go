@@ -8,14 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
 // List returns a page and the cursor of the next one, "" at the end.
 func (c Collection[T]) List(ctx context.Context, s Session, sc Scope, q Query) (docs []Doc[T], next string, err error) {
-	sel := c.find(s, sc, q).ColumnExpr(columns).OrderExpr(direction(q.Descending, "at", "id"))
+	sel := c.find(s, sc, q)
 	if q.After != "" {
 		at, id, err := readCursor(q.After)
 		if err != nil {
@@ -25,14 +23,15 @@ func (c Collection[T]) List(ctx context.Context, s Session, sc Scope, q Query) (
 		if q.Descending {
 			beyond = "(at, id) < (?, ?)"
 		}
-		sel = sel.Where(beyond, at, id)
+		sel.and(beyond, at, id)
 	}
-	if q.Limit > 0 {
-		sel = sel.Limit(int64(q.Limit) + 1)
+	limit := q.Limit
+	if limit > 0 {
+		limit++ // tells whether there is a next page
 	}
-	rows, err := sel.Rows(ctx)
+	rows, err := sel.rows(ctx, columns, direction(q.Descending, "at", "id"), limit)
 	if err != nil {
-		return nil, "", failure(err)
+		return nil, "", err
 	}
 	err = each(rows, func(rows *sql.Rows) error {
 		d, err := scan[T](rows)
@@ -52,9 +51,9 @@ func (c Collection[T]) List(ctx context.Context, s Session, sc Scope, q Query) (
 
 // Count tells how many documents List would return over all pages; Limit and After do not matter.
 func (c Collection[T]) Count(ctx context.Context, s Session, sc Scope, q Query) (int, error) {
-	rows, err := c.find(s, sc, q).ColumnExpr("count(*)").Rows(ctx)
+	rows, err := c.find(s, sc, q).rows(ctx, "count(*)", "", 0)
 	if err != nil {
-		return 0, failure(err)
+		return 0, err
 	}
 	var n int
 	err = each(rows, func(rows *sql.Rows) error { return rows.Scan(&n) })
@@ -62,64 +61,28 @@ func (c Collection[T]) Count(ctx context.Context, s Session, sc Scope, q Query) 
 }
 
 // find selects the documents that q names, in no order.
-func (c Collection[T]) find(s Session, sc Scope, q Query) *bun.SelectQuery {
-	sel := s.query(c.Table, sc)
+func (c Collection[T]) find(s Session, sc Scope, q Query) *selection {
+	sel := from(s, c.Table, sc)
 	if q.IDs != nil {
+		sel = from(s, c.Table, Installation())
+		sel.oneOf("id", q.IDs)
 		// Given the account as a plain column too, SQLite walks through all that the account has as soon as there are more than some ids.
-		sel = oneOf(s.query(c.Table, Installation()), "id", q.IDs)
 		if !sc.all {
-			sel = sel.Where("account || '' = ?", sc.account)
+			sel.and("account || '' = ?", sc.account)
 		}
 	}
 	if q.Parent != "" {
-		sel = sel.Where("parent = ?", q.Parent)
+		sel.and("parent = ?", q.Parent)
 	}
 	if q.Name != "" {
-		sel = sel.Where("name = ?", q.Name)
+		sel.and("name = ?", q.Name)
 	}
 	if len(q.States) > 0 {
-		sel = oneOf(sel, "state", q.States)
+		sel.oneOf("state", q.States)
 	}
-	return between(sel, q.Since, q.Until)
-}
-
-// query begins a selection from table, narrowed to the scope.
-func (db *DB) query(table string, sc Scope) *bun.SelectQuery { return db.from(db.session(), table, sc) }
-
-func (tx *Tx) query(table string, sc Scope) *bun.SelectQuery {
-	return tx.db.from(tx.conn, table, sc)
-}
-
-func (db *DB) from(conn bun.IConn, table string, sc Scope) *bun.SelectQuery {
-	sel := db.bun.NewSelect().Conn(conn).TableExpr("?", bun.Ident(table))
-	if !sc.all {
-		sel = sel.Where("account = ?", sc.account)
-	}
+	sel.between(q.Since, q.Until)
 	return sel
 }
-
-func oneOf(sel *bun.SelectQuery, column string, values []string) *bun.SelectQuery {
-	switch len(values) {
-	case 0:
-		return sel.Where("1 = 0")
-	case 1:
-		return sel.Where("? = ?", bun.Ident(column), values[0])
-	}
-	return sel.Where("? IN (?)", bun.Ident(column), bun.List(values))
-}
-
-func between(sel *bun.SelectQuery, from, until time.Time) *bun.SelectQuery {
-	if !from.IsZero() {
-		sel = sel.Where("at >= ?", ceilMicros(from))
-	}
-	if !until.IsZero() {
-		sel = sel.Where("at < ?", ceilMicros(until))
-	}
-	return sel
-}
-
-// ceilMicros rounds up, so that a bound between two microseconds excludes what lies before it.
-func ceilMicros(t time.Time) int64 { return t.Add(time.Microsecond - 1).UnixMicro() }
 
 func direction(descending bool, columns ...string) string {
 	if !descending {

@@ -43,26 +43,22 @@ func (l Log[T]) append(ctx context.Context, tx *Tx, records []Record[T]) error {
 
 // List reads records. Those of the same At come in the order in which they were appended.
 func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Record[T], error) {
-	sel := s.query(l.Table, sc).ColumnExpr(logColumns)
+	sel := from(s, l.Table, sc)
 	if q.Resource != "" {
-		sel = sel.Where("resource = ?", q.Resource)
+		sel.and("resource = ?", q.Resource)
 	}
 	if len(q.Kinds) > 0 {
-		sel = oneOf(sel, "kind", q.Kinds)
+		sel.oneOf("kind", q.Kinds)
 	}
-	sel = between(sel, q.From, q.To)
-	switch {
-	case q.Sealed || q.AfterSeq > 0:
-		sel = sel.Where("seq > ?", q.AfterSeq).OrderExpr(direction(q.Descending, "seq"))
-	default:
-		sel = sel.OrderExpr(direction(q.Descending, "at", "ord"))
+	sel.between(q.From, q.To)
+	order := direction(q.Descending, "at", "ord")
+	if q.Sealed || q.AfterSeq > 0 {
+		sel.and("seq > ?", q.AfterSeq)
+		order = direction(q.Descending, "seq")
 	}
-	if q.Limit > 0 {
-		sel = sel.Limit(int64(q.Limit))
-	}
-	rows, err := sel.Rows(ctx)
+	rows, err := sel.rows(ctx, logColumns, order, q.Limit)
 	if err != nil {
-		return nil, failure(err)
+		return nil, err
 	}
 	var records []Record[T]
 	err = each(rows, func(rows *sql.Rows) error {

@@ -12,8 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/neap-cloud/neap/internal/fault"
 )
@@ -64,7 +62,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	if p.river, err = pgxpool.NewWithConfig(ctx, forRiver); err != nil {
 		return nil, failure(err)
 	}
-	db := &DB{engine: p, bun: bun.NewDB(p.db, pgdialect.New()), log: c.Log}
+	db := &DB{engine: p, log: c.Log}
 	for _, table := range partitionedTables() {
 		if err := db.makeWeeks(ctx, table, time.Now()); err != nil {
 			return nil, err
@@ -75,13 +73,13 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 }
 
 func (p *postgres) driver() string      { return "postgres" }
-func (p *postgres) reads() bun.IConn    { return pgConn{p.db, p.dollar} }
+func (p *postgres) reads() querier      { return pgConn{p.db, p.dollar} }
 func (p *postgres) jobs() *sql.DB       { return p.db }
 func (p *postgres) pool() *pgxpool.Pool { return p.river }
 
 // transact reads one snapshot from begin to commit. A unit that changes a row which another changed meanwhile is refused and run again, so that, as on
 // SQLite, what it read is still true when it commits what it made of it.
-func (p *postgres) transact(ctx context.Context, unit func(bun.IConn) (bool, error)) error {
+func (p *postgres) transact(ctx context.Context, unit func(querier) (bool, error)) error {
 	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		return err
@@ -100,7 +98,7 @@ func (p *postgres) transact(ctx context.Context, unit func(bun.IConn) (bool, err
 	return nil
 }
 
-func (p *postgres) now(ctx context.Context, conn bun.IConn) (time.Time, error) {
+func (p *postgres) now(ctx context.Context, conn querier) (time.Time, error) {
 	var micros int64
 	err := conn.QueryRowContext(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&micros)
 	return fromMicros(micros), err
@@ -115,23 +113,23 @@ func (p *postgres) close() error {
 
 // pgConn is a connection or pool that understands ? placeholders. The driver keeps prepared statements by itself.
 type pgConn struct {
-	bun.IConn
+	querier
 	dollar *placeholders
 }
 
 func (c pgConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return c.IConn.ExecContext(ctx, c.dollar.rewrite(query, args), args...)
+	return c.querier.ExecContext(ctx, c.dollar.rewrite(query, args), args...)
 }
 
 func (c pgConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return c.IConn.QueryContext(ctx, c.dollar.rewrite(query, args), args...)
+	return c.querier.QueryContext(ctx, c.dollar.rewrite(query, args), args...)
 }
 
 func (c pgConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return c.IConn.QueryRowContext(ctx, c.dollar.rewrite(query, args), args...)
+	return c.querier.QueryRowContext(ctx, c.dollar.rewrite(query, args), args...)
 }
 
-// placeholders turns ? into $1, $2, … and remembers the result. Our own statements have no ? in quotes; those of bun come without arguments.
+// placeholders turns ? into $1, $2, … and remembers the result. Our statements have no ? in quotes.
 type placeholders struct{ known sync.Map }
 
 func (p *placeholders) rewrite(query string, args []any) string {

@@ -13,9 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/neap-cloud/neap/internal/fault"
 )
@@ -145,7 +142,7 @@ func (a *Archive) fill(ctx context.Context, raw *sql.DB, driver string, c Config
 		}
 	}
 	if o.Mark != nil {
-		if err := o.Mark(ctx, r.session(raw)); err != nil {
+		if err := o.Mark(ctx, r.session()); err != nil {
 			return err
 		}
 	}
@@ -282,11 +279,11 @@ func (r *restorer) continued(ctx context.Context, table string) error {
 }
 
 // session lets collections write in the transaction.
-func (r *restorer) session(raw *sql.DB) *Tx {
+func (r *restorer) session() *Tx {
 	if r.driver == "postgres" {
-		return &Tx{db: &DB{bun: bun.NewDB(raw, pgdialect.New())}, conn: pgConn{r.tx, &placeholders{}}}
+		return &Tx{db: &DB{}, conn: pgConn{r.tx, &placeholders{}}}
 	}
-	return &Tx{db: &DB{bun: bun.NewDB(raw, sqlitedialect.New())}, conn: r.tx}
+	return &Tx{db: &DB{}, conn: r.tx}
 }
 
 func quoted(columns []string) string {

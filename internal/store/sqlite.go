@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/neap-cloud/neap/internal/fault"
@@ -72,7 +70,7 @@ func openSQLite(ctx context.Context, c Config) (_ *DB, err error) {
 		return nil, failure(err)
 	}
 	s.writer = newWriter(conn, c.Hook)
-	db := &DB{engine: s, bun: bun.NewDB(s.readers, sqlitedialect.New()), log: c.Log}
+	db := &DB{engine: s, log: c.Log}
 	if large {
 		s.checkBeside(db, c)
 	}
@@ -183,16 +181,16 @@ func (s *sqlite) migrate(ctx context.Context, c Config) error {
 }
 
 func (s *sqlite) driver() string      { return "sqlite" }
-func (s *sqlite) reads() bun.IConn    { return s.reading }
+func (s *sqlite) reads() querier      { return s.reading }
 func (s *sqlite) jobs() *sql.DB       { return s.river }
 func (s *sqlite) pool() *pgxpool.Pool { return nil }
 
-func (s *sqlite) transact(ctx context.Context, unit func(bun.IConn) (bool, error)) error {
+func (s *sqlite) transact(ctx context.Context, unit func(querier) (bool, error)) error {
 	return s.writer.transact(ctx, unit)
 }
 
 // now is this machine's time: SQLite has no other.
-func (s *sqlite) now(context.Context, bun.IConn) (time.Time, error) { return time.Now().UTC(), nil }
+func (s *sqlite) now(context.Context, querier) (time.Time, error) { return time.Now().UTC(), nil }
 
 func (s *sqlite) close() error {
 	var errs []error
@@ -245,7 +243,7 @@ func (s *statements) close() error {
 	return errors.Join(errs...)
 }
 
-// readConn is the reading pool. Queries without arguments come from bun, which writes values into the text: they are not worth keeping.
+// readConn is the reading pool.
 type readConn struct {
 	db     *sql.DB
 	cached *statements
@@ -256,9 +254,6 @@ func (c readConn) ExecContext(ctx context.Context, query string, args ...any) (s
 }
 
 func (c readConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if len(args) == 0 {
-		return c.db.QueryContext(ctx, query)
-	}
 	prepared, err := c.cached.get(ctx, query)
 	if err != nil {
 		return nil, err

@@ -7,8 +7,6 @@ package store
 import (
 	"context"
 	"time"
-
-	"github.com/uptrace/bun"
 )
 
 // Scope says on whose behalf rows are read or written; it becomes part of every statement.
@@ -57,8 +55,7 @@ type Query struct {
 
 // Session runs statements: *DB (each on its own) or *Tx (together).
 type Session interface {
-	session() bun.IConn
-	query(table string, sc Scope) *bun.SelectQuery
+	session() querier
 	write(ctx context.Context, work func(ctx context.Context, tx *Tx) error) error
 }
 

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -18,7 +16,7 @@ const attempts = 12
 // Tx is a unit of work. Not safe for concurrent use. Never use the DB inside a Tx function: pass the Tx on.
 type Tx struct {
 	db    *DB
-	conn  bun.IConn
+	conn  querier
 	after []func()
 	ended bool
 }
@@ -51,7 +49,7 @@ func (db *DB) attempt(ctx context.Context, work func(ctx context.Context, tx *Tx
 	var failed error
 	kept, committed := false, false
 	defer func() { prologue.settle(committed) }()
-	err := db.engine.transact(ctx, func(conn bun.IConn) (bool, error) {
+	err := db.engine.transact(ctx, func(conn querier) (bool, error) {
 		tx.conn = conn
 		defer func() { tx.ended = true }()
 		inside := context.WithValue(ctx, txKey{}, tx)
@@ -109,7 +107,7 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	return failure(rows.Err())
 }
 
-func (tx *Tx) session() bun.IConn { return tx.conn }
+func (tx *Tx) session() querier { return tx.conn }
 
 func (tx *Tx) write(ctx context.Context, work func(ctx context.Context, tx *Tx) error) error {
 	return work(ctx, tx)
