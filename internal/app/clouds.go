@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
@@ -18,11 +20,21 @@ type clouds struct {
 	owner    string // see Unusual
 	hook     func(point string)
 	budget   *budget.Budget
+	known    *sync.Map // account → fresh
 }
+
+// fresh is an account that was read a moment ago.
+type fresh struct {
+	identity.Account
+	until time.Time
+}
+
+// freshFor is how long a change of an account may go unnoticed: every turn and every look for notices asks for its cloud.
+const freshFor = time.Second
 
 // For gives the provider of an account's cloud.
 func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error) {
-	a, err := c.identity.Account(ctx, account)
+	a, err := c.account(ctx, account)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +46,18 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 		provider = watched{provider, c.hook}
 	}
 	return c.budget.Wrap(account, provider), nil
+}
+
+func (c clouds) account(ctx context.Context, id string) (identity.Account, error) {
+	now := time.Now()
+	if known, is := c.known.Load(id); is && now.Before(known.(fresh).until) {
+		return known.(fresh).Account, nil
+	}
+	a, err := c.identity.Account(ctx, id)
+	if err == nil {
+		c.known.Store(id, fresh{a, now.Add(freshFor)})
+	}
+	return a, err
 }
 
 // watched tells a hook of every call that changes something, before and after.

@@ -29,7 +29,7 @@ func (c Collection[T]) List(ctx context.Context, s Session, sc Scope, q Query) (
 	if limit > 0 {
 		limit++ // tells whether there is a next page
 	}
-	rows, err := sel.rows(ctx, columns, direction(q.Descending, "at", "id"), limit)
+	rows, err := sel.rows(ctx, columns, q.order(), limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -60,19 +60,30 @@ func (c Collection[T]) Count(ctx context.Context, s Session, sc Scope, q Query) 
 	return n, err
 }
 
+// order is by time. Of a name, SQLite would walk through all of the account for the sake of that order, if it could take it from an index.
+func (q Query) order() string {
+	if q.Name != "" {
+		return direction(q.Descending, "at + 0", "id")
+	}
+	return direction(q.Descending, "at", "id")
+}
+
 // find selects the documents that q names, in no order.
 func (c Collection[T]) find(s Session, sc Scope, q Query) *selection {
-	sel := from(s, c.Table, sc)
+	scope := sc
+	if q.IDs != nil || q.Parent != "" {
+		scope = Installation()
+	}
+	sel := from(s, c.Table, scope)
 	if q.IDs != nil {
-		sel = from(s, c.Table, Installation())
 		sel.oneOf("id", q.IDs)
-		// Given the account as a plain column too, SQLite walks through all that the account has as soon as there are more than some ids.
-		if !sc.all {
-			sel.and("account || '' = ?", sc.account)
-		}
 	}
 	if q.Parent != "" {
 		sel.and("parent = ?", q.Parent)
+	}
+	if scope != sc {
+		// Given the account as a plain column too, SQLite walks through all that the account has.
+		sel.and("account || '' = ?", sc.account)
 	}
 	if q.Name != "" {
 		sel.and("name = ?", q.Name)

@@ -68,8 +68,8 @@ func (s *selection) between(from, until time.Time) {
 // ceilMicros rounds up, so that a bound between two microseconds excludes what lies before it.
 func ceilMicros(t time.Time) int64 { return t.Add(time.Microsecond - 1).UnixMicro() }
 
-// rows runs the selection. order is "" or the columns of ORDER BY; limit ≤ 0 is none.
-func (s *selection) rows(ctx context.Context, columns, order string, limit int) (*sql.Rows, error) {
+// query is the selection's text. order is "" or the columns of ORDER BY; limit ≤ 0 is none.
+func (s *selection) query(columns, order string, limit int) string {
 	var text strings.Builder
 	text.WriteString("SELECT " + columns + " FROM " + s.table)
 	if len(s.where) > 0 {
@@ -81,7 +81,11 @@ func (s *selection) rows(ctx context.Context, columns, order string, limit int) 
 	if limit > 0 {
 		text.WriteString(" LIMIT " + strconv.Itoa(limit))
 	}
-	rows, err := s.conn.QueryContext(ctx, text.String(), s.args...)
+	return text.String()
+}
+
+func (s *selection) rows(ctx context.Context, columns, order string, limit int) (*sql.Rows, error) {
+	rows, err := s.conn.QueryContext(ctx, s.query(columns, order, limit), s.args...)
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -20,7 +21,8 @@ import (
 // for the disk at every call one small machine can play a storm of thousands of interruptions.
 type database struct {
 	writes   *sql.DB // one connection on SQLite: writers queue here instead of at the file's lock
-	reads    *sql.DB
+	readers  *sql.DB
+	reads    runner // readers, which prepare each statement once
 	postgres bool
 	schema   string // PostgreSQL's
 }
@@ -71,7 +73,7 @@ func openFile(path string) (*database, error) {
 		return nil, errors.Join(err, writes.Close())
 	}
 	reads.SetMaxOpenConns(4)
-	return &database{writes: writes, reads: reads}, nil
+	return &database{writes: writes, readers: reads, reads: &prepared{DB: reads}}, nil
 }
 
 func openMemory() (*database, error) {
@@ -80,7 +82,7 @@ func openMemory() (*database, error) {
 		return nil, err
 	}
 	both.SetMaxOpenConns(1) // each connection would be a world of its own
-	return &database{writes: both, reads: both}, nil
+	return &database{writes: both, readers: both, reads: both}, nil
 }
 
 func openPostgres(address string) (*database, error) {
@@ -103,14 +105,37 @@ func openPostgres(address string) (*database, error) {
 		return nil, err
 	}
 	both.SetMaxOpenConns(8)
-	return &database{writes: both, reads: both, postgres: true, schema: schema}, nil
+	return &database{writes: both, readers: both, reads: both, postgres: true, schema: schema}, nil
 }
 
 func (db *database) close() error {
-	if db.reads == db.writes {
+	if db.readers == db.writes {
 		return db.writes.Close()
 	}
-	return errors.Join(db.reads.Close(), db.writes.Close())
+	return errors.Join(db.readers.Close(), db.writes.Close())
+}
+
+// prepared keeps the statements of queries by their texts, of which there are few. Closing the database closes them.
+type prepared struct {
+	*sql.DB
+	known sync.Map
+}
+
+func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if known, is := p.known.Load(query); is {
+		return known.(*sql.Stmt).QueryContext(ctx, args...)
+	}
+	made, err := p.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if known, is := p.known.LoadOrStore(query, made); is {
+		if err := made.Close(); err != nil {
+			return nil, err
+		}
+		made = known.(*sql.Stmt)
+	}
+	return made.QueryContext(ctx, args...)
 }
 
 // sql turns question marks into PostgreSQL's numbered parameters. No statement here has a question mark in a literal.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -44,11 +45,11 @@ func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*
 	var found []*instance
 	for chunk := range slices.Chunk(q.IDs, 500) {
 		// By the id alone: told the place too, SQLite walks through all that lives there.
-		ids := make([]any, len(chunk))
-		for n, id := range chunk {
-			ids[n] = id
+		ids := make([]any, 1<<bits.Len(uint(len(chunk)-1))) // a round number, so that there are few texts to prepare
+		for n := range ids {
+			ids[n] = chunk[min(n, len(chunk)-1)]
 		}
-		some, err := readInstances(ctx, db, db.reads, "id IN ("+marks(len(chunk))+")", ids...)
+		some, err := readInstances(ctx, db, db.reads, "id IN ("+marks(len(ids))+")", ids...)
 		if err != nil {
 			return nil, err
 		}

@@ -239,7 +239,7 @@ func TestNoticesFollowFromFateAndEndWithTheInstance(t *testing.T) {
 			t.Fatal(err)
 		}
 		var left int
-		if err := w.db.reads.QueryRow("SELECT COUNT(*) FROM notice WHERE issued_at > ?", int64(w.now())).Scan(&left); err != nil || left != 0 {
+		if err := w.db.readers.QueryRow("SELECT COUNT(*) FROM notice WHERE issued_at > ?", int64(w.now())).Scan(&left); err != nil || left != 0 {
 			t.Errorf("%d notices of ended instances are still to come, %v", left, err)
 		}
 		return

@@ -44,7 +44,7 @@ CREATE TABLE instances (
     doc     JSON NOT NULL
 );
 CREATE INDEX instances_account ON instances (account, at, id);
-CREATE INDEX instances_parent ON instances (parent, at, id);
+CREATE INDEX instances_parent ON instances (parent, state, at, id);
 CREATE INDEX instances_name ON instances (account, name);
 CREATE INDEX instances_state ON instances (state, at, id);
 CREATE TABLE actions (
@@ -60,7 +60,7 @@ CREATE TABLE actions (
     doc     JSON NOT NULL
 );
 CREATE INDEX actions_account ON actions (account, at, id);
-CREATE INDEX actions_parent ON actions (parent, at, id);
+CREATE INDEX actions_parent ON actions (parent, state, at, id);
 CREATE INDEX actions_name ON actions (account, name);
 CREATE INDEX actions_state ON actions (state, at, id);
 CREATE TABLE places (
