@@ -66,7 +66,7 @@ func (t *turn) update(ctx context.Context, tx *store.Tx, id string, edit func(*I
 		return Instance{}, err
 	}
 	edit(&d.Value)
-	d, err = saveMember(ctx, tx, d)
+	d, err = t.save(ctx, tx, d)
 	return d.Value, err
 }
 
@@ -106,7 +106,7 @@ func (t *turn) happened(kind string, reason plan.Reason, because string, instanc
 
 // settleAll carries out every pending action, oldest first. An action that a crash interrupted is simply carried out again: its token makes that harmless.
 func (t *turn) settleAll(ctx context.Context) error {
-	open, err := t.f.openActions(ctx, t.f.DB, t.doc.ID)
+	open, err := t.pending(ctx)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (t *turn) adopt(ctx context.Context, tx *store.Tx, c cloud.Instance, a stor
 	i.KnownAt = t.f.Clock.Now()
 	i.VCPUs = a.Value.VCPUs
 	i.Condition, i.ConditionAt = plan.ConditionUnknown, c.LaunchedAt
-	if _, err := members.Insert(ctx, tx, row(i)); err != nil {
+	if _, err := t.save(ctx, tx, row(i)); err != nil {
 		return i, err
 	}
 	err := t.f.Ledger.Open(ctx, tx, ledger.Meter{

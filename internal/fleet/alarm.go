@@ -204,7 +204,7 @@ func (t *turn) stillThere(ctx context.Context, rows []store.Doc[Instance], ids [
 		for _, r := range ended {
 			r.Value.move(plan.Terminated)
 			r.Value.Ended = t.f.Clock.Now()
-			if _, err := saveMember(ctx, tx, r); err != nil {
+			if _, err := t.save(ctx, tx, r); err != nil {
 				return err
 			}
 		}

@@ -98,7 +98,7 @@ func (f *Fleet) glance(ctx context.Context, p place, provider cloud.Provider, s 
 			told[row.ID] = s.print(news[row.ID])
 		}
 	}
-	err := f.raiseAll(ctx, slices.Sorted(maps.Keys(raise)))
+	err := f.Workflow.RaiseAll(ctx, loopName, slices.Sorted(maps.Keys(raise)))
 	if err == nil {
 		s.told(told)
 	}

@@ -201,7 +201,7 @@ func (f *Fleet) decrement(ctx context.Context, tx *store.Tx, doc store.Doc[recor
 	}
 	c := intent.Capacity
 	for _, d := range leaving {
-		c.Target -= units(intent, d.Value)
+		c.Target -= intent.UnitsOf(d.Value.Type, d.Value.VCPUs)
 	}
 	c.Target = max(c.Target, c.Min)
 	document, err := form.SetCapacity(doc.Value.Document, c)
@@ -209,19 +209,6 @@ func (f *Fleet) decrement(ctx context.Context, tx *store.Tx, doc store.Doc[recor
 		return changed{}, err
 	}
 	return f.save(ctx, tx, doc, author, document, "resized")
-}
-
-// units is what an instance counts for in the group's capacity.
-func units(intent Intent, i Instance) int {
-	if intent.Capacity.Unit != plan.Weight {
-		return 1
-	}
-	for _, w := range intent.Choice.Weights {
-		if w.Type == i.Type {
-			return w.Units
-		}
-	}
-	return max(1, i.VCPUs)
 }
 
 // drainOut takes instances out of service; the planner terminates them when their drain time is over.

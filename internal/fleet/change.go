@@ -36,7 +36,10 @@ func (f *Fleet) change(ctx context.Context, work func(ctx context.Context, tx *s
 			if err != nil {
 				return err
 			}
-			preview, err = f.inputs(ctx, tx, after.doc, after.intent, rows)
+			open, err := f.openActions(ctx, tx, after.doc.ID)
+			if err == nil {
+				preview, err = f.inputs(ctx, after.doc, after.intent, rows, open)
+			}
 			return err
 		}
 		return f.Workflow.Raise(ctx, tx, loopName, after.doc.ID)

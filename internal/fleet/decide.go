@@ -61,12 +61,8 @@ func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (p
 	return decision, trips, nil
 }
 
-// inputs gathers what the planner needs, seen through s. rows are the group's living instances.
-func (f *Fleet) inputs(ctx context.Context, s store.Session, doc store.Doc[record], intent Intent, rows []store.Doc[Instance]) (*inputs, error) {
-	open, err := f.openActions(ctx, s, doc.ID)
-	if err != nil {
-		return nil, err
-	}
+// inputs gathers what the planner needs. rows are the group's living instances, open its pending actions.
+func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent, rows []store.Doc[Instance], open []store.Doc[action]) (*inputs, error) {
 	provider, err := f.provider(ctx, doc.Account)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,12 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -71,6 +74,16 @@ func row(i Instance) store.Doc[Instance] {
 func saveMember(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) (store.Doc[Instance], error) {
 	d.State, d.Name = string(d.Value.Phase), d.Value.Market.Region
 	return members.Update(ctx, tx, d)
+}
+
+// merged is a list of living instances, oldest first, after some were written, perhaps more than once.
+func merged(rows, written []store.Doc[Instance]) []store.Doc[Instance] {
+	newest := map[string]store.Doc[Instance]{}
+	for _, d := range slices.Concat(rows, written) {
+		newest[d.ID] = d
+	}
+	maps.DeleteFunc(newest, func(_ string, d store.Doc[Instance]) bool { return !slices.Contains(aliveStates(), d.State) })
+	return slices.SortedFunc(maps.Values(newest), func(a, b store.Doc[Instance]) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID)) })
 }
 
 // living lists a group's instances that have not ended, oldest first.

@@ -24,7 +24,6 @@ const (
 	lookTimeout = 2 * time.Minute
 	newLap      = time.Minute // how much later than its launch an instance may get its row
 	lookPage    = 500         // rows or ids at a time
-	raiseMany   = 200         // groups raised in one transaction
 )
 
 // look compares everything the cloud shows of us in one place with our rows, in one listing that all its groups share, and wakes the groups for which it
@@ -106,7 +105,7 @@ func (l *look) compare(ctx context.Context) error {
 	if err := l.judge(ctx, inst.Generation, missing); err != nil {
 		return err
 	}
-	return l.f.raiseAll(ctx, slices.Sorted(maps.Keys(l.raise)))
+	return l.f.Workflow.RaiseAll(ctx, loopName, slices.Sorted(maps.Keys(l.raise)))
 }
 
 // doubtful lists the instances that differ from what is remembered; nil when the memory has gaps.
@@ -323,22 +322,4 @@ func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instan
 	all, err := members.Count(ctx, f.DB, store.Account(p.Account), store.Query{Name: p.Region, States: aliveStates()})
 	// A cloud that shows nothing at all has forgotten, however little there was to show.
 	return len(missing) >= all-fresh || unannounced >= holdAtLeast && unannounced*100 > all*holdPercent, err
-}
-
-// raiseAll wakes groups, some in each transaction.
-func (f *Fleet) raiseAll(ctx context.Context, ids []string) error {
-	for some := range slices.Chunk(ids, raiseMany) {
-		err := f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			for _, id := range some {
-				if err := f.Workflow.Raise(ctx, tx, loopName, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

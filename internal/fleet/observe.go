@@ -184,7 +184,7 @@ func (f *Fleet) refreshed(i Instance, c cloud.Instance) Instance {
 func (t *turn) refresh(ctx context.Context, tx *store.Tx, was store.Doc[Instance], now Instance, c cloud.Instance) error {
 	before := was.Value
 	was.Value = now
-	if _, err := saveMember(ctx, tx, was); err != nil {
+	if _, err := t.save(ctx, tx, was); err != nil {
 		return err
 	}
 	if now.Phase == plan.Terminated {
@@ -244,12 +244,12 @@ func (t *turn) miss(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) er
 		before := d.Value
 		d.Value.move(plan.Terminated)
 		d.Value.Ended, d.Value.LeaveReason = d.Value.MissingAt, vanished
-		if _, err := saveMember(ctx, tx, d); err != nil {
+		if _, err := t.save(ctx, tx, d); err != nil {
 			return err
 		}
 		return t.ended(ctx, tx, before, d.Value, "")
 	}
-	_, err := saveMember(ctx, tx, d)
+	_, err := t.save(ctx, tx, d)
 	return err
 }
 
@@ -272,7 +272,7 @@ func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) erro
 	}
 	i := Instance{Group: t.doc.ID, Account: t.doc.Account, Market: c.Market, Cloud: c.State, Created: c.LaunchedAt}
 	i.ID, i.Type, i.Zone, i.Lifecycle, i.Phase = c.ID, c.Market.Type, c.Market.Zone, plan.Lifecycle(c.Market.Lifecycle), quarantined
-	if _, err := members.Insert(ctx, tx, row(i)); err != nil {
+	if _, err := t.save(ctx, tx, row(i)); err != nil {
 		return err
 	}
 	t.f.setStrangers(t.doc.ID, true)
@@ -293,7 +293,7 @@ func (t *turn) comeBack(ctx context.Context, tx *store.Tx, d store.Doc[Instance]
 	d.Value.Phase, d.Value.Cloud = plan.Draining, c.State // the only way out of Terminated: the end was concluded, not seen
 	d.Value.Ended, d.Value.MissingAt = time.Time{}, time.Time{}
 	d.Value.SkipReplace, d.Value.DrainUntil = true, t.f.Clock.Now().Add(t.intent.Drain)
-	d, err := saveMember(ctx, tx, d)
+	d, err := t.save(ctx, tx, d)
 	if err != nil {
 		return err
 	}

@@ -58,14 +58,11 @@ func (f *Fleet) LookAround(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		for _, doc := range known {
-			if err := f.Workflow.Raise(ctx, tx, lookLoop, doc.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var ids []string
+	for _, doc := range known {
+		ids = append(ids, doc.ID)
+	}
+	return f.Workflow.RaiseAll(ctx, lookLoop, ids)
 }
 
 // standing reads what is known of a place; a place that nobody has settled in has no standing yet.

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -24,9 +25,7 @@ func (f *Fleet) sign(ctx context.Context, doc store.Doc[record], launch *cloud.L
 		return err
 	}
 	tags := map[string]string{}
-	for k, v := range launch.Tags {
-		tags[k] = v
-	}
+	maps.Copy(tags, launch.Tags)
 	tags[tagInstallation], tags[tagGeneration] = inst.ID, strconv.FormatInt(inst.Generation, 10)
 	tags[tagOwner], tags[tagAction] = doc.ID, launch.Token
 	launch.Tags = tags

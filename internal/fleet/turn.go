@@ -116,7 +116,10 @@ type turn struct {
 	intent      Intent
 	provider    cloud.Provider
 	rows        []store.Doc[Instance]     // living instances, if isRead
-	isRead      bool                      // and nothing was written since
+	isRead      bool                      // … and as this turn has written them since
+	written     []store.Doc[Instance]     // in the transaction in progress
+	open        []store.Doc[action]       // pending actions, if isListed
+	isListed    bool                      // … and nothing was written since
 	vcpus       map[string]int            // by type, as the market of the newest plan has it
 	full        map[string]market.Cooling // subnets without addresses
 	market      plan.Market               // that the newest plan was made on
@@ -137,16 +140,33 @@ type turn struct {
 
 // write runs one transaction of the turn, after checking that the lease is still ours.
 func (t *turn) write(ctx context.Context, work func(ctx context.Context, tx *store.Tx) error) error {
-	t.isRead = false
-	return t.f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	t.isListed = false
+	err := t.f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		t.written = nil
 		if err := t.lease.Guard(ctx, tx); err != nil {
 			return err
 		}
 		return work(ctx, tx)
 	})
+	if err == nil && t.isRead {
+		t.rows = merged(t.rows, t.written)
+	}
+	return err
 }
 
-// living lists the group's living instances, again only after this turn has written: what others write meanwhile brings another turn.
+// save writes an instance in tx, as a new row if it has no version yet.
+func (t *turn) save(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) (store.Doc[Instance], error) {
+	var err error
+	if d.Version == 0 {
+		d, err = members.Insert(ctx, tx, d)
+	} else {
+		d, err = saveMember(ctx, tx, d)
+	}
+	t.written = append(t.written, d)
+	return d, err
+}
+
+// living lists the group's living instances, as they were when this turn first asked, with what it has written since: what others write brings another turn.
 func (t *turn) living(ctx context.Context) (rows []store.Doc[Instance], err error) {
 	if !t.isRead {
 		t.rows, err = t.f.living(ctx, t.f.DB, t.doc.ID)
@@ -155,13 +175,26 @@ func (t *turn) living(ctx context.Context) (rows []store.Doc[Instance], err erro
 	return t.rows, err
 }
 
+// pending lists the group's actions that have not settled.
+func (t *turn) pending(ctx context.Context) (open []store.Doc[action], err error) {
+	if !t.isListed {
+		t.open, err = t.f.openActions(ctx, t.f.DB, t.doc.ID)
+		t.isListed = err == nil
+	}
+	return t.open, err
+}
+
 // decide plans and writes the plan down: the decision, its actions, and what changes in our own rows, in one transaction.
 func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	rows, err := t.living(ctx)
 	if err != nil {
 		return false, err
 	}
-	in, err := t.f.inputs(ctx, t.f.DB, t.doc, t.intent, rows)
+	open, err := t.pending(ctx)
+	if err != nil {
+		return false, err
+	}
+	in, err := t.f.inputs(ctx, t.doc, t.intent, rows, open)
 	if err != nil {
 		return false, err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
@@ -16,11 +15,6 @@ func (f *Fleet) Watch(ctx context.Context) (stop func()) {
 	w := &spool.Watch{File: f.spool, Log: f.Log, Probe: f.probe, Back: f.unspool}
 	return w.Start(ctx)
 }
-
-// pulses are written for no other reason than to see whether the store can be written to.
-var pulses = store.Collection[pulse]{Table: "settings", Noun: "pulse"}
-
-type pulse struct{}
 
 // probe sees whether the store works, and finds the clouds that may give notices.
 func (f *Fleet) probe(ctx context.Context) (map[spool.Place]cloud.Provider, error) {
@@ -36,16 +30,7 @@ func (f *Fleet) probe(ctx context.Context) (map[spool.Place]cloud.Provider, erro
 		}
 		known[spool.Place(doc.Value.place)] = provider
 	}
-	return known, f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := pulses.Insert(ctx, tx, store.Doc[pulse]{Meta: store.Meta{ID: "pulse"}})
-		if fault.Is(err, fault.Exists) {
-			err = pulses.Delete(ctx, tx, store.Installation(), "pulse")
-		}
-		if fault.Is(err, fault.NotFound) {
-			return nil
-		}
-		return err
-	})
+	return known, f.DB.TryWrite(ctx)
 }
 
 // unspool takes in what the spool holds. The notices are acknowledged, and dropped from the spool, after they have been committed.

@@ -39,16 +39,21 @@ func (db *DB) probe(ctx context.Context) error {
 	}
 	err := db.engine.room()
 	if err == nil {
-		err = db.attempt(ctx, func(ctx context.Context, tx *Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE schema_compat SET release = release WHERE one = 1")
-			return err
-		})
+		err = db.attempt(ctx, touch)
 	}
 	if err != nil {
 		return trouble
 	}
 	db.health.trouble.CompareAndSwap(trouble, nil)
 	return nil
+}
+
+// TryWrite fails while the database takes no writes. It changes nothing.
+func (db *DB) TryWrite(ctx context.Context) error { return db.Tx(ctx, touch) }
+
+func touch(ctx context.Context, tx *Tx) error {
+	_, err := tx.Exec(ctx, "UPDATE schema_compat SET release = release WHERE one = 1")
+	return err
 }
 
 // probeSize is the room that has to be free before a file that was full takes part again.

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	soonest = 10 * time.Millisecond
 	// headStart is longer than a turn takes, and short enough that what is not urgent gets its turn all the same.
 	headStart = time.Minute
+
+	raisedAtOnce = 200 // keys in one transaction
 )
 
 // Loop is a kind of "make it so" work over many keys. Register before Start.
@@ -91,6 +94,24 @@ func (e *Engine) Raise(ctx context.Context, tx *store.Tx, loop, key string) erro
 // Hurry is a Raise that goes before others: where keys have to wait for their turns, it counts as having waited for headStart already.
 func (e *Engine) Hurry(ctx context.Context, tx *store.Tx, loop, key string) error {
 	return e.raise(ctx, tx, loop, key, e.c.Clock.Now().Add(-headStart))
+}
+
+// RaiseAll raises many keys, some in each transaction.
+func (e *Engine) RaiseAll(ctx context.Context, loop string, keys []string) error {
+	for some := range slices.Chunk(keys, raisedAtOnce) {
+		err := e.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			for _, key := range some {
+				if err := e.Raise(ctx, tx, loop, key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) raise(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {

@@ -43,7 +43,7 @@ type draft struct {
 	seen    time.Time // when the cloud was asked
 	members []member
 	pending []PendingLaunch
-	vcpus   map[string]int // by type, when capacity is in weight units
+	units   map[string]int // by type, when capacity is in weight units
 	max     int
 
 	have  count
@@ -283,19 +283,20 @@ func (d *draft) weighTypes() {
 	if d.intent.Capacity.Unit != Weight {
 		return
 	}
-	d.vcpus = make(map[string]int, 64)
+	d.units = make(map[string]int, 64)
 	for n := range d.market.Pools {
-		d.vcpus[d.market.Pools[n].Type] = d.market.Pools[n].VCPUs
+		pool := &d.market.Pools[n]
+		d.units[pool.Type] = d.intent.UnitsOf(pool.Type, pool.VCPUs)
 	}
 	for _, w := range d.intent.Choice.Weights {
-		d.vcpus[w.Type] = w.Units
+		d.units[w.Type] = w.Units
 	}
 }
 
-// unitsOf is the weight of a type: as listed, else its vCPUs, else one.
+// unitsOf is the intent's, looked up once for every type of the market.
 func (d *draft) unitsOf(typ string, vcpus int) int {
-	if d.vcpus == nil {
+	if d.units == nil {
 		return 1
 	}
-	return max(1, cmp.Or(d.vcpus[typ], vcpus))
+	return max(1, cmp.Or(d.units[typ], vcpus))
 }

@@ -195,7 +195,7 @@ func (d *draft) fallShort() {
 
 func (d *draft) largestUnits() int {
 	largest := 1
-	for _, units := range d.vcpus {
+	for _, units := range d.units {
 		largest = max(largest, units)
 	}
 	return largest

@@ -235,3 +235,16 @@ type Pool struct {
 	CoolUntil time.Time // refuse to buy before this; zero = open
 	Why       string    // why it cools, for people
 }
+
+// UnitsOf is what an instance of a type counts for in the capacity: one, or where capacity is in weight units the type's weight as listed, else its vCPUs.
+func (i Intent) UnitsOf(typ string, vcpus int) int {
+	if i.Capacity.Unit != Weight {
+		return 1
+	}
+	for _, w := range i.Choice.Weights {
+		if w.Type == typ {
+			return w.Units
+		}
+	}
+	return max(1, vcpus)
+}
