@@ -71,6 +71,7 @@ func (m *fleetMetrics) Collect(out chan<- prometheus.Metric) {
 
 // Up runs one Neap until ctx ends: it listens on address, tells a person on out how to get in, and stops gracefully.
 func Up(ctx context.Context, c Config, address string, out io.Writer) error {
+	TuneMemory()
 	// Listening comes first: a taken port must not leave a half-started engine behind.
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/app"
 )
 
 // options say what is measured.
@@ -63,6 +65,7 @@ func main() {
 
 func run(ctx context.Context, o options, growth string, measured bool) error {
 	if measured {
+		app.TuneMemory()
 		f, err := measure(ctx, o)
 		if err != nil {
 			return err

@@ -20,7 +20,8 @@ import (
 // that loses power may lose the last moments of the world: to Neap that looks like instances that vanish, which it has to live with anyway, and without waiting
 // for the disk at every call one small machine can play a storm of thousands of interruptions.
 type database struct {
-	writes   *sql.DB // one connection on SQLite: writers queue here instead of at the file's lock
+	writes   *sql.DB   // one connection on SQLite: writers queue here instead of at the file's lock
+	changes  *prepared // its statements
 	readers  *sql.DB
 	reads    runner // readers, which prepare each statement once
 	postgres bool
@@ -73,7 +74,7 @@ func openFile(path string) (*database, error) {
 		return nil, errors.Join(err, writes.Close())
 	}
 	reads.SetMaxOpenConns(4)
-	return &database{writes: writes, readers: reads, reads: &prepared{DB: reads}}, nil
+	return &database{writes: writes, changes: &prepared{DB: writes}, readers: reads, reads: &prepared{DB: reads}}, nil
 }
 
 func openMemory() (*database, error) {
@@ -82,7 +83,7 @@ func openMemory() (*database, error) {
 		return nil, err
 	}
 	both.SetMaxOpenConns(1) // each connection would be a world of its own
-	return &database{writes: both, readers: both, reads: both}, nil
+	return &database{writes: both, changes: &prepared{DB: both}, readers: both, reads: both}, nil
 }
 
 func openPostgres(address string) (*database, error) {
@@ -105,7 +106,7 @@ func openPostgres(address string) (*database, error) {
 		return nil, err
 	}
 	both.SetMaxOpenConns(8)
-	return &database{writes: both, readers: both, reads: both, postgres: true, schema: schema}, nil
+	return &database{writes: both, changes: &prepared{DB: both}, readers: both, reads: both, postgres: true, schema: schema}, nil
 }
 
 func (db *database) close() error {
@@ -115,27 +116,85 @@ func (db *database) close() error {
 	return errors.Join(db.readers.Close(), db.writes.Close())
 }
 
-// prepared keeps the statements of queries by their texts, of which there are few. Closing the database closes them.
+// prepared keeps the statements of a pool's queries by their texts, of which there are few. Closing the pool closes them.
 type prepared struct {
 	*sql.DB
 	known sync.Map
+
+	mu     sync.Mutex
+	missed []string // by transactions
 }
 
-func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	if known, is := p.known.Load(query); is {
-		return known.(*sql.Stmt).QueryContext(ctx, args...)
+		return known.(*sql.Stmt), nil
 	}
 	made, err := p.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	if known, is := p.known.LoadOrStore(query, made); is {
-		if err := made.Close(); err != nil {
-			return nil, err
-		}
-		made = known.(*sql.Stmt)
+		return known.(*sql.Stmt), made.Close()
 	}
-	return made.QueryContext(ctx, args...)
+	return made, nil
+}
+
+func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	statement, err := p.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+func (p *prepared) catchUp(ctx context.Context) error {
+	p.mu.Lock()
+	missed := p.missed
+	p.missed = nil
+	p.mu.Unlock()
+	for _, query := range missed {
+		if _, err := p.statement(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inside is a transaction of a pool with one connection, on which nothing can be prepared for good meanwhile: what it has to do without is prepared for the next.
+type inside struct {
+	*sql.Tx
+	pool *prepared
+}
+
+func (i inside) statement(ctx context.Context, query string) *sql.Stmt {
+	if known, is := i.pool.known.Load(query); is {
+		return i.StmtContext(ctx, known.(*sql.Stmt))
+	}
+	i.pool.mu.Lock()
+	defer i.pool.mu.Unlock()
+	i.pool.missed = append(i.pool.missed, query)
+	return nil
+}
+
+func (i inside) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := i.statement(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return i.Tx.QueryContext(ctx, query, args...)
+}
+
+func (i inside) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := i.statement(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return i.Tx.QueryRowContext(ctx, query, args...)
+}
+
+func (i inside) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s := i.statement(ctx, query); s != nil {
+		return s.ExecContext(ctx, args...)
+	}
+	return i.Tx.ExecContext(ctx, query, args...)
 }
 
 // sql turns question marks into PostgreSQL's numbered parameters. No statement here has a question mark in a literal.
@@ -169,6 +228,9 @@ func (db *database) write(ctx context.Context, work func(ctx context.Context, tx
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
+	if err := db.changes.catchUp(ctx); err != nil {
+		return fmt.Errorf("simulated cloud: %w", err)
+	}
 	tx, err := db.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("simulated cloud: %w", err)
@@ -179,7 +241,11 @@ func (db *database) write(ctx context.Context, work func(ctx context.Context, tx
 			return fmt.Errorf("simulated cloud: %w", errors.Join(err, tx.Rollback()))
 		}
 	}
-	if err := work(ctx, tx); err != nil {
+	var in runner = tx
+	if !db.postgres { // its driver prepares by itself
+		in = inside{tx, db.changes}
+	}
+	if err := work(ctx, in); err != nil {
 		if failed := tx.Rollback(); failed != nil {
 			return errors.Join(err, failed)
 		}

@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS instance (
 CREATE INDEX IF NOT EXISTS instance_living ON instance (account, region, gone_at);
 CREATE INDEX IF NOT EXISTS instance_pool ON instance (pool, lifecycle, ends_at);
 CREATE INDEX IF NOT EXISTS instance_quota ON instance (account, region, quota, ends_at, vcpus);
-CREATE INDEX IF NOT EXISTS instance_subnet ON instance (subnet, ends_at);
+CREATE INDEX IF NOT EXISTS instance_subnet ON instance (subnet, account, ends_at);
 CREATE INDEX IF NOT EXISTS instance_token ON instance (account, token);
 
 CREATE TABLE IF NOT EXISTS launch (
