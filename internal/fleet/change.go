@@ -54,11 +54,12 @@ func (f *Fleet) change(ctx context.Context, work func(ctx context.Context, tx *s
 	if err != nil {
 		return err
 	}
-	kept, err := f.keep(keep, f.DB, preview, decision, true)
-	if err == nil {
-		op.CallOf(ctx).Decision = kept.ID
+	packed, err := f.packed(preview, decision, true)
+	if err != nil {
+		return err
 	}
-	return err
+	op.CallOf(ctx).Decision = packed.ID
+	return f.Journal.Keep(keep, f.DB, packed)
 }
 
 // note writes log lines and events about a group into tx.

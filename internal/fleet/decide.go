@@ -87,21 +87,21 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 	}, nil
 }
 
-// keep stores a decision with its inputs.
-func (f *Fleet) keep(ctx context.Context, s store.Session, in *inputs, decision plan.Decision, dry bool) (journal.Decision, error) {
+// packed makes a decision with its inputs ready to be kept.
+func (f *Fleet) packed(in *inputs, decision plan.Decision, dry bool) (journal.PackedDecision, error) {
 	asked, err := json.Marshal(in)
 	if err != nil {
-		return journal.Decision{}, fmt.Errorf("encode planner inputs of %s: %w", in.group, err)
+		return journal.PackedDecision{}, fmt.Errorf("encode planner inputs of %s: %w", in.group, err)
 	}
 	bought, err := json.Marshal(in.market)
 	if err != nil {
-		return journal.Decision{}, fmt.Errorf("encode market of %s: %w", in.group, err)
+		return journal.PackedDecision{}, fmt.Errorf("encode market of %s: %w", in.group, err)
 	}
 	answered, err := json.Marshal(decision)
 	if err != nil {
-		return journal.Decision{}, fmt.Errorf("encode plan of %s: %w", in.group, err)
+		return journal.PackedDecision{}, fmt.Errorf("encode plan of %s: %w", in.group, err)
 	}
-	return f.Journal.Keep(ctx, s, journal.Decision{
+	return f.Journal.Pack(journal.Decision{
 		ID: ident.New("dec"), Account: in.account, Group: in.group, At: in.Now, Version: decision.Version,
 		DryRun: dry, Summary: decision.Summary, Inputs: asked, Plan: answered,
 	}, bought)

@@ -214,6 +214,10 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	for _, p := range in.market.Pools {
 		t.vcpus[p.Type] = p.VCPUs
 	}
+	packed, err := t.f.packed(in, decision, false)
+	if err != nil {
+		return false, err
+	}
 	overtaken := false
 	err = t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		// Whoever changed or deleted the group meanwhile has woken the loop: the next turn plans for what the group is now.
@@ -221,11 +225,10 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 		if overtaken = err == nil && doc.Version != t.doc.Version; overtaken || err != nil {
 			return err
 		}
-		kept, err := t.f.keep(ctx, tx, in, decision, false)
-		if err != nil {
+		if err := t.f.Journal.Keep(ctx, tx, packed); err != nil {
 			return err
 		}
-		return t.writeDown(ctx, tx, kept.ID, decision)
+		return t.writeDown(ctx, tx, packed.ID, decision)
 	})
 	return err == nil && !overtaken, err
 }

@@ -14,7 +14,7 @@ import (
 
 // Decision is one stored plan. Inputs and Market are what the planner was given; Plan is what it answered, byte for byte.
 type Decision struct {
-	ID      string // "dec-…", given by Keep when empty
+	ID      string // "dec-…", given by Pack when empty
 	Account string
 	Group   string
 	At      time.Time // zero when writing = now
@@ -46,36 +46,40 @@ var (
 	snapshots = store.Collection[snapshot]{Table: "market_snapshots", Noun: "market snapshot"}
 )
 
+// PackedDecision is a decision as it is stored.
+type PackedDecision struct {
+	ID     string
+	doc    store.Doc[decided]
+	market json.RawMessage
+}
+
+// Pack makes a decision ready to be kept: the long part of it, which no transaction need wait for.
+func (j *Journal) Pack(d Decision, market json.RawMessage) (p PackedDecision, err error) {
+	if d.ID == "" {
+		d.ID = "dec-" + ident.Hex(8)
+	}
+	hash := sha256.Sum256(market)
+	v := decided{Version: d.Version, DryRun: d.DryRun, Summary: d.Summary, Market: hex.EncodeToString(hash[:])}
+	if v.Inputs, err = j.packer.pack(d.Inputs); err == nil {
+		v.Plan, err = j.packer.pack(d.Plan)
+	}
+	meta := store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: j.dated(d.At)}
+	return PackedDecision{ID: d.ID, doc: store.Doc[decided]{Meta: meta, Value: v}, market: market}, err
+}
+
 // Keep stores a decision and, once per content, its market snapshot. With a *store.DB as its session it stands alone: it is kept in a dry run too, and must not
 // be called inside a transaction.
-func (j *Journal) Keep(ctx context.Context, s store.Session, d Decision, market json.RawMessage) (Decision, error) {
+func (j *Journal) Keep(ctx context.Context, s store.Session, p PackedDecision) error {
 	if s == store.Session(j.db) {
 		own, cancel := context.WithTimeout(bare{ctx}, patience)
 		defer cancel()
 		ctx = own
 	}
-	if d.ID == "" {
-		d.ID = "dec-" + ident.Hex(8)
+	if err := j.keepSnapshot(ctx, s, p.doc.Value.Market, p.market); err != nil {
+		return err
 	}
-	d.At = j.dated(d.At)
-	hash := sha256.Sum256(market)
-	d.Market = hex.EncodeToString(hash[:])
-	if err := j.keepSnapshot(ctx, s, d.Market, market); err != nil {
-		return Decision{}, err
-	}
-	doc := store.Doc[decided]{
-		Meta:  store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: d.At},
-		Value: decided{Version: d.Version, DryRun: d.DryRun, Summary: d.Summary, Market: d.Market},
-	}
-	var err error
-	if doc.Value.Inputs, err = j.packer.pack(d.Inputs); err != nil {
-		return Decision{}, err
-	}
-	if doc.Value.Plan, err = j.packer.pack(d.Plan); err != nil {
-		return Decision{}, err
-	}
-	_, err = decisions.Insert(ctx, s, doc)
-	return d, err
+	_, err := decisions.Insert(ctx, s, p.doc)
+	return err
 }
 
 // keepSnapshot stores a market unless it is there, and dates it anew from time to time while it is in use, so that it outlives the decisions made on it. It

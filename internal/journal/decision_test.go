@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -16,6 +17,14 @@ import (
 	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
+func keepDecision(ctx context.Context, j *Journal, s store.Session, d Decision, market json.RawMessage) (id string, err error) {
+	p, err := j.Pack(d, market)
+	if err != nil {
+		return "", err
+	}
+	return p.ID, j.Keep(ctx, s, p)
+}
+
 func TestWhatAPlannerSawAndSaidComesBackByteForByte(t *testing.T) {
 	j, _ := newJournal(t)
 	awkward := []string{
@@ -24,13 +33,13 @@ func TestWhatAPlannerSawAndSaidComesBackByteForByte(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := rapid.OneOf(rapid.SampledFrom(awkward), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
 		inputs, plan, market := draw.Draw(t, "inputs"), draw.Draw(t, "plan"), draw.Draw(t, "market")
-		kept, err := j.Keep(context.Background(), j.db, Decision{
+		kept, err := keepDecision(context.Background(), j, j.db, Decision{
 			Account: "act-1", Group: "sig-1", Version: "1", Summary: "Launches 1.", Inputs: json.RawMessage(inputs), Plan: json.RawMessage(plan),
 		}, json.RawMessage(market))
 		if err != nil {
 			t.Fatal(err)
 		}
-		read, seen, err := j.Decision(context.Background(), "act-1", "sig-1", kept.ID)
+		read, seen, err := j.Decision(context.Background(), "act-1", "sig-1", kept)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,14 +51,15 @@ func TestWhatAPlannerSawAndSaidComesBackByteForByte(t *testing.T) {
 
 func TestADecisionComesBackWhole(t *testing.T) {
 	j, _ := newJournal(t)
-	kept, err := j.Keep(t.Context(), j.db, Decision{
+	want := Decision{
 		Account: "act-1", Group: "sig-1", Version: "7", DryRun: true, Summary: "Launches 1.", Inputs: json.RawMessage(`{}`), Plan: json.RawMessage(`[]`),
-	}, json.RawMessage(`{"pools":[]}`))
+	}
+	id, err := keepDecision(t.Context(), j, j.db, want, json.RawMessage(`{"pools":[]}`))
 	must(t, err)
-	read, _, err := j.Decision(t.Context(), "act-1", "sig-1", kept.ID)
+	read, _, err := j.Decision(t.Context(), "act-1", "sig-1", id)
 	must(t, err)
-	check(t, "decision", fmt.Sprintf("%+v", read), fmt.Sprintf("%+v", kept))
-	check(t, "date", read.At, noon)
+	want.ID, want.At, want.Market = id, noon, fmt.Sprintf("%x", sha256.Sum256([]byte(`{"pools":[]}`)))
+	check(t, "decision", fmt.Sprintf("%+v", read), fmt.Sprintf("%+v", want))
 }
 
 func TestMarketsAreStoredOncePerContent(t *testing.T) {
@@ -62,7 +72,7 @@ func marketsAreStoredOnce(t *testing.T, db *store.DB) {
 	for _, market := range []string{`{"a":1}`, `{"a":1}`, `{"a": 1}`, `{"a":1}`, `{"a":1}`, `{"a": 1}`} {
 		all.Go(func() {
 			err := j.db.Tx(context.Background(), func(ctx context.Context, tx *store.Tx) error {
-				_, err := j.Keep(ctx, tx, Decision{Account: "act-1", Group: "sig-1"}, json.RawMessage(market))
+				_, err := keepDecision(ctx, j, tx, Decision{Account: "act-1", Group: "sig-1"}, json.RawMessage(market))
 				return err
 			})
 			if err != nil {
@@ -81,28 +91,28 @@ func marketsAreStoredOnce(t *testing.T, db *store.DB) {
 
 func TestADecisionOfAnotherAccountOrGroupReadsLikeAMissingOne(t *testing.T) {
 	j, _ := newJournal(t)
-	kept, err := j.Keep(t.Context(), j.db, Decision{Account: "act-1", Group: "sig-1"}, nil)
+	kept, err := keepDecision(t.Context(), j, j.db, Decision{Account: "act-1", Group: "sig-1"}, nil)
 	must(t, err)
 	_, _, missing := j.Decision(t.Context(), "act-1", "sig-1", "dec-none")
 	check(t, "missing", fault.KindOf(missing), fault.NotFound)
 	for _, where := range [][2]string{{"act-2", "sig-1"}, {"act-1", "sig-2"}} {
-		_, _, err := j.Decision(t.Context(), where[0], where[1], kept.ID)
-		check(t, fmt.Sprint(where), fmt.Sprint(fault.As(err)), fmt.Sprint(fault.Missing("decision", kept.ID)))
+		_, _, err := j.Decision(t.Context(), where[0], where[1], kept)
+		check(t, fmt.Sprint(where), fmt.Sprint(fault.As(err)), fmt.Sprint(fault.Missing("decision", kept)))
 	}
 }
 
 func TestADecisionThatStandsAloneIsKeptInADryRun(t *testing.T) {
 	j, _ := newJournal(t)
-	kept, err := j.Keep(store.WithDryRun(t.Context()), j.db, Decision{Account: "act-1", Group: "sig-1", DryRun: true}, json.RawMessage(`{}`))
+	kept, err := keepDecision(store.WithDryRun(t.Context()), j, j.db, Decision{Account: "act-1", Group: "sig-1", DryRun: true}, json.RawMessage(`{}`))
 	must(t, err)
-	_, _, err = j.Decision(t.Context(), "act-1", "sig-1", kept.ID)
+	_, _, err = j.Decision(t.Context(), "act-1", "sig-1", kept)
 	must(t, err)
 }
 
 func TestDecisionsArePagedNewestFirst(t *testing.T) {
 	j, now := newJournal(t)
 	for n := range 5 {
-		_, err := j.Keep(t.Context(), j.db, Decision{Account: "act-1", Group: "sig-1", Summary: fmt.Sprint(n)}, nil)
+		_, err := keepDecision(t.Context(), j, j.db, Decision{Account: "act-1", Group: "sig-1", Summary: fmt.Sprint(n)}, nil)
 		must(t, err)
 		now.Advance(time.Second)
 	}
@@ -154,7 +164,7 @@ func BenchmarkKeep(b *testing.B) {
 	inputs := json.RawMessage(bytes.Repeat([]byte(`{"ID":"i-0123456789abcdef0","Type":"m5.large","Zone":"us-east-1a"},`), 100))
 	for n := 0; b.Loop(); n++ {
 		market := json.RawMessage(fmt.Sprintf(`{"takenAt":%d,"pools":%q}`, n, bytes.Repeat(inputs, 10)))
-		_, err := j.Keep(b.Context(), j.db, Decision{Account: "act-1", Group: "sig-1", Inputs: inputs, Plan: inputs}, market)
+		_, err := keepDecision(b.Context(), j, j.db, Decision{Account: "act-1", Group: "sig-1", Inputs: inputs, Plan: inputs}, market)
 		must(b, err)
 	}
 }

@@ -17,7 +17,7 @@ func TestAMarketStaysAsLongAsTheNewestDecisionThatWasMadeOnIt(t *testing.T) {
 		j, clock := journalOn(db)
 		decide := func(id, market string) {
 			t.Helper()
-			_, err := j.Keep(t.Context(), db, Decision{ID: id, Account: "act-1", Group: "sig-1", Inputs: json.RawMessage("{}"), Plan: json.RawMessage("{}")}, json.RawMessage(market))
+			_, err := keepDecision(t.Context(), j, db, Decision{ID: id, Account: "act-1", Group: "sig-1", Inputs: json.RawMessage("{}"), Plan: json.RawMessage("{}")}, json.RawMessage(market))
 			must(t, err)
 		}
 		prune := func() {

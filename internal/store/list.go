@@ -68,32 +68,35 @@ func (q Query) order() string {
 	return direction(q.Descending, "at", "id")
 }
 
-// find selects the documents that q names, in no order.
+// find selects the documents that q names, in no order. SQLite knows nothing of how many rows a condition leaves: given a narrow and a wide one it may walk through
+// all that the wide one leaves, as soon as the narrow one is a list. So a wide one stands there as an expression, which no index answers.
 func (c Collection[T]) find(s Session, sc Scope, q Query) *selection {
-	scope := sc
-	if q.IDs != nil || q.Parent != "" {
-		scope = Installation()
-	}
-	sel := from(s, c.Table, scope)
+	sel := &selection{conn: s.session(), table: c.Table}
+	parent, account, name, state := "parent", "account", "name", "state"
 	if q.IDs != nil {
 		sel.oneOf("id", q.IDs)
+		parent, name, state = expression(parent), expression(name), expression(state)
 	}
 	if q.Parent != "" {
-		sel.and("parent = ?", q.Parent)
+		sel.and(parent+" = ?", q.Parent)
 	}
-	if scope != sc {
-		// Given the account as a plain column too, SQLite walks through all that the account has.
-		sel.and("account || '' = ?", sc.account)
+	if q.IDs != nil || q.Parent != "" {
+		account = expression(account)
+	}
+	if !sc.all {
+		sel.and(account+" = ?", sc.account)
 	}
 	if q.Name != "" {
-		sel.and("name = ?", q.Name)
+		sel.and(name+" = ?", q.Name)
 	}
 	if len(q.States) > 0 {
-		sel.oneOf("state", q.States)
+		sel.oneOf(state, q.States)
 	}
 	sel.between(q.Since, q.Until)
 	return sel
 }
+
+func expression(column string) string { return column + " || ''" }
 
 func direction(descending bool, columns ...string) string {
 	if !descending {

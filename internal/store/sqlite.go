@@ -95,8 +95,14 @@ func prepareFile(path string) (string, error) {
 
 // connect opens the three pools. The writing one comes first, as it switches the file to WAL.
 func (s *sqlite) connect(ctx context.Context, path, sync string) (err error) {
-	const wait = "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_txlock=immediate"
-	if s.writes, err = pool(ctx, path, 1, wait+"&_pragma=journal_mode(WAL)&_pragma=synchronous("+sync+")"); err != nil {
+	const (
+		wait = "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_txlock=immediate"
+		// A busy engine writes the same pages again and again: the longer the log may grow, 64 MB here, the fewer of them are copied into the file.
+		seldom = "&_pragma=wal_autocheckpoint(16000)"
+		// The writer alone keeps its pages from one statement to the next; whoever only reads forgets them whenever something was written.
+		remembers = "&_pragma=cache_size(-65536)" // KiB
+	)
+	if s.writes, err = pool(ctx, path, 1, wait+seldom+remembers+"&_pragma=journal_mode(WAL)&_pragma=synchronous("+sync+")"); err != nil {
 		return err
 	}
 	// River's rows only repeat what our own tables say, so they need not reach the disk at every commit. OFF would not do: its checkpoints could
@@ -105,7 +111,7 @@ func (s *sqlite) connect(ctx context.Context, path, sync string) (err error) {
 	if sync == "FULL" {
 		riverSync = "NORMAL"
 	}
-	if s.river, err = pool(ctx, path, 1, wait+"&_pragma=synchronous("+riverSync+")&_time_format=sqlite"); err != nil {
+	if s.river, err = pool(ctx, path, 1, wait+seldom+"&_pragma=synchronous("+riverSync+")&_time_format=sqlite"); err != nil {
 		return err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
