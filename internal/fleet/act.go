@@ -12,6 +12,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/offer"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/store"
@@ -41,21 +42,23 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 	}
 	if len(leaving) > 0 {
 		a := action{Leave: leaving, Departures: len(leaving), Reason: why.Reason, Because: d.Summary, Decision: decision}
-		if err := t.f.writeAction(ctx, tx, t.doc, a); err != nil {
+		if err := t.f.writeAction(ctx, tx, t.doc, newAction(), a); err != nil {
 			return err
 		}
 	}
 	if len(ending) == 0 {
 		return nil
 	}
-	return t.f.writeAction(ctx, tx, t.doc, action{
+	return t.f.writeAction(ctx, tx, t.doc, newAction(), action{
 		Terminate: ending, Departures: breaker.Departures(d.Actions, t.leaving) - len(leaving), Reason: why.Reason, Because: why.Because, Decision: decision,
 	})
 }
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
-	return t.f.writeAction(ctx, tx, t.doc, action{
-		Launch: offer.Launch(t.intent, a, t.full), Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
+	id, launch := newAction(), offer.Launch(t.intent, a, t.full)
+	tags.Sign(launch, id, t.installation.ID, t.installation.Generation, t.doc.ID)
+	return t.f.writeAction(ctx, tx, t.doc, id, action{
+		Launch: launch, Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
 	})
 }
 
@@ -233,7 +236,7 @@ func (t *turn) terminate(ctx context.Context, a store.Doc[action]) error {
 func (t *turn) release(ctx context.Context, a store.Doc[action]) error {
 	if tagger, ok := cloud.As[cloud.Tagger](t.provider); ok {
 		for _, id := range a.Value.Release {
-			err := tagger.Tag(ctx, t.intent.Region, []string{id}, map[string]string{tagState: "detached", tagOwner: ""})
+			err := tagger.Tag(ctx, t.intent.Region, []string{id}, map[string]string{tags.State: "detached", tags.Owner: ""})
 			if err := unlessUnknown(err, func() error { return nil }); err != nil {
 				return err
 			}

@@ -49,17 +49,12 @@ func (f *Fleet) openActions(ctx context.Context, s store.Session, group string) 
 	return list, err
 }
 
-// writeAction stores an action, pending when the cloud is to be called. A launch gets its token and its tags here.
-func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[record], a action) error {
-	// 64 random bits: a token must never be another's, in any installation.
-	id := "act" + ident.Hex(8)
+// newAction makes an action's id, which is a launch's token too. 64 random bits: it must never be another's, in any installation.
+func newAction() string { return "act" + ident.Hex(8) }
+
+// writeAction stores an action, pending when the cloud is to be called.
+func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[record], id string, a action) error {
 	a.Created = f.Clock.Now()
-	if a.Launch != nil {
-		a.Launch.Token = id
-		if err := f.sign(ctx, doc, a.Launch); err != nil {
-			return err
-		}
-	}
 	state := pending
 	if len(a.Leave) > 0 {
 		state = settled

@@ -244,7 +244,7 @@ func (f *Fleet) release(ctx context.Context, tx *store.Tx, doc store.Doc[record]
 		ids = append(ids, d.ID)
 		why.Instances = append(why.Instances, subject(d.Value))
 	}
-	if err := f.writeAction(ctx, tx, doc, action{Release: ids, Reason: plan.ReasonDetach, Because: why.Because}); err != nil {
+	if err := f.writeAction(ctx, tx, doc, newAction(), action{Release: ids, Reason: plan.ReasonDetach, Because: why.Because}); err != nil {
 		return err
 	}
 	line := f.line(journal.Info, "%d instances were detached by %s and keep running outside of the group.", len(leaving), author)

@@ -54,7 +54,7 @@ func (f *Fleet) change(ctx context.Context, work func(ctx context.Context, tx *s
 	if err != nil {
 		return err
 	}
-	packed, err := f.packed(preview, decision, true)
+	packed, err := f.packed(keep, preview, decision, true)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 }
 
 // packed makes a decision with its inputs ready to be kept.
-func (f *Fleet) packed(in *inputs, decision plan.Decision, dry bool) (journal.PackedDecision, error) {
+func (f *Fleet) packed(ctx context.Context, in *inputs, decision plan.Decision, dry bool) (journal.PackedDecision, error) {
 	asked, err := json.Marshal(in)
 	if err != nil {
 		return journal.PackedDecision{}, fmt.Errorf("encode planner inputs of %s: %w", in.group, err)
@@ -101,7 +101,7 @@ func (f *Fleet) packed(in *inputs, decision plan.Decision, dry bool) (journal.Pa
 	if err != nil {
 		return journal.PackedDecision{}, fmt.Errorf("encode plan of %s: %w", in.group, err)
 	}
-	return f.Journal.Pack(journal.Decision{
+	return f.Journal.Pack(ctx, journal.Decision{
 		ID: ident.New("dec"), Account: in.account, Group: in.group, At: in.Now, Version: decision.Version,
 		DryRun: dry, Summary: decision.Summary, Inputs: asked, Plan: answered,
 	}, bought)

@@ -16,6 +16,7 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/intake"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -79,6 +80,7 @@ type Fleet struct {
 	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
 	sights map[place]*sight                // what this process remembers of each place
 	asking map[place]bool                  // places whose notices are being asked for
+	intake intake.Gather[warning]          // of notices
 
 	tallies map[string]*tally // by account
 	alarms  *alarms
@@ -95,6 +97,7 @@ const sweep = 20 * time.Minute
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
 	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, asking: map[place]bool{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
+	f.intake.Do = f.takeAll
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

@@ -8,16 +8,17 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
 // isRestored reports whether this database came from a backup that nobody has accepted yet; then the group is only observed.
 func (t *turn) isRestored(ctx context.Context) (bool, error) {
-	inst, err := t.f.Installation(ctx)
-	if err != nil || inst.Restored.IsZero() {
+	var err error
+	if t.installation, err = t.f.Installation(ctx); err != nil || t.installation.Restored.IsZero() {
 		return false, err
 	}
-	t.onlyObserve, t.restored = true, inst.Restored
+	t.onlyObserve, t.restored = true, t.installation.Restored
 	return true, nil
 }
 
@@ -50,7 +51,7 @@ func (f *Fleet) Survey(ctx context.Context) (Strangers, error) {
 	var mu sync.Mutex
 	var all []cloud.Instance
 	err = f.each(ctx, func(ctx context.Context, p place, provider cloud.Provider) error {
-		seen, err := provider.Describe(ctx, cloud.Query{Region: p.Region, Tags: map[string]string{tagInstallation: inst.ID}})
+		seen, err := provider.Describe(ctx, cloud.Query{Region: p.Region, Tags: map[string]string{tags.Installation: inst.ID}})
 		if err != nil {
 			return fmt.Errorf("describe %s: %w", p, err)
 		}
@@ -71,12 +72,12 @@ func (f *Fleet) compare(ctx context.Context, all []cloud.Instance) (s Strangers,
 			continue
 		}
 		s.Instances++
-		s.Newest = max(s.Newest, generationOf(c))
+		s.Newest = max(s.Newest, tags.GenerationOf(c))
 		if _, err := members.Get(ctx, f.DB, store.Installation(), c.ID); err == nil {
 			s.Known++
 		} else if !fault.Is(err, fault.NotFound) {
 			return s, err
-		} else if a, err := actions.Get(ctx, f.DB, store.Installation(), c.Tags[tagAction]); err == nil && a.Parent == c.Tags[tagOwner] {
+		} else if a, err := actions.Get(ctx, f.DB, store.Installation(), c.Tags[tags.Action]); err == nil && a.Parent == c.Tags[tags.Owner] {
 			s.Adoptable++
 		} else if err != nil && !fault.Is(err, fault.NotFound) {
 			return s, err

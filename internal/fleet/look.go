@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
 )
@@ -66,14 +67,14 @@ func (l *look) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shown, err := l.provider.Describe(ctx, cloud.Query{Region: l.place.Region, Tags: map[string]string{tagInstallation: inst.ID}})
+	shown, err := l.provider.Describe(ctx, cloud.Query{Region: l.place.Region, Tags: map[string]string{tags.Installation: inst.ID}})
 	if err != nil {
 		return err
 	}
 	l.shown = make(map[string]cloud.Instance, len(shown))
 	for _, c := range shown {
 		l.shown[c.ID] = c
-		if g := generationOf(c); !inst.Knows(g) {
+		if g := tags.GenerationOf(c); !inst.Knows(g) {
 			l.newest = max(l.newest, g)
 		}
 	}
@@ -237,7 +238,7 @@ func (l *look) wonder(id string) {
 		delete(l.sight.prints, id)
 		return
 	}
-	if owner := c.Tags[tagOwner]; owner != "" && c.State != cloud.Terminated && c.State != cloud.ShuttingDown {
+	if owner := c.Tags[tags.Owner]; owner != "" && c.State != cloud.Terminated && c.State != cloud.ShuttingDown {
 		l.sight.strange[owner], l.raise[owner] = true, true
 	}
 }

@@ -84,59 +84,82 @@ func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
 	if err != nil {
 		return fmt.Errorf("notices for %s: %w", p, err)
 	}
-	for some := range slices.Chunk(notices, noticesAtOnce) {
-		if err := f.takeSome(ctx, p, notifier, some); err != nil {
-			// Not acknowledged either, but it may be long until somebody asks again. To take a notice in twice is harmless.
-			return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.Add(spool.Place(p), some...))
+	if len(notices) == 0 {
+		return nil
+	}
+	if err := f.takeFrom(ctx, p, notifier, notices); err != nil {
+		// Not acknowledged either, but it may be long until somebody asks again. To take a notice in twice is harmless.
+		return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.Add(spool.Place(p), notices...))
+	}
+	return nil
+}
+
+// takeFrom takes in notices of one place, together with what comes from others meanwhile. They are acknowledged only after they have been committed.
+func (f *Fleet) takeFrom(ctx context.Context, p place, notifier cloud.Notifier, notices []cloud.Notice) error {
+	var ids []string
+	var items []warning
+	for _, n := range notices {
+		ids, items = append(ids, n.ID), append(items, warning{p.Account, n})
+	}
+	if err := f.intake.Put(ctx, items...); err != nil {
+		return err
+	}
+	return notifier.Acknowledge(ctx, p.Region, ids)
+}
+
+// warning is a notice of an account's cloud.
+type warning struct {
+	account string
+	cloud.Notice
+}
+
+// takeAll brings warnings of many places into our rows, some in each transaction.
+func (f *Fleet) takeAll(ctx context.Context, all []warning) error {
+	for some := range slices.Chunk(all, noticesAtOnce) {
+		if err := f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return f.takeSome(ctx, tx, some) }); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// takeSome takes in some notices of one place together. They are acknowledged only after they have been committed.
-func (f *Fleet) takeSome(ctx context.Context, p place, notifier cloud.Notifier, notices []cloud.Notice) error {
-	var ids, done []string
-	for _, n := range notices {
-		ids, done = append(ids, n.Instance), append(done, n.ID)
+func (f *Fleet) takeSome(ctx context.Context, tx *store.Tx, some []warning) error {
+	var ids []string
+	for _, w := range some {
+		ids = append(ids, w.Instance)
 	}
 	slices.Sort(ids)
-	err := f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		// Instances that are not here are somebody else's, in the same cloud account.
-		rows, _, err := members.List(ctx, tx, store.Account(p.Account), store.Query{IDs: slices.Compact(ids), States: aliveStates()})
-		if err != nil {
-			return err
-		}
-		raise := map[string]bool{}
-		for _, d := range rows {
-			changed := false
-			for _, n := range notices {
-				if n.Instance == d.ID {
-					took, err := f.takeNotice(ctx, tx, &d, n)
-					if err != nil {
-						return err
-					}
-					changed = changed || took
-				}
-			}
-			if !changed {
-				continue // duplicates
-			}
-			if _, err := saveMember(ctx, tx, d); err != nil {
-				return err
-			}
-			raise[d.Parent] = true
-		}
-		for group := range raise {
-			if err := f.Workflow.Hurry(ctx, tx, loopName, group); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	// Instances that are not here are somebody else's, in the same cloud account.
+	rows, _, err := members.List(ctx, tx, store.Installation(), store.Query{IDs: slices.Compact(ids), States: aliveStates()})
 	if err != nil {
 		return err
 	}
-	return notifier.Acknowledge(ctx, p.Region, done)
+	raise := map[string]bool{}
+	for _, d := range rows {
+		changed := false
+		for _, w := range some {
+			if w.Instance == d.ID && w.account == d.Account {
+				took, err := f.takeNotice(ctx, tx, &d, w.Notice)
+				if err != nil {
+					return err
+				}
+				changed = changed || took
+			}
+		}
+		if !changed {
+			continue // duplicates
+		}
+		if _, err := saveMember(ctx, tx, d); err != nil {
+			return err
+		}
+		raise[d.Parent] = true
+	}
+	for group := range raise {
+		if err := f.Workflow.Hurry(ctx, tx, loopName, group); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeNotice notes one warning in its instance, and tells of it; false when that is known already.

@@ -10,7 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
-	"github.com/neap-cloud/neap/internal/identity"
+	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -23,11 +23,7 @@ const (
 )
 
 // observe takes in what the cloud says about the group.
-func (t *turn) observe(ctx context.Context) error {
-	inst, err := t.f.Installation(ctx)
-	if err != nil {
-		return err
-	}
+func (t *turn) observe(ctx context.Context) (err error) {
 	if t.standing, err = t.f.standing(ctx, t.place()); err != nil {
 		return err
 	}
@@ -36,16 +32,16 @@ func (t *turn) observe(ctx context.Context) error {
 		return err
 	}
 	ctx, t.seenAt = budget.With(ctx, need(rows)), t.f.Clock.Now()
-	seen, err := t.describe(ctx, inst, rows)
+	seen, err := t.describe(ctx, rows)
 	if err != nil {
 		return fmt.Errorf("describe instances of %s: %w", t.doc.ID, err)
 	}
-	t.onlyObserve = !inst.Knows(t.standing.Newest)
+	t.onlyObserve = !t.installation.Knows(t.standing.Newest)
 	byID := make(map[string]cloud.Instance, len(seen))
 	t.seen = byID
 	for _, c := range seen {
 		byID[c.ID] = c
-		if !inst.Knows(generationOf(c)) {
+		if !t.installation.Knows(tags.GenerationOf(c)) {
 			t.onlyObserve = true
 		}
 	}
@@ -69,10 +65,10 @@ func (t *turn) observe(ctx context.Context) error {
 func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
 
 // describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others.
-func (t *turn) describe(ctx context.Context, inst identity.Installation, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
+func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
 	query := cloud.Query{Region: t.intent.Region}
-	if strange := t.f.sight(t.place()).isStrange(t.doc.ID); strange || t.standing.Looked < inst.Generation {
-		query.Tags = map[string]string{tagInstallation: inst.ID, tagOwner: t.doc.ID}
+	if strange := t.f.sight(t.place()).isStrange(t.doc.ID); strange || t.standing.Looked < t.installation.Generation {
+		query.Tags = map[string]string{tags.Installation: t.installation.ID, tags.Owner: t.doc.ID}
 		return t.provider.Describe(ctx, query)
 	}
 	if len(rows) == 0 {
@@ -262,7 +258,7 @@ func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) erro
 	case !fault.Is(err, fault.NotFound):
 		return err // a row of an instance that has left: detached, quarantined, or ended and shown late
 	}
-	a, err := actions.Get(ctx, tx, store.Account(t.doc.Account), c.Tags[tagAction])
+	a, err := actions.Get(ctx, tx, store.Account(t.doc.Account), c.Tags[tags.Action])
 	switch {
 	case err == nil && a.Parent == t.doc.ID:
 		_, err := t.adopt(ctx, tx, c, a)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/tags"
 )
 
 // sight is what this process remembers of one place, so that a look compares only what has changed with our rows. The rows stay the truth: losing a sight,
@@ -64,7 +65,7 @@ func (s *sight) print(c cloud.Instance) uint64 {
 		owner, generation, detached string
 	}
 	return max(1, maphash.Comparable(s.seed, essence{
-		c.State, c.Status, c.Ended, c.PrivateIP, c.PublicIP, c.Subnet, c.Tags[tagOwner], c.Tags[tagGeneration], c.Tags[tagState],
+		c.State, c.Status, c.Ended, c.PrivateIP, c.PublicIP, c.Subnet, c.Tags[tags.Owner], c.Tags[tags.Generation], c.Tags[tags.State],
 	}))
 }
 

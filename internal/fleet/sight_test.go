@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/workflow"
 )
 
@@ -16,7 +17,7 @@ func newSight() *sight {
 }
 
 func TestAPrintTellsWhatOurRowsTakeAndNothingElse(t *testing.T) {
-	s, before := newSight(), cloud.Instance{ID: "i-1", State: cloud.Running, Status: cloud.StatusOK, Tags: map[string]string{tagOwner: "sig-1", "team": "a"}}
+	s, before := newSight(), cloud.Instance{ID: "i-1", State: cloud.Running, Status: cloud.StatusOK, Tags: map[string]string{tags.Owner: "sig-1", "team": "a"}}
 	for name, c := range map[string]struct {
 		change  func(*cloud.Instance)
 		differs bool
@@ -27,7 +28,7 @@ func TestAPrintTellsWhatOurRowsTakeAndNothingElse(t *testing.T) {
 		"status":        {func(i *cloud.Instance) { i.Status = cloud.StatusImpaired }, true},
 		"how it ended":  {func(i *cloud.Instance) { i.Ended = cloud.EndedByUser }, true},
 		"address":       {func(i *cloud.Instance) { i.PrivateIP = "10.0.0.9" }, true},
-		"another owner": {func(i *cloud.Instance) { i.Tags[tagOwner] = "sig-2" }, true},
+		"another owner": {func(i *cloud.Instance) { i.Tags[tags.Owner] = "sig-2" }, true},
 	} {
 		after := before
 		after.Tags = maps.Clone(before.Tags)

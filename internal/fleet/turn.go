@@ -9,6 +9,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/store"
@@ -110,32 +111,33 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 
 // turn is the state of one turn.
 type turn struct {
-	f           *Fleet
-	lease       workflow.Turn
-	doc         store.Doc[record]
-	intent      Intent
-	provider    cloud.Provider
-	rows        []store.Doc[Instance]     // living instances, if isRead
-	isRead      bool                      // … and as this turn has written them since
-	written     []store.Doc[Instance]     // in the transaction in progress
-	open        []store.Doc[action]       // pending actions, if isListed
-	isListed    bool                      // … and nothing was written since
-	vcpus       map[string]int            // by type, as the market of the newest plan has it
-	full        map[string]market.Cooling // subnets without addresses
-	market      plan.Market               // that the newest plan was made on
-	leaving     func(id string) bool      // who was on the way out before it
-	short       int                       // units that it could not buy
-	trips       []breaker.Trip            // budgets that did not suffice for it
-	next        time.Time                 // when the plan changes by time alone
-	refused     bool                      // a launch was refused in this round
-	hopeless    bool                      // the cloud finds our launches faulty
-	buried      bool                      // nothing is left of a deleted group
-	onlyObserve bool                      // this database is not the newest: touch nothing
-	restored    time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
-	standing    standing                  // of the group's place
-	seen        map[string]cloud.Instance // what the cloud showed in this turn
-	seenAt      time.Time                 // when it was asked
-	held        bool                      // too much has vanished at once: touch nothing until it is explained
+	f            *Fleet
+	lease        workflow.Turn
+	doc          store.Doc[record]
+	intent       Intent
+	installation identity.Installation
+	provider     cloud.Provider
+	rows         []store.Doc[Instance]     // living instances, if isRead
+	isRead       bool                      // … and as this turn has written them since
+	written      []store.Doc[Instance]     // in the transaction in progress
+	open         []store.Doc[action]       // pending actions, if isListed
+	isListed     bool                      // … and nothing was written since
+	vcpus        map[string]int            // by type, as the market of the newest plan has it
+	full         map[string]market.Cooling // subnets without addresses
+	market       plan.Market               // that the newest plan was made on
+	leaving      func(id string) bool      // who was on the way out before it
+	short        int                       // units that it could not buy
+	trips        []breaker.Trip            // budgets that did not suffice for it
+	next         time.Time                 // when the plan changes by time alone
+	refused      bool                      // a launch was refused in this round
+	hopeless     bool                      // the cloud finds our launches faulty
+	buried       bool                      // nothing is left of a deleted group
+	onlyObserve  bool                      // this database is not the newest: touch nothing
+	restored     time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
+	standing     standing                  // of the group's place
+	seen         map[string]cloud.Instance // what the cloud showed in this turn
+	seenAt       time.Time                 // when it was asked
+	held         bool                      // too much has vanished at once: touch nothing until it is explained
 }
 
 // write runs one transaction of the turn, after checking that the lease is still ours.
@@ -214,7 +216,7 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	for _, p := range in.market.Pools {
 		t.vcpus[p.Type] = p.VCPUs
 	}
-	packed, err := t.f.packed(in, decision, false)
+	packed, err := t.f.packed(ctx, in, decision, false)
 	if err != nil {
 		return false, err
 	}

@@ -55,7 +55,7 @@ func (f *Fleet) unspool(ctx context.Context, known map[spool.Place]cloud.Provide
 		if !ok {
 			return fmt.Errorf("%d spooled notices are for %s, which can't be reached now", len(notices), place(p))
 		}
-		if err := f.takeSome(ctx, place(p), notifier, notices); err != nil {
+		if err := f.takeFrom(ctx, place(p), notifier, notices); err != nil {
 			return err
 		}
 	}

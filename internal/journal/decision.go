@@ -48,23 +48,31 @@ var (
 
 // PackedDecision is a decision as it is stored.
 type PackedDecision struct {
-	ID     string
-	doc    store.Doc[decided]
-	market json.RawMessage
+	ID       string
+	doc      store.Doc[decided]
+	snapshot packed // nil = the market is there
 }
 
 // Pack makes a decision ready to be kept: the long part of it, which no transaction need wait for.
-func (j *Journal) Pack(d Decision, market json.RawMessage) (p PackedDecision, err error) {
+func (j *Journal) Pack(ctx context.Context, d Decision, market json.RawMessage) (p PackedDecision, err error) {
 	if d.ID == "" {
 		d.ID = "dec-" + ident.Hex(8)
 	}
 	hash := sha256.Sum256(market)
 	v := decided{Version: d.Version, DryRun: d.DryRun, Summary: d.Summary, Market: hex.EncodeToString(hash[:])}
-	if v.Inputs, err = j.packer.pack(d.Inputs); err == nil {
-		v.Plan, err = j.packer.pack(d.Plan)
+	if v.Inputs, err = j.packer.pack(d.Inputs); err != nil {
+		return PackedDecision{}, err
 	}
-	meta := store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: j.dated(d.At)}
-	return PackedDecision{ID: d.ID, doc: store.Doc[decided]{Meta: meta, Value: v}, market: market}, err
+	if v.Plan, err = j.packer.pack(d.Plan); err != nil {
+		return PackedDecision{}, err
+	}
+	p = PackedDecision{ID: d.ID, doc: store.Doc[decided]{Meta: store.Meta{ID: d.ID, Account: d.Account, Parent: d.Group, At: j.dated(d.At)}, Value: v}}
+	// While it is in use a market is dated anew from time to time, so that it outlives the decisions made on it.
+	fresh, err := snapshots.Count(ctx, j.db, store.Installation(), store.Query{IDs: []string{v.Market}, Since: j.clock.Now().Add(-snapshotGrace)})
+	if err == nil && fresh == 0 {
+		p.snapshot, err = j.packer.pack(market)
+	}
+	return p, err
 }
 
 // Keep stores a decision and, once per content, its market snapshot. With a *store.DB as its session it stands alone: it is kept in a dry run too, and must not
@@ -75,26 +83,19 @@ func (j *Journal) Keep(ctx context.Context, s store.Session, p PackedDecision) e
 		defer cancel()
 		ctx = own
 	}
-	if err := j.keepSnapshot(ctx, s, p.doc.Value.Market, p.market); err != nil {
-		return err
+	if p.snapshot != nil {
+		if err := j.keepSnapshot(ctx, s, p.doc.Value.Market, p.snapshot); err != nil {
+			return err
+		}
 	}
 	_, err := decisions.Insert(ctx, s, p.doc)
 	return err
 }
 
-// keepSnapshot stores a market unless it is there, and dates it anew from time to time while it is in use, so that it outlives the decisions made on it. It
-// belongs to no account: only a decision that the caller may see leads to it.
-func (j *Journal) keepSnapshot(ctx context.Context, s store.Session, hash string, content json.RawMessage) error {
+// keepSnapshot stores a market, or dates it anew. It belongs to no account: only a decision that the caller may see leads to it.
+func (j *Journal) keepSnapshot(ctx context.Context, s store.Session, hash string, content packed) error {
 	now := j.clock.Now()
-	fresh, err := snapshots.Count(ctx, s, store.Installation(), store.Query{IDs: []string{hash}, Since: now.Add(-snapshotGrace)})
-	if err != nil || fresh > 0 {
-		return err
-	}
-	small, err := j.packer.pack(content)
-	if err != nil {
-		return err
-	}
-	_, err = snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash, At: now}, Value: snapshot{Content: small}})
+	_, err := snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash, At: now}, Value: snapshot{Content: content}})
 	if !fault.Is(err, fault.Exists) {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 func keepDecision(ctx context.Context, j *Journal, s store.Session, d Decision, market json.RawMessage) (id string, err error) {
-	p, err := j.Pack(d, market)
+	p, err := j.Pack(ctx, d, market)
 	if err != nil {
 		return "", err
 	}

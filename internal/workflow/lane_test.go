@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,5 +77,44 @@ func TestAKeyThatKeepsFailingDoesNotStandBeforeOthers(t *testing.T) {
 			}
 			seen[key] = true
 		}
+	})
+}
+
+func TestWhatIsUrgentSharesTheMachineWithLittleElse(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		var earnest atomic.Bool
+		begun := map[string]chan string{"urgent": make(chan string, 9), "calm": make(chan string, 9)}
+		end := map[string]chan struct{}{"urgent": make(chan struct{}), "calm": make(chan struct{})}
+		e := workflowtest.Start(t, db, nil, func(e *workflow.Engine) {
+			e.AddLoop(workflow.Loop{Name: "l", Workers: 8, Do: func(_ context.Context, turn workflow.Turn) (time.Time, error) {
+				if kind, _, _ := strings.Cut(turn.Key, "/"); earnest.Load() {
+					begun[kind] <- turn.Key
+					<-end[kind]
+				}
+				return time.Time{}, nil
+			}})
+		})
+		for _, key := range []string{"urgent/1", "urgent/2", "calm/1", "calm/2", "calm/3"} {
+			workflowtest.Watch(t, db, e, "l", key)
+			workflowtest.Settle(t, e, "l", key)
+		}
+		earnest.Store(true)
+		workflowtest.Hurry(t, db, e, "l", "urgent/1")
+		next(t, begun["urgent"], "urgent turn")
+		for n := range 3 {
+			workflowtest.Raise(t, db, e, "l", fmt.Sprint("calm/", n+1))
+		}
+		next(t, begun["calm"], "turn beside the urgent one")
+		workflowtest.Hurry(t, db, e, "l", "urgent/2")
+		next(t, begun["urgent"], "second urgent turn")
+		if n := len(begun["calm"]); n > 0 {
+			t.Errorf("%d more turns were begun beside urgent ones", n)
+		}
+		close(end["urgent"])
+		for range 2 {
+			next(t, begun["calm"], "turn once nothing is urgent")
+		}
+		close(end["calm"])
 	})
 }

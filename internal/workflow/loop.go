@@ -60,7 +60,7 @@ func (e *Engine) AddLoop(l Loop) {
 		panic(fmt.Sprintf("workflow: loop %q has no name or work, or was added before", l.Name))
 	}
 	l.Workers = max(l.Workers, 1)
-	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), rearm: make(chan struct{}, 1), busy: map[string]bool{}, queue: newQueue(), lanes: newLanes(l)}
+	r := &runner{e: e, loop: l, poke: make(chan struct{}, 1), rearm: make(chan struct{}, 1), busy: map[string]*inProgress{}, queue: newQueue(), lanes: newLanes(l)}
 	e.loops[l.Name] = r
 	e.order = append(e.order, r)
 }

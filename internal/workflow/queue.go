@@ -43,16 +43,15 @@ func (q *queue) add(key, lane string, since time.Time) {
 	}
 }
 
-// next takes out the key that comes first among the lanes with room.
-func (q *queue) next(hasRoom func(lane string) bool) (key, lane string, found bool) {
-	var first *waiting
-	for name, l := range q.lanes {
-		if w := (*l)[0]; (first == nil || w.since.Before(first.since)) && hasRoom(name) {
+// next takes out the key that comes first among those that head their lanes and may start.
+func (q *queue) next(mayStart func(*waiting) bool) (first *waiting, found bool) {
+	for _, l := range q.lanes {
+		if w := (*l)[0]; (first == nil || w.since.Before(first.since)) && mayStart(w) {
 			first = w
 		}
 	}
 	if first == nil {
-		return "", "", false
+		return nil, false
 	}
 	l := q.lanes[first.lane]
 	heap.Pop(l)
@@ -60,7 +59,7 @@ func (q *queue) next(hasRoom func(lane string) bool) (key, lane string, found bo
 		delete(q.lanes, first.lane)
 	}
 	delete(q.of, first.key)
-	return first.key, first.lane, true
+	return first, true
 }
 
 // line is a heap of what waits in one lane.

@@ -3,7 +3,6 @@ package workflow
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ func TestAQueueGivesWhatHasWaitedLongestWhereThereIsRoom(t *testing.T) {
 		q, epoch := newQueue(), time.Unix(0, 0)
 		var list []waiting
 		full := map[string]bool{}
-		hasRoom := func(lane string) bool { return !full[lane] }
+		hasRoom := func(w *waiting) bool { return !full[w.lane] }
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				key := fmt.Sprint(rapid.IntRange(0, 20).Draw(t, "key"))
@@ -34,18 +33,21 @@ func TestAQueueGivesWhatHasWaitedLongestWhereThereIsRoom(t *testing.T) {
 				full[lane] = !full[lane]
 			},
 			"take": func(t *rapid.T) {
-				key, lane, found := q.next(hasRoom)
+				w, found := q.next(hasRoom)
 				open := slices.DeleteFunc(slices.Clone(list), func(w waiting) bool { return full[w.lane] })
 				if len(open) == 0 {
 					if found {
-						t.Fatalf("took %s out of nothing", key)
+						t.Fatalf("took %s out of nothing", w.key)
 					}
 					return
 				}
-				n := slices.IndexFunc(list, func(w waiting) bool { return w.key == key && w.lane == lane })
 				longest := slices.MinFunc(open, func(a, b waiting) int { return a.since.Compare(b.since) })
-				if !found || n < 0 || full[lane] || !list[n].since.Equal(longest.since) {
-					t.Fatalf("took %q, %v; %+v has waited longest", key, found, longest)
+				if !found {
+					t.Fatalf("took nothing; %+v waits", longest)
+				}
+				n := slices.IndexFunc(list, func(o waiting) bool { return o.key == w.key && o.lane == w.lane })
+				if n < 0 || full[w.lane] || !list[n].since.Equal(longest.since) {
+					t.Fatalf("took %+v; %+v has waited longest", w, longest)
 				}
 				list = slices.Delete(list, n, n+1)
 			},
@@ -69,8 +71,7 @@ func TestAQueueForgetsNothingForOneKeyTooMany(t *testing.T) {
 	if q.has(fmt.Sprint(longestQueue)) || !q.has("0") {
 		t.Error("the queue grows beyond its bound, or forgot an older key")
 	}
-	key, lane, found := q.next(func(string) bool { return true })
-	if got := strings.Join([]string{key, lane}, " "); got != "0 " || !found {
-		t.Errorf("took %q", got)
+	if w, found := q.next(func(*waiting) bool { return true }); !found || w.key != "0" {
+		t.Errorf("took %+v", w)
 	}
 }

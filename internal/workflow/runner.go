@@ -10,6 +10,8 @@ const (
 	scanShare   = 20 // the part of a replica's time, one in so many, that may be spent on looking for work …
 	longestRest = 5 * scanEvery
 
+	calmShare = 8 // while something urgent is in progress, what is not may have one in so many of the workers
+
 	offeredAtOnce = 500 // what a scan found is offered in parts, because asking for the lanes of all may take long
 )
 
@@ -21,10 +23,18 @@ type runner struct {
 	rearm chan struct{} // next is earlier than it was
 	lanes *lanes
 
-	mu    sync.Mutex
-	busy  map[string]bool // key in progress → offered again meanwhile
-	queue *queue          // keys that wait for a worker, or for a place in their lanes
-	next  time.Time       // earliest due time known, engine time; zero = none
+	mu     sync.Mutex
+	busy   map[string]*inProgress
+	urgent int       // of those that are busy
+	queue  *queue    // keys that wait for a worker, or for a place in their lanes
+	next   time.Time // earliest due time known, engine time; zero = none
+}
+
+// inProgress is a key that has a worker.
+type inProgress struct {
+	urgent bool
+	again  bool // it was offered meanwhile …
+	since  time.Time
 }
 
 // offer starts a worker on key, which has waited since then. False when it has to wait for one: others may be faster.
@@ -45,28 +55,36 @@ func (r *runner) offer(key string, since time.Time) (started bool) {
 }
 
 // enqueue lets key wait, unless it is in progress.
-func (r *runner) enqueue(key, lane string, since time.Time) (inProgress bool) {
-	if _, inProgress = r.busy[key]; inProgress {
-		r.busy[key] = true
-	} else {
+func (r *runner) enqueue(key, lane string, since time.Time) bool {
+	p, inProgress := r.busy[key]
+	switch {
+	case !inProgress:
 		r.queue.add(key, lane, since)
+	case !p.again || since.Before(p.since):
+		p.again, p.since = true, since
 	}
 	return inProgress
 }
 
-// startAll starts workers on what has waited longest. While the engine does not run, the rows wait for it.
+// startAll starts workers on what has waited longest. What is urgent would have to share the machine with all that is in progress, so while there is any, what is
+// not gets few workers. While the engine does not run, the rows wait for it.
 func (r *runner) startAll() {
 	for len(r.busy) < r.loop.Workers {
-		key, lane, found := r.queue.next(r.lanes.hasRoom)
+		isUrgent := r.e.c.Clock.Now().Add(-headStart)
+		onlyUrgent := r.urgent > 0 && len(r.busy)-r.urgent >= max(1, r.loop.Workers/calmShare)
+		w, found := r.queue.next(func(w *waiting) bool { return !(onlyUrgent && w.since.After(isUrgent)) && r.lanes.hasRoom(w.lane) })
 		if !found {
 			return
 		}
-		leave := r.lanes.enter(lane)
-		if !r.e.begin(func() { r.work(key, leave) }) {
+		leave := r.lanes.enter(w.lane)
+		if !r.e.begin(func() { r.work(w.key, leave) }) {
 			leave()
 			return
 		}
-		r.busy[key] = false
+		p := &inProgress{urgent: !w.since.After(isUrgent)}
+		if r.busy[w.key] = p; p.urgent {
+			r.urgent++
+		}
 	}
 }
 
@@ -76,11 +94,15 @@ func (r *runner) work(key string, leave func()) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		leave()
-		if again := r.busy[key]; again {
-			lane, _ := r.lanes.of(key)
-			r.queue.add(key, lane, r.e.c.Clock.Now())
-		}
+		p := r.busy[key]
 		delete(r.busy, key)
+		if p.urgent {
+			r.urgent--
+		}
+		if p.again {
+			lane, _ := r.lanes.of(key)
+			r.queue.add(key, lane, p.since)
+		}
 		r.startAll()
 	}()
 	r.turns(key)

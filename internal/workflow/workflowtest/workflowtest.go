@@ -60,6 +60,12 @@ func Raise(t testing.TB, db *store.DB, e *workflow.Engine, loop, key string) {
 	inTx(t, db, func(ctx context.Context, tx *store.Tx) error { return e.Raise(ctx, tx, loop, key) })
 }
 
+// Hurry is a Raise that goes before others.
+func Hurry(t testing.TB, db *store.DB, e *workflow.Engine, loop, key string) {
+	t.Helper()
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error { return e.Hurry(ctx, tx, loop, key) })
+}
+
 // Settle waits until the loop has seen every change raised for key so far.
 func Settle(t testing.TB, e *workflow.Engine, loop, key string) {
 	t.Helper()
