@@ -158,7 +158,7 @@ func (l *life) seen(now time.Time) time.Time {
 func TestCostsAgreeWithCountingEverySecondUnderAnySchedule(t *testing.T) {
 	db := storetest.Open(t, store.Config{Memory: true})
 	rapid.Check(t, func(t *rapid.T) {
-		clear(t, db)
+		wipe(t, db)
 		prices, lives := drawBook(t), drawLives(t)
 		now := clock.NewManual(noon)
 		ledger := New(Config{DB: db, Clock: now, Market: prices})
@@ -226,7 +226,7 @@ func agree(t *rapid.T, ledger *Ledger, prices book, lives []*life, from, to time
 	}
 }
 
-func clear(t *rapid.T, db *store.DB) {
+func wipe(t *rapid.T, db *store.DB) {
 	ctx := context.Background()
 	err := db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM meters"); err != nil {

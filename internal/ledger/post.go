@@ -3,10 +3,13 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -20,8 +23,12 @@ type entry struct {
 	Source   string
 }
 
-// page is how many meters one pass of Post holds at a time.
-const page = 500
+// How many meters one pass of Post holds at a time.
+const (
+	page         = 500
+	together     = 50     // of them in one transaction
+	rememberMost = 10_000 // answers of the price book
+)
 
 // Post turns settled time into ledger lines. It may be repeated, interrupted and run twice at once: each meter's lines and its cursor move in one transaction,
 // and the later of two writers finds the meter changed. Call it every minute or so. One meter's failure does not hold up the others.
@@ -55,15 +62,14 @@ func (l *Ledger) setPosted(hour time.Time) {
 
 func (l *Ledger) postAll(ctx context.Context, states []string) error {
 	var failures []error
+	prices := remembered{PriceBook: l.prices, known: map[span][]market.Segment{}}
 	for after := ""; ; {
 		docs, next, err := meters.List(ctx, l.db, store.Installation(), store.Query{States: states, Limit: page, After: after})
 		if err != nil {
 			return err
 		}
-		for _, doc := range docs {
-			if err := l.post(ctx, doc); err != nil && !fault.Is(err, fault.Conflict) {
-				failures = append(failures, err)
-			}
+		for some := range slices.Chunk(docs, together) {
+			failures = append(failures, l.post(ctx, prices, some)...)
 		}
 		if next == "" || ctx.Err() != nil {
 			return errors.Join(append(failures, ctx.Err())...)
@@ -72,32 +78,87 @@ func (l *Ledger) postAll(ctx context.Context, states []string) error {
 	}
 }
 
-// post moves one meter's cursor as far as its time has settled.
-func (l *Ledger) post(ctx context.Context, doc store.Doc[metered]) error {
-	due := l.due(doc.Value)
-	done := doc.State == closed && due.Equal(doc.Value.Until)
-	if !done && !due.After(doc.Value.Cursor) {
+// step is a meter that moves on, and the lines of the time between.
+type step struct {
+	doc   store.Doc[metered]
+	lines []Line
+}
+
+// post moves the cursors of some meters as far as their time has settled.
+func (l *Ledger) post(ctx context.Context, prices PriceBook, docs []store.Doc[metered]) (failures []error) {
+	var steps []step
+	for _, doc := range docs {
+		due := l.due(doc.Value)
+		done := doc.State == closed && due.Equal(doc.Value.Until)
+		if !done && !due.After(doc.Value.Cursor) {
+			continue
+		}
+		lines, err := linesOf(ctx, prices, doc.Value.Meter, doc.Value.Cursor, due)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		doc.Value.Cursor = due
+		if done {
+			doc.State = settled
+		}
+		steps = append(steps, step{doc, lines})
+	}
+	if err := l.write(ctx, steps); err == nil {
+		return failures
+	}
+	for _, one := range steps {
+		if err := l.write(ctx, []step{one}); err != nil && !fault.Is(err, fault.Conflict) {
+			failures = append(failures, err)
+		}
+	}
+	return failures
+}
+
+func (l *Ledger) write(ctx context.Context, steps []step) error {
+	if len(steps) == 0 {
 		return nil
 	}
-	lines, err := l.lines(ctx, doc.Value.Meter, doc.Value.Cursor, due)
-	if err != nil {
-		return err
-	}
-	doc.Value.Cursor = due
-	if done {
-		doc.State = settled
-	}
 	return l.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, err := meters.Update(ctx, tx, doc); err != nil {
-			return err
-		}
-		for _, line := range lines {
-			if _, err := posted.Insert(ctx, tx, record(line)); err != nil {
+		for _, s := range steps {
+			if _, err := meters.Update(ctx, tx, s.doc); err != nil {
 				return err
+			}
+			for _, line := range s.lines {
+				if _, err := posted.Insert(ctx, tx, record(line)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
+}
+
+// remembered is a price book that is asked once for what many meters want to know: full hours of few markets.
+type remembered struct {
+	PriceBook
+	known map[span][]market.Segment
+}
+
+type span struct {
+	provider    string
+	market      cloud.Market
+	from, until time.Time
+}
+
+func (r remembered) Prices(ctx context.Context, provider string, in cloud.Market, from, until time.Time) ([]market.Segment, error) {
+	asked := span{provider, in, from, until}
+	if known, is := r.known[asked]; is {
+		return known, nil
+	}
+	if len(r.known) >= rememberMost {
+		clear(r.known)
+	}
+	prices, err := r.PriceBook.Prices(ctx, provider, in, from, until)
+	if err == nil {
+		r.known[asked] = prices
+	}
+	return prices, err
 }
 
 // due is how far a meter's time may be posted: to its end, else to the last full hour that has settled.
@@ -109,12 +170,12 @@ func (l *Ledger) due(m metered) time.Time {
 	return later(horizon.Truncate(longest), m.Cursor)
 }
 
-// lines prices from … to of a meter.
-func (l *Ledger) lines(ctx context.Context, m Meter, from, to time.Time) ([]Line, error) {
+// linesOf prices from … to of a meter.
+func linesOf(ctx context.Context, book PriceBook, m Meter, from, to time.Time) ([]Line, error) {
 	if !from.Before(to) {
 		return nil, nil
 	}
-	prices, err := l.prices.Prices(ctx, m.Provider, m.Market, from, to)
+	prices, err := book.Prices(ctx, m.Provider, m.Market, from, to)
 	if err != nil {
 		return nil, err
 	}

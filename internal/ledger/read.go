@@ -63,7 +63,7 @@ func (l *Ledger) read(ctx context.Context, account, group string, from, to time.
 			return nil, false, nil
 		}
 		begin, end := later(m.Cursor, ceil(from)), earlier(l.end(m), ceil(to))
-		tail, err := l.lines(ctx, m.Meter, begin, end)
+		tail, err := linesOf(ctx, l.prices, m.Meter, begin, end)
 		if err != nil {
 			return nil, false, err
 		}
