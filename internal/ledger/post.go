@@ -35,13 +35,13 @@ const (
 //
 // Open meters have something to post once an hour only, so they are walked over when a new hour has settled; what is not posted yet is read live anyway.
 func (l *Ledger) Post(ctx context.Context) error {
-	states := []string{closed}
 	hour := l.clock.Now().Add(-Settle).Truncate(longest)
+	var err error
 	if l.PostedUpTo().Before(hour) {
-		states = []string{open, closed}
+		err = l.postAll(ctx, open)
 	}
-	err := l.postAll(ctx, states)
-	if err == nil {
+	// Afterwards, so that one that is closed meanwhile is met all the same.
+	if err = errors.Join(err, l.postAll(ctx, closed)); err == nil {
 		l.setPosted(hour)
 	}
 	return err
@@ -60,11 +60,12 @@ func (l *Ledger) setPosted(hour time.Time) {
 	l.upTo = later(l.upTo, hour)
 }
 
-func (l *Ledger) postAll(ctx context.Context, states []string) error {
+// postAll walks over the meters in one state: an index has those in order.
+func (l *Ledger) postAll(ctx context.Context, state string) error {
 	var failures []error
 	prices := remembered{PriceBook: l.prices, known: map[span][]market.Segment{}}
 	for after := ""; ; {
-		docs, next, err := meters.List(ctx, l.db, store.Installation(), store.Query{States: states, Limit: page, After: after})
+		docs, next, err := meters.List(ctx, l.db, store.Installation(), store.Query{States: []string{state}, Limit: page, After: after})
 		if err != nil {
 			return err
 		}

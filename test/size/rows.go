@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,28 +17,21 @@ type tables struct {
 
 // databases opens Neap's own database and the simulated cloud's.
 func databases(o options) (own, world tables, err error) {
+	const settings = "?_pragma=busy_timeout(10000)&_txlock=immediate&_pragma=synchronous(OFF)"
+	if world.db, err = sql.Open("sqlite", "file:"+o.world()+settings); err != nil {
+		return own, world, err
+	}
 	if o.Database == "" {
-		const settings = "?_pragma=busy_timeout(10000)&_txlock=immediate&_pragma=synchronous(OFF)"
-		if own.db, err = sql.Open("sqlite", "file:"+filepath.Join(o.Data, "neap.db")+settings); err != nil {
-			return own, world, err
-		}
-		world.db, err = sql.Open("sqlite", "file:"+filepath.Join(o.Data, "sim.db")+settings)
+		own.db, err = sql.Open("sqlite", "file:"+filepath.Join(o.Data, "neap.db")+settings)
 		return own, world, err
 	}
-	own.postgres, world.postgres = true, true
-	if own.db, err = sql.Open("pgx", o.Database); err != nil {
-		return own, world, err
-	}
-	address, err := url.Parse(o.Database)
-	if err != nil {
-		return own, world, err
-	}
-	options := address.Query()
-	options.Set("search_path", "sim")
-	address.RawQuery = options.Encode()
-	world.db, err = sql.Open("pgx", address.String())
+	own.postgres = true
+	own.db, err = sql.Open("pgx", o.Database)
 	return own, world, err
 }
+
+// world is the simulated cloud's file. No real cloud would be a guest in Neap's database, so this one is not either.
+func (o options) world() string { return filepath.Join(o.Data, "sim.db") }
 
 func (t tables) tx(ctx context.Context, work func(*sql.Tx) error) error {
 	tx, err := t.db.BeginTx(ctx, nil)

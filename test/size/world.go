@@ -47,7 +47,10 @@ func kinds() []string {
 }
 
 func config(o options) app.Config {
-	return app.Config{Version: "size", Data: o.Data, Database: o.Database, Seed: 1, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	return app.Config{
+		Version: "size", Data: o.Data, Database: o.Database, Seed: 1, Unusual: app.Unusual{World: o.world()},
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
 }
 
 // build makes an installation of o.Groups groups that are all at rest. drop removes what is left outside of the folder.
@@ -74,7 +77,7 @@ func build(ctx context.Context, o *options) (drop func(), err error) {
 		if count < 2 {
 			continue
 		}
-		if err := copies(ctx, *o, p, count-1); err != nil {
+		if err := copies(ctx, *o, p, left, count-1); err != nil {
 			return drop, fmt.Errorf("copy %s: %w", p.group, err)
 		}
 	}
@@ -228,8 +231,8 @@ func until(ctx context.Context, limit time.Duration, ask func() (bool, error)) (
 	}
 }
 
-// copies adds copies of a pattern: all its rows under new ids. Copied instances live until somebody ends them.
-func copies(ctx context.Context, o options, p pattern, count int) error {
+// copies adds copies of a pattern: all its rows under new ids, numbered from first on. Copied instances live until somebody ends them.
+func copies(ctx context.Context, o options, p pattern, first, count int) error {
 	own, world, err := databases(o)
 	if err != nil {
 		return err
@@ -238,7 +241,7 @@ func copies(ctx context.Context, o options, p pattern, count int) error {
 	defer world.db.Close()
 	names := make([]*strings.Replacer, count)
 	for n := range names {
-		pairs := []string{p.group, "sig-" + hex(8)}
+		pairs := []string{p.group, fmt.Sprintf("sig-%08x", uint32(first+n)*2654435761)}
 		for _, id := range p.instances {
 			pairs = append(pairs, id, "i-"+hex(17))
 		}

@@ -25,7 +25,8 @@ type database struct {
 	readers  *sql.DB
 	reads    runner // readers, which prepare each statement once
 	postgres bool
-	schema   string // PostgreSQL's
+	schema   string     // PostgreSQL's
+	alone    sync.Mutex // this process's writers wait here instead of at PostgreSQL's lock, each with a connection that readers need
 }
 
 // runner is a *sql.DB or a *sql.Tx.
@@ -231,6 +232,8 @@ func (db *database) write(ctx context.Context, work func(ctx context.Context, tx
 	if err := db.changes.catchUp(ctx); err != nil {
 		return fmt.Errorf("simulated cloud: %w", err)
 	}
+	db.alone.Lock()
+	defer db.alone.Unlock()
 	tx, err := db.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("simulated cloud: %w", err)
