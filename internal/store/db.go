@@ -41,6 +41,8 @@ type engine interface {
 	reads() querier
 	// transact calls unit with a connection, and keeps what it wrote when it says so. commit is called around the commit.
 	transact(ctx context.Context, unit func(conn querier) (keep bool, err error)) error
+	// alone reports whether a single statement on reads() may write, in a transaction of its own.
+	alone() bool
 	now(ctx context.Context, conn querier) (time.Time, error)
 	jobs() *sql.DB
 	pool() *pgxpool.Pool

@@ -74,6 +74,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 
 func (p *postgres) driver() string      { return "postgres" }
 func (p *postgres) reads() querier      { return pgConn{p.db, p.dollar} }
+func (p *postgres) alone() bool         { return true }
 func (p *postgres) jobs() *sql.DB       { return p.db }
 func (p *postgres) pool() *pgxpool.Pool { return p.river }
 

@@ -188,6 +188,7 @@ func (s *sqlite) migrate(ctx context.Context, c Config) error {
 
 func (s *sqlite) driver() string      { return "sqlite" }
 func (s *sqlite) reads() querier      { return s.reading }
+func (s *sqlite) alone() bool         { return false }
 func (s *sqlite) jobs() *sql.DB       { return s.river }
 func (s *sqlite) pool() *pgxpool.Pool { return nil }
 

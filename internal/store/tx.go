@@ -96,6 +96,33 @@ func Rows(ctx context.Context, s Session, scan func(*sql.Rows) error, query stri
 	return each(rows, scan)
 }
 
+// Alone runs one statement in a transaction of its own, without asking for its begin and its end where the database can do without, and hands the row that it
+// returns to scan; found is false when there is none. On PostgreSQL it acts on rows as they are once whoever changes them has committed, not on a snapshot.
+// For workflow only.
+func (db *DB) Alone(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) (found bool, err error) {
+	work := func(ctx context.Context, s Session) error {
+		found = false
+		return Rows(ctx, s, func(row *sql.Rows) error { found = true; return scan(row) }, query, args...)
+	}
+	if !db.engine.alone() {
+		err = db.Tx(ctx, func(ctx context.Context, tx *Tx) error { return work(ctx, tx) })
+		return found, err
+	}
+	if err := nested(ctx); err != nil {
+		return false, err
+	}
+	for attempt := 1; ; attempt++ {
+		err := work(ctx, db)
+		db.health.note(err)
+		if err == nil || !retryable(err) || attempt == attempts {
+			return found, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return false, err
+		}
+	}
+}
+
 // each hands every row to scan and closes rows.
 func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer rows.Close()

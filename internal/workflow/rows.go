@@ -122,14 +122,8 @@ func (r rows) nextDue(ctx context.Context, loop string, now time.Time) (time.Tim
 
 // claim takes a key that has something to do; taken is false when it has not, or another replica was faster.
 func (r rows) claim(ctx context.Context, loop, key string, now time.Time) (c claimed, taken bool, err error) {
-	err = r.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		taken = false
-		return store.Rows(ctx, tx, func(row *sql.Rows) error {
-			taken = true
-			return row.Scan(&c.epoch, &c.wanted, &c.failures)
-		}, `UPDATE loops SET owner = ?, epoch = epoch + 1, until = `+r.now+` + ? WHERE loop = ? AND key = ? AND until <= `+r.now+`
-			AND (wanted > done OR due <= ?) RETURNING epoch, wanted, failures`, r.replica, r.lease, loop, key, now.UnixMicro())
-	})
+	taken, err = r.db.Alone(ctx, func(row *sql.Rows) error { return row.Scan(&c.epoch, &c.wanted, &c.failures) }, `UPDATE loops SET owner = ?, epoch = epoch + 1, until = `+r.now+` + ? WHERE loop = ? AND key = ? AND until <= `+r.now+`
+		AND (wanted > done OR due <= ?) RETURNING epoch, wanted, failures`, r.replica, r.lease, loop, key, now.UnixMicro())
 	return c, taken && err == nil, err
 }
 
@@ -151,19 +145,11 @@ func (r rows) finish(ctx context.Context, loop, key string, epoch, seen int64, d
 	if !due.IsZero() {
 		at = due.UnixMicro()
 	}
-	err = r.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		held := false
-		err := store.Rows(ctx, tx, func(row *sql.Rows) error {
-			held = true
-			return row.Scan(&wanted)
-		}, `UPDATE loops SET done = ?, due = ?, failures = 0, until = CASE WHEN wanted = ? OR 1 = ? THEN 0 ELSE `+r.now+` + ? END,
-			owner = CASE WHEN wanted = ? OR 1 = ? THEN '' ELSE owner END
-			WHERE loop = ? AND key = ? AND owner = ? AND epoch = ? RETURNING wanted`,
-			seen, at, seen, truth(leave), r.lease, seen, truth(leave), loop, key, r.replica, epoch)
-		kept = held && wanted != seen && !leave
-		return err
-	})
-	return wanted, kept && err == nil, err
+	held, err := r.db.Alone(ctx, func(row *sql.Rows) error { return row.Scan(&wanted) }, `UPDATE loops SET done = ?, due = ?, failures = 0, until = CASE WHEN wanted = ? OR 1 = ? THEN 0 ELSE `+r.now+` + ? END,
+		owner = CASE WHEN wanted = ? OR 1 = ? THEN '' ELSE owner END
+		WHERE loop = ? AND key = ? AND owner = ? AND epoch = ? RETURNING wanted`,
+		seen, at, seen, truth(leave), r.lease, seen, truth(leave), loop, key, r.replica, epoch)
+	return wanted, held && err == nil && wanted != seen && !leave, err
 }
 
 // fail gives the lease back with a time before which nobody may take the key again. It was a turn all the same: keys that keep failing wait anew, and don't stand before others.
