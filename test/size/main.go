@@ -79,7 +79,6 @@ func run(ctx context.Context, o options, growth string, measured bool) error {
 		}
 		return report(o, f)
 	}
-	var sizes []options
 	var all []figures
 	for text := range strings.SplitSeq(growth, ",") {
 		n, err := strconv.Atoi(text)
@@ -92,9 +91,9 @@ func run(ctx context.Context, o options, growth string, measured bool) error {
 		if err != nil {
 			return err
 		}
-		sizes, all = append(sizes, one), append(all, f)
+		all = append(all, f)
 	}
-	return table(sizes, all)
+	return table(all)
 }
 
 // whole builds an installation, unless there is one, and measures it in a process of its own.

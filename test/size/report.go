@@ -59,10 +59,10 @@ func report(o options, f figures) error {
 }
 
 // table shows how the figures grow.
-func table(sizes []options, all []figures) error {
+func table(all []figures) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(out, "INSTANCES\tYARDSTICK\tREADY\tSWEEP CPU\tPER INSTANCE\tIDLE\tPER 1000\tMEMORY\tSTORM P99\tHEALTHY / BOUND\tCPU PER NOTICE\t")
-	for n, f := range all {
+	for _, f := range all {
 		idle := 100 * f.IdleCPU.Seconds() / f.IdleWall.Seconds()
 		storm, healthy, each := "-", "-", "-"
 		if s := f.Storm; s != nil {
@@ -72,7 +72,6 @@ func table(sizes []options, all []figures) error {
 		fmt.Fprintf(out, "%d\t%s\t%s\t%s\t%s\t%.1f %%\t%.2f %%\t%s\t%s\t%s\t%s\n", f.Instances, f.Yardstick[0], short(f.Ready), short(f.SweepCPU),
 			(f.SweepCPU / time.Duration(max(1, f.Instances))).Round(time.Microsecond), idle, 1000*idle/float64(max(1, f.Instances)),
 			megabytes(max(f.Memory, f.MemoryStorm)), storm, healthy, each)
-		_ = sizes[n]
 	}
 	return out.Flush()
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"path/filepath"
@@ -44,6 +45,30 @@ func TestTheSimulatedCloudKeepsTheProviderContract(t *testing.T) {
 				return fixture(t, config)
 			})
 		})
+	}
+}
+
+func TestAReplicaJoinsAWorldThatIsBeingWrittenTo(t *testing.T) {
+	config := Config{URL: postgres(t), Clock: clock.NewManual(began), Seed: 7}
+	first, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = first.db.write(ctx, func(ctx context.Context, tx runner) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM instance"); err != nil {
+			return err
+		}
+		// The write is not over before the second has joined: if that waited for it, neither would end.
+		second, err := openDatabase(ctx, config)
+		if err != nil {
+			return err
+		}
+		return second.close()
+	})
+	if err := errors.Join(err, first.Close()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -98,6 +98,11 @@ func (db *database) migrate(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{db.schema}.Sanitize()); err != nil {
 			return err
 		}
+		// Even what is there already is locked by being made again, against a replica at work.
+		var made bool
+		if err := tx.QueryRowContext(ctx, "SELECT to_regclass('call') IS NOT NULL").Scan(&made); err != nil || made {
+			return err
+		}
 	}
 	for statement := range strings.SplitSeq(schema, ";") {
 		if strings.TrimSpace(statement) == "" {
