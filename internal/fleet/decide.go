@@ -51,13 +51,21 @@ func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (p
 		return decision, nil, nil
 	}
 	var err error
-	if in.Budgets, err = f.allowances(ctx, doc, in.Intent, in.Observed); err != nil {
+	if in.Budgets, err = f.allowances(ctx, doc, in.Intent, in.Observed, false); err != nil {
 		return plan.Decision{}, nil, err
 	}
 	if slices.ContainsFunc(decision.Actions, func(a plan.Action) bool { return breaker.IsVoluntary(a.Reason) }) {
 		in.HoldMoves = f.unaccepted(doc, in.Intent)
 	}
 	decision, trips := in.plan()
+	if len(trips) == 0 {
+		return decision, nil, nil
+	}
+	// Nothing is held back on account of sizes that are not the newest: it would be for long.
+	if in.Budgets, err = f.allowances(ctx, doc, in.Intent, in.Observed, true); err != nil {
+		return plan.Decision{}, nil, err
+	}
+	decision, trips = in.plan()
 	return decision, trips, nil
 }
 

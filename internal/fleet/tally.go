@@ -57,8 +57,8 @@ func (t *tally) take(a store.Doc[action]) {
 	}
 }
 
-// look brings the tally up to date. The lock is held.
-func (t *tally) look(ctx context.Context, f *Fleet, account string, now time.Time) error {
+// look brings the tally up to date; exact makes sure that whatever is counted was done by a group whose size is known. The lock is held.
+func (t *tally) look(ctx context.Context, f *Fleet, account string, now time.Time, exact bool) error {
 	if t.readAt.IsZero() || now.Sub(t.readAt) >= tallyReread || now.Before(t.readAt) {
 		since := now.Add(-breaker.Span)
 		if recent := t.count.Newest().Add(-tallyLap); recent.After(since) {
@@ -73,7 +73,8 @@ func (t *tally) look(ctx context.Context, f *Fleet, account string, now time.Tim
 			t.count.Put(a.ID, a.Parent, a.At, churnOf(a))
 		}
 	}
-	if !t.sizedAt.IsZero() && now.Sub(t.sizedAt) < sizeReread {
+	isOld := t.sizedAt.IsZero() || now.Sub(t.sizedAt) >= sizeReread || exact && t.sizedAt.Before(t.readAt)
+	if !isOld {
 		return nil
 	}
 	return t.size(ctx, f, account, now)
@@ -97,13 +98,13 @@ func (t *tally) size(ctx context.Context, f *Fleet, account string, now time.Tim
 	return nil
 }
 
-// allowances are those of a group and of its account, as they stand now.
-func (f *Fleet) allowances(ctx context.Context, doc store.Doc[record], intent Intent, observed plan.Observed) ([]breaker.Allowance, error) {
+// allowances are those of a group and of its account, as they stand now. Unless they are to be exact, what other replicas' groups grew lately may be missing.
+func (f *Fleet) allowances(ctx context.Context, doc store.Doc[record], intent Intent, observed plan.Observed, exact bool) ([]breaker.Allowance, error) {
 	now := f.Clock.Now()
 	t := f.tallyOf(doc.Account)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.look(ctx, f, doc.Account, now); err != nil {
+	if err := t.look(ctx, f, doc.Account, now, exact); err != nil {
 		return nil, err
 	}
 	target := intent.Capacity.Target

@@ -49,7 +49,12 @@ func launchOf(n int, why plan.Reason) action {
 
 func (f *Fleet) usedBy(t *testing.T, group string, target int) (own, all breaker.Allowance) {
 	t.Helper()
-	list, err := f.allowances(t.Context(), store.Doc[record]{Meta: store.Meta{ID: group, Account: "act-1"}}, Intent{Capacity: Capacity{Target: target}}, plan.Observed{})
+	return f.budgetsOf(t, group, target, false)
+}
+
+func (f *Fleet) budgetsOf(t *testing.T, group string, target int, exact bool) (own, all breaker.Allowance) {
+	t.Helper()
+	list, err := f.allowances(t.Context(), store.Doc[record]{Meta: store.Meta{ID: group, Account: "act-1"}}, Intent{Capacity: Capacity{Target: target}}, plan.Observed{}, exact)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +100,27 @@ func TestAnAccountsBudgetGrowsWithItsGroups(t *testing.T) {
 	}
 }
 
+func TestNothingIsHeldBackForSizesThatGrewAtAnotherReplica(t *testing.T) {
+	t.Parallel()
+	db, c := storetest.Memory(t), clock.NewManual(morning)
+	one, two := ledgerOf(db, c), ledgerOf(db, c)
+	two.usedBy(t, "sig-0", 1) // it has looked before the account grew
+	c.Advance(time.Second)
+	for n := range 40 {
+		group := fmt.Sprint("sig-", n+1)
+		if _, err := groups.Insert(t.Context(), db, store.Doc[record]{Meta: store.Meta{ID: group, Account: "act-1", State: active, At: c.Now()}, Value: record{Target: 3}}); err != nil {
+			t.Fatal(err)
+		}
+		one.act(t, group, fmt.Sprint("a", n), launchOf(3, plan.ReasonCapacity), 3)
+	}
+	c.Advance(2 * time.Second)
+	for range 2 { // also when it has counted the launches already
+		if _, all := two.budgetsOf(t, "sig-0", 1, true); all.Used.Launches != 120 || all.Limit.Launches != 3*121 {
+			t.Errorf("%d launches are allowed, of which %d were made; 121 instances are wanted", all.Limit.Launches, all.Used.Launches)
+		}
+	}
+}
+
 func BenchmarkBudgetsOfABusyAccount(b *testing.B) {
 	c := clock.NewManual(morning)
 	f := ledgerOf(storetest.Memory(b), c)
@@ -105,7 +131,7 @@ func BenchmarkBudgetsOfABusyAccount(b *testing.B) {
 	}
 	for b.Loop() {
 		doc := store.Doc[record]{Meta: store.Meta{ID: "sig-1", Account: "act-1"}}
-		if _, err := f.allowances(context.Background(), doc, Intent{}, plan.Observed{}); err != nil {
+		if _, err := f.allowances(context.Background(), doc, Intent{}, plan.Observed{}, false); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -44,14 +44,15 @@ func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market
 	for _, zone := range intent.Choice.Zones {
 		shut[zone] = closed(intent, zone, full)
 	}
-	for _, p := range snapshot.Pools {
-		types := intent.Choice.SpotTypes
-		if p.Market.Lifecycle == cloud.OnDemand {
+	for n := range snapshot.Pools { // thousands, of which a group wants a few: the others are not even copied
+		in, types := &snapshot.Pools[n].Market, intent.Choice.SpotTypes
+		if in.Lifecycle == cloud.OnDemand {
 			types = intent.Choice.OnDemandTypes
 		}
-		if !slices.Contains(types, p.Market.Type) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
+		if !slices.Contains(types, in.Type) || !slices.Contains(intent.Choice.Zones, in.Zone) {
 			continue
 		}
+		p := snapshot.Pools[n]
 		if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
 			p.CoolUntil, p.Why = c.Until, c.Why
 		}
