@@ -43,8 +43,11 @@ func (r *runner) offer(key string, since time.Time) (started bool) {
 	defer r.mu.Unlock()
 	lane, known := r.lanes.of(key)
 	switch {
-	case !known: // dispatch asks for it
-		r.rouse()
+	case !known: // that takes a read, for which nobody who raises a key should wait; if the engine does not run, dispatch asks
+		r.e.begin(func() {
+			r.lanes.learn(r.e.turns, key)
+			r.e.handOff(r.loop.Name, key, since)
+		})
 		return true
 	case r.enqueue(key, lane, since):
 		return true
