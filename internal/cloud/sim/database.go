@@ -140,12 +140,16 @@ func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, erro
 	return made, nil
 }
 
+// QueryContext looks at ctx only before it reads: to watch it meanwhile would cost as much as most reads.
 func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	statement, err := p.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return statement.QueryContext(ctx, args...)
+	return statement.QueryContext(context.WithoutCancel(ctx), args...)
 }
 
 func (p *prepared) catchUp(ctx context.Context) error {
