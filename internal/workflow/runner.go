@@ -66,6 +66,11 @@ func (r *runner) enqueue(key, lane string, since time.Time) bool {
 	case !p.again || since.Before(p.since):
 		p.again, p.since = true, since
 	}
+	// Its worker goes on with what has become urgent meanwhile.
+	if inProgress && !p.urgent && !since.After(r.e.c.Clock.Now().Add(-headStart)) {
+		p.urgent = true
+		r.urgent++
+	}
 	return inProgress
 }
 
