@@ -167,9 +167,6 @@ func (t *turn) launch(ctx context.Context, a store.Doc[action]) error {
 
 // adopt gives an instance its row, its meter and its line in the log; an instance that has a row keeps it.
 func (t *turn) adopt(ctx context.Context, tx *store.Tx, c cloud.Instance, a store.Doc[action]) (Instance, error) {
-	if d, err := members.Get(ctx, tx, store.Account(t.doc.Account), c.ID); !fault.Is(err, fault.NotFound) {
-		return d.Value, err
-	}
 	i := Instance{
 		Group: t.doc.ID, Account: t.doc.Account, Request: c.Request, Market: c.Market, Cloud: c.State,
 		PrivateIP: c.PrivateIP, PublicIP: c.PublicIP, Subnet: c.Subnet, Launch: a.ID, Created: c.LaunchedAt,
@@ -179,10 +176,16 @@ func (t *turn) adopt(ctx context.Context, tx *store.Tx, c cloud.Instance, a stor
 	i.KnownAt = t.f.Clock.Now()
 	i.VCPUs = a.Value.VCPUs
 	i.Condition, i.ConditionAt = plan.ConditionUnknown, c.LaunchedAt
-	if _, err := t.save(ctx, tx, row(i)); err != nil {
+	d, err := members.Insert(ctx, tx, row(i))
+	if fault.Is(err, fault.Exists) {
+		d, err = members.Get(ctx, tx, store.Account(t.doc.Account), c.ID)
+		return d.Value, err
+	}
+	if err != nil {
 		return i, err
 	}
-	err := t.f.Ledger.Open(ctx, tx, ledger.Meter{
+	t.written = append(t.written, d)
+	err = t.f.Ledger.Open(ctx, tx, ledger.Meter{
 		Instance: i.ID, Request: i.Request, Account: i.Account, Group: i.Group, Provider: t.provider.Info().Name, Market: i.Market, From: c.LaunchedAt,
 	})
 	if err != nil {

@@ -59,7 +59,7 @@ func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[rec
 	if len(a.Leave) > 0 {
 		state = settled
 	}
-	kept, err := actions.Insert(ctx, tx, store.Doc[action]{
+	kept, err := actions.Insert(ctx, tx.Later(), store.Doc[action]{
 		Meta:  store.Meta{ID: id, Account: doc.Account, Parent: doc.ID, State: state, At: a.Created},
 		Value: a,
 	})
@@ -70,7 +70,7 @@ func (f *Fleet) writeAction(ctx context.Context, tx *store.Tx, doc store.Doc[rec
 // settle closes an action. Its row moves to the present, so that whoever counts actions sees what became of it.
 func (f *Fleet) settle(ctx context.Context, tx *store.Tx, a store.Doc[action], state, outcome string) error {
 	a.State, a.Value.Outcome, a.At = state, outcome, f.Clock.Now()
-	kept, err := actions.Update(ctx, tx, a)
+	kept, err := actions.Update(ctx, tx.Later(), a)
 	f.count(tx, kept)
 	return err
 }

@@ -73,7 +73,7 @@ func row(i Instance) store.Doc[Instance] {
 // saveMember writes an instance back, with its phase as the row's state and its region as the row's name, by which a place finds its own.
 func saveMember(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) (store.Doc[Instance], error) {
 	d.State, d.Name = string(d.Value.Phase), d.Value.Market.Region
-	return members.Update(ctx, tx, d)
+	return members.Update(ctx, tx.Later(), d)
 }
 
 // merged is a list of living instances, oldest first, after some were written, perhaps more than once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -124,65 +125,70 @@ func (f *Fleet) takeAll(ctx context.Context, all []warning) error {
 }
 
 func (f *Fleet) takeSome(ctx context.Context, tx *store.Tx, some []warning) error {
-	var ids []string
+	of := map[string][]warning{}
 	for _, w := range some {
-		ids = append(ids, w.Instance)
+		of[w.Instance] = append(of[w.Instance], w)
 	}
-	slices.Sort(ids)
 	// Instances that are not here are somebody else's, in the same cloud account.
-	rows, _, err := members.List(ctx, tx, store.Installation(), store.Query{IDs: slices.Compact(ids), States: aliveStates()})
+	rows, _, err := members.List(ctx, tx, store.Installation(), store.Query{IDs: slices.Sorted(maps.Keys(of)), States: aliveStates()})
 	if err != nil {
 		return err
 	}
-	raise := map[string]bool{}
+	hurry := map[string]bool{}
+	var news []func() error
 	for _, d := range rows {
-		changed := false
-		for _, w := range some {
-			if w.Instance == d.ID && w.account == d.Account {
-				took, err := f.takeNotice(ctx, tx, &d, w.Notice)
-				if err != nil {
-					return err
-				}
-				changed = changed || took
+		said := len(news)
+		for _, w := range of[d.ID] {
+			if w.account == d.Account && d.Value.warned(w.Notice) {
+				news = append(news, func() error { return f.tellNotice(ctx, tx, d, w.Notice) })
 			}
 		}
-		if !changed {
-			continue // duplicates
+		if len(news) > said { // else all are duplicates
+			hurry[d.Parent] = true
+			news = append(news, func() error { _, err := saveMember(ctx, tx, d); return err })
 		}
-		if _, err := saveMember(ctx, tx, d); err != nil {
-			return err
-		}
-		raise[d.Parent] = true
 	}
-	for group := range raise {
-		if err := f.Workflow.Hurry(ctx, tx, loopName, group); err != nil {
+	if len(news) == 0 {
+		return nil
+	}
+	if err := f.Workflow.Hurry(ctx, tx, loopName, slices.Sorted(maps.Keys(hurry))); err != nil {
+		return err
+	}
+	for _, write := range news {
+		if err := write(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// takeNotice notes one warning in its instance, and tells of it; false when that is known already.
-func (f *Fleet) takeNotice(ctx context.Context, tx *store.Tx, d *store.Doc[Instance], n cloud.Notice) (bool, error) {
-	var line journal.Line
-	kind, reason := "interruptionNotice", plan.ReasonInterruption
+// warned notes a notice; false when it says nothing new.
+func (i *Instance) warned(n cloud.Notice) bool {
 	switch {
-	case n.Kind == cloud.Interruption && d.Value.InterruptAt.IsZero():
-		d.Value.InterruptAt = n.Deadline
-		line = f.line(journal.Warn, "The cloud will interrupt instance %s (%s in %s) at %s.", d.ID, d.Value.Type, d.Value.Zone, n.Deadline.Format(time.TimeOnly))
-		if err := f.Market.Lost(ctx, tx, d.Account, d.Value.Market); err != nil {
-			return false, err
-		}
-	case n.Kind == cloud.Rebalance && d.Value.RebalanceAt.IsZero() && d.Value.InterruptAt.IsZero():
-		d.Value.RebalanceAt = n.IssuedAt
-		kind, reason = "rebalanceSignal", plan.ReasonRebalance
-		line = f.line(journal.Info, "The cloud sees an elevated risk for instance %s (%s in %s).", d.ID, d.Value.Type, d.Value.Zone)
+	case n.Kind == cloud.Interruption && i.InterruptAt.IsZero():
+		i.InterruptAt = n.Deadline
+	case n.Kind == cloud.Rebalance && i.RebalanceAt.IsZero() && i.InterruptAt.IsZero():
+		i.RebalanceAt = n.IssuedAt
 	default:
-		return false, nil
+		return false
 	}
+	return true
+}
+
+// tellNotice tells people, programs and the market of a notice that was news.
+func (f *Fleet) tellNotice(ctx context.Context, tx *store.Tx, d store.Doc[Instance], n cloud.Notice) error {
+	i, kind, reason := d.Value, "rebalanceSignal", plan.ReasonRebalance
+	line := f.line(journal.Info, "The cloud sees an elevated risk for instance %s (%s in %s).", i.ID, i.Type, i.Zone)
+	if n.Kind == cloud.Interruption {
+		kind, reason = "interruptionNotice", plan.ReasonInterruption
+		line = f.line(journal.Warn, "The cloud will interrupt instance %s (%s in %s) at %s.", i.ID, i.Type, i.Zone, n.Deadline.Format(time.TimeOnly))
+		if err := f.Market.Lost(ctx, tx, i.Account, i.Market); err != nil {
+			return err
+		}
+	}
+	why := &Happening{Reason: string(reason), Because: line.Message, Instances: []Subject{subject(i)}}
 	if err := f.Journal.Log(ctx, tx, d.Account, d.Parent, line); err != nil {
-		return false, err
+		return err
 	}
-	why := &Happening{Reason: string(reason), Because: line.Message, Instances: []Subject{subject(d.Value)}}
-	return true, f.Journal.Emit(ctx, tx, d.Account, d.Parent, event(line.At, kind, why))
+	return f.Journal.Emit(ctx, tx, d.Account, d.Parent, event(line.At, kind, why))
 }

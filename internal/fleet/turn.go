@@ -160,7 +160,7 @@ func (t *turn) write(ctx context.Context, work func(ctx context.Context, tx *sto
 func (t *turn) save(ctx context.Context, tx *store.Tx, d store.Doc[Instance]) (store.Doc[Instance], error) {
 	var err error
 	if d.Version == 0 {
-		d, err = members.Insert(ctx, tx, d)
+		d, err = members.Insert(ctx, tx.Later(), d)
 	} else {
 		d, err = saveMember(ctx, tx, d)
 	}

@@ -78,35 +78,23 @@ func (j *Journal) Pack(ctx context.Context, d Decision, market json.RawMessage) 
 // Keep stores a decision and, once per content, its market snapshot. With a *store.DB as its session it stands alone: it is kept in a dry run too, and must not
 // be called inside a transaction.
 func (j *Journal) Keep(ctx context.Context, s store.Session, p PackedDecision) error {
-	if s == store.Session(j.db) {
-		own, cancel := context.WithTimeout(bare{ctx}, patience)
-		defer cancel()
-		ctx = own
+	if tx, is := s.(*store.Tx); is {
+		return j.keep(ctx, tx, p)
 	}
+	own, cancel := context.WithTimeout(bare{ctx}, patience)
+	defer cancel()
+	return j.db.Tx(own, func(ctx context.Context, tx *store.Tx) error { return j.keep(ctx, tx, p) })
+}
+
+// keep leaves the market to whoever stored it first. It belongs to no account: only a decision that the caller may see leads to it.
+func (j *Journal) keep(ctx context.Context, tx *store.Tx, p PackedDecision) error {
 	if p.snapshot != nil {
-		if err := j.keepSnapshot(ctx, s, p.doc.Value.Market, p.snapshot); err != nil {
+		market := store.Doc[snapshot]{Meta: store.Meta{ID: p.doc.Value.Market, At: j.clock.Now()}, Value: snapshot{Content: p.snapshot}}
+		if err := snapshots.Ensure(ctx, tx, market); err != nil {
 			return err
 		}
 	}
-	_, err := decisions.Insert(ctx, s, p.doc)
-	return err
-}
-
-// keepSnapshot stores a market, or dates it anew. It belongs to no account: only a decision that the caller may see leads to it.
-func (j *Journal) keepSnapshot(ctx context.Context, s store.Session, hash string, content packed) error {
-	now := j.clock.Now()
-	_, err := snapshots.Insert(ctx, s, store.Doc[snapshot]{Meta: store.Meta{ID: hash, At: now}, Value: snapshot{Content: content}})
-	if !fault.Is(err, fault.Exists) {
-		return err
-	}
-	known, err := snapshots.Get(ctx, s, store.Installation(), hash)
-	if err != nil {
-		return err
-	}
-	known.At = now
-	if _, err = snapshots.Update(ctx, s, known); fault.Is(err, fault.Conflict) {
-		return nil // another decision did the same just now
-	}
+	_, err := decisions.Insert(ctx, tx.Later(), p.doc)
 	return err
 }
 

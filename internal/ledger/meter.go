@@ -32,16 +32,11 @@ func (l *Ledger) Open(ctx context.Context, tx *store.Tx, m Meter) error {
 	if m.Instance == "" || m.Account == "" || m.From.IsZero() {
 		return fault.Of(fault.Internal, "meter", "A meter needs an instance, an account and a start.")
 	}
-	_, err := meters.Get(ctx, tx, store.Account(m.Account), m.Instance)
-	if !fault.Is(err, fault.NotFound) {
-		return err
-	}
 	m.From, m.Until = floor(m.From), time.Time{}
-	_, err = meters.Insert(ctx, tx, store.Doc[metered]{
+	return meters.Ensure(ctx, tx, store.Doc[metered]{
 		Meta:  store.Meta{ID: m.Instance, Account: m.Account, Parent: m.Group, State: open, At: m.From},
 		Value: metered{Meter: m, Cursor: m.From},
 	})
-	return err
 }
 
 // Close ends a meter at a moment (zero = now), which may lie in the past: seconds that were posted beyond it are taken back. Closing a meter again, or one that was
@@ -65,7 +60,7 @@ func (l *Ledger) Close(ctx context.Context, tx *store.Tx, account, instance stri
 		doc.Value.Cursor = until
 	}
 	doc.State, doc.Value.Until = closed, until
-	_, err = meters.Update(ctx, tx, doc)
+	_, err = meters.Update(ctx, tx.Later(), doc)
 	return err
 }
 

@@ -54,7 +54,7 @@ func (m *Market) Lost(ctx context.Context, tx *store.Tx, account string, in clou
 }
 
 func (m *Market) remember(ctx context.Context, tx *store.Tx, key recordKey, o observation) error {
-	_, err := observations().Insert(ctx, tx, store.Doc[observation]{
+	_, err := observations().Insert(ctx, tx.Later(), store.Doc[observation]{
 		Meta: store.Meta{ID: "obs-" + ident.Hex(8), Account: key.account, Parent: key.String(), At: m.clock.Now()}, Value: o,
 	})
 	tx.AfterCommit(func() { m.record(key).expire() })

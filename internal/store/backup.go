@@ -136,7 +136,7 @@ func writeTable(ctx context.Context, snapshot *sql.Tx, table string, w io.Writer
 	for i := range values {
 		into[i] = &values[i]
 	}
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(rows Row) error {
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func tablesOf(ctx context.Context, in *sql.Tx, driver string) (tables []string, 
 	if err != nil {
 		return nil, failure(err)
 	}
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(rows Row) error {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
@@ -19,7 +20,7 @@ func (c Collection[T]) Get(ctx context.Context, s Session, sc Scope, id string) 
 		return Doc[T]{}, err
 	}
 	query, args := within("SELECT "+columns+" FROM "+c.Table+" WHERE id = ?", sc, id)
-	d, err := scan[T](s.session().QueryRowContext(ctx, query, args...))
+	d, err := scan[T](s.session().row(ctx, query, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Doc[T]{}, fault.Missing(c.Noun, id)
 	}
@@ -28,9 +29,20 @@ func (c Collection[T]) Get(ctx context.Context, s Session, sc Scope, id string) 
 
 // Insert stores a new document and returns it as stored: Version 1, times set. fault.Exists (with the collection's noun) when the id is taken.
 func (c Collection[T]) Insert(ctx context.Context, s Session, d Doc[T]) (Doc[T], error) {
-	doc, err := encode(d.Value)
+	d, insert, err := c.inserted(d)
 	if err != nil {
 		return d, err
+	}
+	insert.query += " ON CONFLICT DO NOTHING" // a refused INSERT would end a PostgreSQL transaction, and the caller may want to try another id in it
+	err = s.write(ctx, func(ctx context.Context, tx *Tx) error { return tx.put(ctx, s, insert) })
+	return d, err
+}
+
+// inserted is the document as it will be stored, and the statement for that.
+func (c Collection[T]) inserted(d Doc[T]) (Doc[T], statement, error) {
+	doc, err := encode(d.Value)
+	if err != nil {
+		return d, statement{}, err
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	if d.At.IsZero() {
@@ -38,16 +50,25 @@ func (c Collection[T]) Insert(ctx context.Context, s Session, d Doc[T]) (Doc[T],
 	}
 	d.At = d.At.UTC().Truncate(time.Microsecond)
 	d.Version, d.Created, d.Updated = 1, now, now
-	err = s.write(ctx, func(ctx context.Context, tx *Tx) error {
-		// A refused INSERT would end a PostgreSQL transaction, and the caller may want to try another id in it.
-		rows, err := tx.Exec(ctx, "INSERT INTO "+c.Table+" ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			d.ID, d.Account, d.Parent, d.Name, d.State, d.At.UnixMicro(), d.Version, d.Created.UnixMicro(), d.Updated.UnixMicro(), doc)
-		if err == nil && rows == 0 {
-			err = fault.Of(fault.Exists, c.Noun, "There is a %s %q already; choose another id.", c.Noun, d.ID)
-		}
+	return d, statement{
+		query:   "INSERT INTO " + c.Table + " (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		args:    []any{d.ID, d.Account, d.Parent, d.Name, d.State, d.At.UnixMicro(), d.Version, d.Created.UnixMicro(), d.Updated.UnixMicro(), doc},
+		changes: 1,
+		otherwise: func(context.Context) error {
+			return fault.Of(fault.Exists, c.Noun, "There is a %s %q already; choose another id.", c.Noun, d.ID)
+		},
+	}, nil
+}
+
+// Ensure stores a new document, later; when the account has one of that id, moves its At on to d's. fault.Exists when another account has. Not for tables in time
+// partitions, where an id may occur more than once.
+func (c Collection[T]) Ensure(ctx context.Context, tx *Tx, d Doc[T]) error {
+	_, insert, err := c.inserted(d)
+	if err != nil {
 		return err
-	})
-	return d, err
+	}
+	insert.query += strings.ReplaceAll(" ON CONFLICT (id) DO UPDATE SET at = CASE WHEN T.at < excluded.at THEN excluded.at ELSE T.at END WHERE T.account = excluded.account", "T.", c.Table+".")
+	return tx.put(ctx, tx.Later(), insert)
 }
 
 // Update replaces the document if its Version is still the stored one, and returns it with the new Version. Else fault.Conflict; fault.NotFound when it is gone.
@@ -59,16 +80,18 @@ func (c Collection[T]) Update(ctx context.Context, s Session, d Doc[T]) (Doc[T],
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	d.At = d.At.UTC().Truncate(time.Microsecond)
 	err = s.write(ctx, func(ctx context.Context, tx *Tx) error {
-		rows, err := tx.Exec(ctx, "UPDATE "+c.Table+" SET parent = ?, name = ?, state = ?, at = ?, version = version + 1, updated = ?, doc = ?"+
-			" WHERE id = ? AND account = ? AND version = ?",
-			d.Parent, d.Name, d.State, d.At.UnixMicro(), now.UnixMicro(), doc, d.ID, d.Account, d.Version)
-		if err != nil || rows == 1 {
-			return err
-		}
-		if _, err := c.Get(ctx, tx, Account(d.Account), d.ID); err != nil {
-			return err
-		}
-		return fault.Of(fault.Conflict, c.Noun, "The %s %q was changed by somebody else meanwhile; read it again and repeat the change.", c.Noun, d.ID)
+		return tx.put(ctx, s, statement{
+			query: "UPDATE " + c.Table + " SET parent = ?, name = ?, state = ?, at = ?, version = version + 1, updated = ?, doc = ?" +
+				" WHERE id = ? AND account = ? AND version = ?",
+			args:    []any{d.Parent, d.Name, d.State, d.At.UnixMicro(), now.UnixMicro(), doc, d.ID, d.Account, d.Version},
+			changes: 1,
+			otherwise: func(ctx context.Context) error {
+				if _, err := c.Get(ctx, tx, Account(d.Account), d.ID); err != nil {
+					return err
+				}
+				return fault.Of(fault.Conflict, c.Noun, "The %s %q was changed by somebody else meanwhile; read it again and repeat the change.", c.Noun, d.ID)
+			},
+		})
 	})
 	if err != nil {
 		return d, err
@@ -109,7 +132,7 @@ func encode(value any) (string, error) {
 }
 
 // scan reads a row of columns.
-func scan[T any](row interface{ Scan(...any) error }) (d Doc[T], err error) {
+func scan[T any](row Row) (d Doc[T], err error) {
 	var at, created, updated int64
 	var doc []byte
 	if err := row.Scan(&d.ID, &d.Account, &d.Parent, &d.Name, &d.State, &at, &d.Version, &created, &updated, &doc); err != nil {

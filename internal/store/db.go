@@ -86,7 +86,7 @@ func (db *DB) Now(ctx context.Context, s Session) (time.Time, error) {
 // Ping reports whether the database answers, and takes writes: a full disk and a damaged file are said here until a write succeeds again.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
-	if err := db.engine.reads().QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := db.engine.reads().row(ctx, "SELECT 1").Scan(&one); err != nil {
 		return failure(err)
 	}
 	return db.probe(ctx)

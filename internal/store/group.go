@@ -114,7 +114,7 @@ func (w *writer) run(unit func(querier) (bool, error)) (joined *group, keep bool
 	conn := &writeConn{w: w}
 	keep, err = unit(conn)
 	ended = true
-	if keep && conn.failed != nil {
+	if err == nil {
 		err = conn.failed
 	}
 	if err != nil || !keep {
@@ -169,7 +169,7 @@ func (w *writer) lose(cause error) {
 
 // exec is never given a caller's context: an interrupted statement would roll back the work of others.
 func (w *writer) exec(query string) error {
-	_, err := (&writeConn{w: w}).ExecContext(context.Background(), query)
+	_, err := (&writeConn{w: w}).exec(context.Background(), query)
 	return err
 }
 
@@ -200,22 +200,32 @@ func (c *writeConn) prepared(ctx context.Context, query string) (context.Context
 	return ctx, statement, err
 }
 
-func (c *writeConn) ExecContext(ctx context.Context, query string, args ...any) (done sql.Result, err error) {
+func (c *writeConn) exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
 	ctx, statement, err := c.prepared(ctx, query)
 	if err == nil {
-		done, err = statement.ExecContext(ctx, args...)
+		var done sql.Result
+		if done, err = statement.ExecContext(ctx, args...); err == nil {
+			changed, err = done.RowsAffected()
+		}
 	}
 	c.note(err)
-	return done, err
+	return changed, err
 }
 
-func (c *writeConn) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+// later is now: there is no way to save.
+func (c *writeConn) later(ctx context.Context, s statement) error {
+	err := s.run(ctx, c)
+	c.note(err)
+	return err
+}
+
+func (c *writeConn) query(ctx context.Context, query string, args ...any) (found rows, err error) {
 	ctx, statement, err := c.prepared(ctx, query)
 	if err == nil {
-		rows, err = statement.QueryContext(ctx, args...)
+		found, err = statement.QueryContext(ctx, args...)
 	}
 	c.note(err)
-	return rows, err
+	return found, err
 }
 
 func (c *writeConn) note(err error) {
@@ -224,7 +234,7 @@ func (c *writeConn) note(err error) {
 	}
 }
 
-func (c *writeConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (c *writeConn) row(ctx context.Context, query string, args ...any) Row {
 	ctx = context.WithoutCancel(ctx)
 	prepared, err := c.w.cached.get(ctx, query)
 	if err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -33,7 +32,7 @@ func (c Collection[T]) List(ctx context.Context, s Session, sc Scope, q Query) (
 	if err != nil {
 		return nil, "", err
 	}
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(rows Row) error {
 		d, err := scan[T](rows)
 		docs = append(docs, d)
 		return err
@@ -56,7 +55,7 @@ func (c Collection[T]) Count(ctx context.Context, s Session, sc Scope, q Query) 
 		return 0, err
 	}
 	var n int
-	err = each(rows, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	err = each(rows, func(rows Row) error { return rows.Scan(&n) })
 	return n, err
 }
 

@@ -37,8 +37,7 @@ func (l Log[T]) append(ctx context.Context, tx *Tx, records []Record[T]) error {
 		args = append(args, r.ID, r.Account, r.Resource, r.Kind, r.At.UnixMicro(), doc)
 	}
 	values := strings.Repeat(", (?, ?, ?, ?, ?, ?)", len(records))[2:]
-	_, err := tx.Exec(ctx, "INSERT INTO "+l.Table+" (id, account, resource, kind, at, doc) VALUES "+values+" ON CONFLICT DO NOTHING", args...)
-	return err
+	return tx.ExecLater(ctx, "INSERT INTO "+l.Table+" (id, account, resource, kind, at, doc) VALUES "+values+" ON CONFLICT DO NOTHING", args...)
 }
 
 // List reads records. Those of the same At come in the order in which they were appended.
@@ -61,7 +60,7 @@ func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Re
 		return nil, err
 	}
 	var records []Record[T]
-	err = each(rows, func(rows *sql.Rows) error {
+	err = each(rows, func(rows Row) error {
 		var r Record[T]
 		var at int64
 		var seq sql.NullInt64
@@ -88,7 +87,7 @@ func (l Log[T]) Seal(ctx context.Context, tx *Tx, limit int) (int, error) {
 		}
 	}
 	var last sql.NullInt64
-	if err := tx.conn.QueryRowContext(ctx, "SELECT max(seq) FROM "+l.Table).Scan(&last); err != nil {
+	if err := tx.conn.row(ctx, "SELECT max(seq) FROM "+l.Table).Scan(&last); err != nil {
 		return 0, failure(err)
 	}
 	sealed, err := tx.Exec(ctx, "UPDATE "+l.Table+" SET seq = ? + waiting.place FROM (SELECT ord, at, row_number() OVER (ORDER BY ord) AS place FROM "+

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"slices"
@@ -56,7 +55,7 @@ func partitionName(table string, from time.Time) string {
 // weeks are those that a table has a partition for, oldest first.
 func (db *DB) weeks(ctx context.Context, table string) (have []time.Time, err error) {
 	query := "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '" + table + "'::regclass ORDER BY 1"
-	err = Rows(ctx, db, func(rows *sql.Rows) error {
+	err = Rows(ctx, db, func(rows Row) error {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			return err
@@ -88,7 +87,7 @@ func (db *DB) makeWeeks(ctx context.Context, table string, now time.Time) error 
 func (db *DB) makeWeek(ctx context.Context, table string, from time.Time) error {
 	until := from.Add(week)
 	held := false
-	err := Rows(ctx, db, func(rows *sql.Rows) error { return rows.Scan(&held) },
+	err := Rows(ctx, db, func(rows Row) error { return rows.Scan(&held) },
 		"SELECT EXISTS (SELECT 1 FROM "+table+"_rest WHERE at >= ? AND at < ?)", from.UnixMicro(), until.UnixMicro())
 	if err != nil || held {
 		return err
@@ -96,7 +95,7 @@ func (db *DB) makeWeek(ctx context.Context, table string, from time.Time) error 
 	name := partitionName(table, from)
 	return db.change(ctx, "LOCK TABLE ONLY "+table+" IN SHARE UPDATE EXCLUSIVE MODE", func(ctx context.Context, tx *Tx) error {
 		there := false
-		if err := Rows(ctx, tx, func(rows *sql.Rows) error { return rows.Scan(&there) }, "SELECT to_regclass('"+name+"') IS NOT NULL"); err != nil || there {
+		if err := Rows(ctx, tx, func(rows Row) error { return rows.Scan(&there) }, "SELECT to_regclass('"+name+"') IS NOT NULL"); err != nil || there {
 			return err
 		}
 		// To make a partition in place would lock writers out of the whole table; to attach a table does not.
@@ -130,7 +129,7 @@ func (db *DB) dropWeek(ctx context.Context, r Rule, name string) (n int, err err
 	if err != nil || needed {
 		return 0, err
 	}
-	if err := Rows(ctx, db, func(rows *sql.Rows) error { return rows.Scan(&n) }, "SELECT count(*) FROM "+name); err != nil {
+	if err := Rows(ctx, db, func(rows Row) error { return rows.Scan(&n) }, "SELECT count(*) FROM "+name); err != nil {
 		return 0, err
 	}
 	err = db.change(ctx, "LOCK TABLE ONLY "+r.Table+" IN ACCESS EXCLUSIVE MODE", func(ctx context.Context, tx *Tx) error {
@@ -152,7 +151,7 @@ func (r Rule) holds(ctx context.Context, s Session, name string) (needed bool, e
 	if r.Log {
 		query = "SELECT EXISTS (SELECT 1 FROM " + name + " WHERE seq IS NULL) OR coalesce((SELECT max(seq) FROM " + name + ") = (SELECT max(seq) FROM " + r.Table + "), false)"
 	}
-	err = Rows(ctx, s, func(rows *sql.Rows) error { return rows.Scan(&needed) }, query)
+	err = Rows(ctx, s, func(rows Row) error { return rows.Scan(&needed) }, query)
 	return needed, err
 }
 

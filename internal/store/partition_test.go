@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math"
 	"strings"
@@ -24,7 +23,7 @@ func parts(t *testing.T, db *store.DB, table string) string {
 	t.Helper()
 	var found []string
 	query := "SELECT replace(tableoid::regclass::text, '" + table + "_', '') || ':' || count(*) FROM " + table + " GROUP BY tableoid ORDER BY 1"
-	err := store.Rows(t.Context(), db, func(row *sql.Rows) error {
+	err := store.Rows(t.Context(), db, func(row store.Row) error {
 		var part string
 		err := row.Scan(&part)
 		found = append(found, part)
@@ -40,7 +39,7 @@ func parts(t *testing.T, db *store.DB, table string) string {
 func there(t *testing.T, db *store.DB, table string, from time.Time) (is bool) {
 	t.Helper()
 	query := "SELECT to_regclass('" + table + "_" + from.Format("20060102") + "') IS NOT NULL"
-	if err := store.Rows(t.Context(), db, func(row *sql.Rows) error { return row.Scan(&is) }, query); err != nil {
+	if err := store.Rows(t.Context(), db, func(row store.Row) error { return row.Scan(&is) }, query); err != nil {
 		t.Fatal(err)
 	}
 	return is
@@ -185,7 +184,7 @@ func TestAChangeOfWeeksThatWouldHaveToWaitIsLeftForTheNextTime(t *testing.T) {
 	appended(t, db, "new", monday.Add(week))
 	seal(t, db, 10)
 	err := db.Tx(t.Context(), func(_ context.Context, tx *store.Tx) error {
-		if err := store.Rows(t.Context(), tx, func(*sql.Rows) error { return nil }, "SELECT 1 FROM events"); err != nil {
+		if err := store.Rows(t.Context(), tx, func(store.Row) error { return nil }, "SELECT 1 FROM events"); err != nil {
 			return err
 		}
 		began := time.Now()

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -27,40 +26,37 @@ const (
 
 // postgres is a server that other replicas share.
 type postgres struct {
-	db     *sql.DB
+	app    *pgxpool.Pool
+	db     *sql.DB // the same connections, for migrations and backups
 	river  *pgxpool.Pool
 	hook   func(point string)
 	dollar *placeholders
 }
 
 func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
-	config, err := pgx.ParseConfig(c.URL)
+	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fault.Of(fault.Invalid, "store", "The PostgreSQL URL cannot be read; write postgres://user:password@host:port/database.").With(err)
 	}
-	config.RuntimeParams[idleTimeout] = idleLimit
-	p := &postgres{db: stdlib.OpenDB(*config), hook: func(string) {}, dollar: &placeholders{}}
+	config.ConnConfig.RuntimeParams[idleTimeout] = idleLimit
+	p := &postgres{hook: func(string) {}, dollar: &placeholders{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	p.db.SetMaxOpenConns(postgresConns)
-	p.db.SetMaxIdleConns(postgresConns)
-	if err := p.db.PingContext(ctx); err != nil {
-		return nil, fault.Of(fault.Unavailable, "store", "PostgreSQL at %s:%d does not answer or refuses the login.", config.Host, config.Port).With(err)
+	if p.app, err = poolOf(ctx, config, postgresConns); err != nil {
+		return nil, err
+	}
+	p.db = stdlib.OpenDBFromPool(p.app)
+	if err := p.app.Ping(ctx); err != nil {
+		return nil, fault.Of(fault.Unavailable, "store", "PostgreSQL at %s:%d does not answer or refuses the login.", config.ConnConfig.Host, config.ConnConfig.Port).With(err)
 	}
 	if err := migrate(ctx, p.db, "postgres", c); err != nil {
 		return nil, err
 	}
-	forRiver, err := pgxpool.ParseConfig(c.URL)
-	if err != nil {
-		return nil, failure(err)
-	}
-	forRiver.ConnConfig.RuntimeParams[idleTimeout] = idleLimit
-	forRiver.MaxConns, forRiver.MinConns = riverConns, 0
-	if p.river, err = pgxpool.NewWithConfig(ctx, forRiver); err != nil {
-		return nil, failure(err)
+	if p.river, err = poolOf(ctx, config, riverConns); err != nil {
+		return nil, err
 	}
 	db := &DB{engine: p, log: c.Log}
 	for _, table := range partitionedTables() {
@@ -72,27 +68,36 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	return db, nil
 }
 
+func poolOf(ctx context.Context, config *pgxpool.Config, most int32) (*pgxpool.Pool, error) {
+	own := config.Copy()
+	own.MaxConns, own.MinConns = most, 0
+	made, err := pgxpool.NewWithConfig(ctx, own)
+	return made, failure(err)
+}
+
 func (p *postgres) driver() string      { return "postgres" }
-func (p *postgres) reads() querier      { return pgConn{p.db, p.dollar} }
+func (p *postgres) reads() querier      { return pgReads{p.app, p.dollar} }
 func (p *postgres) alone() bool         { return true }
 func (p *postgres) jobs() *sql.DB       { return p.db }
 func (p *postgres) pool() *pgxpool.Pool { return p.river }
 
-// transact reads one snapshot from begin to commit. A unit that changes a row which another changed meanwhile is refused and run again, so that, as on
-// SQLite, what it read is still true when it commits what it made of it.
 func (p *postgres) transact(ctx context.Context, unit func(querier) (bool, error)) error {
-	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	conn, err := p.app.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	// After a commit this does nothing; after a panic in unit it frees the connection.
-	defer func() { _ = tx.Rollback() }()
-	keep, err := unit(pgConn{tx, p.dollar})
-	if err != nil || !keep {
+	defer conn.Release()
+	tx := &pipeline{conn: conn, dollar: p.dollar}
+	defer tx.rollback() // after a commit this does nothing; after a panic in unit it frees the connection
+	keep, err := unit(tx)
+	if err != nil {
 		return err
 	}
+	if !keep {
+		return tx.flush(ctx) // a dry run finds the same faults
+	}
 	p.hook("commit:before")
-	if err := tx.Commit(); err != nil {
+	if err := tx.commit(ctx); err != nil {
 		return err
 	}
 	p.hook("commit:after")
@@ -101,34 +106,43 @@ func (p *postgres) transact(ctx context.Context, unit func(querier) (bool, error
 
 func (p *postgres) now(ctx context.Context, conn querier) (time.Time, error) {
 	var micros int64
-	err := conn.QueryRowContext(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&micros)
+	err := conn.row(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&micros)
 	return fromMicros(micros), err
 }
 
 func (p *postgres) close() error {
-	if p.river != nil {
-		p.river.Close()
+	var err error
+	if p.db != nil {
+		err = p.db.Close()
 	}
-	return p.db.Close()
+	for _, pool := range []*pgxpool.Pool{p.river, p.app} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+	return err
 }
 
-// pgConn is a connection or pool that understands ? placeholders. The driver keeps prepared statements by itself.
-type pgConn struct {
-	querier
+// pgReads is the pool as it answers single statements. The driver keeps prepared statements by itself.
+type pgReads struct {
+	pool   *pgxpool.Pool
 	dollar *placeholders
 }
 
-func (c pgConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return c.querier.ExecContext(ctx, c.dollar.rewrite(query, args), args...)
+func (c pgReads) query(ctx context.Context, query string, args ...any) (rows, error) {
+	found, err := c.pool.Query(ctx, c.dollar.rewrite(query, args), args...)
+	return pgRows{found}, err
 }
 
-func (c pgConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return c.querier.QueryContext(ctx, c.dollar.rewrite(query, args), args...)
+func (c pgReads) row(ctx context.Context, query string, args ...any) Row {
+	return c.pool.QueryRow(ctx, c.dollar.rewrite(query, args), args...)
 }
 
-func (c pgConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return c.querier.QueryRowContext(ctx, c.dollar.rewrite(query, args), args...)
+func (c pgReads) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return 0, writesOutside(query)
 }
+
+func (c pgReads) later(ctx context.Context, s statement) error { return writesOutside(s.query) }
 
 // placeholders turns ? into $1, $2, … and remembers the result. Our statements have no ? in quotes.
 type placeholders struct{ known sync.Map }

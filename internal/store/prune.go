@@ -87,7 +87,7 @@ func (db *DB) pruneLog(ctx context.Context, r Rule, now time.Time) (int, error) 
 	var first, last sql.NullInt64
 	var due int
 	before := now.Add(-r.Keep).UnixMicro()
-	err := Rows(ctx, db, func(rows *sql.Rows) error { return rows.Scan(&first, &last, &due) },
+	err := Rows(ctx, db, func(rows Row) error { return rows.Scan(&first, &last, &due) },
 		"SELECT min(ord), max(ord), count(CASE WHEN at < ? AND seq IS NOT NULL THEN 1 END) FROM (SELECT ord, at, seq FROM "+r.Table+" ORDER BY ord LIMIT ?) AS oldest", before, pruned)
 	if err != nil || due == 0 {
 		return 0, err
@@ -103,7 +103,7 @@ func (db *DB) pruneLog(ctx context.Context, r Rule, now time.Time) (int, error) 
 func (db *DB) pruneDocuments(ctx context.Context, r Rule, now time.Time) (int, error) {
 	free, args := r.free(now)
 	var ids []any
-	err := Rows(ctx, db, func(rows *sql.Rows) error {
+	err := Rows(ctx, db, func(rows Row) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)

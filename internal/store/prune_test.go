@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"testing"
@@ -122,7 +121,7 @@ func TestAFileThatIsPrunedStopsGrowing(t *testing.T) {
 			t.Fatal(err)
 		}
 		var size int64
-		if err := store.Rows(t.Context(), db, func(r *sql.Rows) error { return r.Scan(&size) }, "PRAGMA page_count"); err != nil {
+		if err := store.Rows(t.Context(), db, func(r store.Row) error { return r.Scan(&size) }, "PRAGMA page_count"); err != nil {
 			t.Fatal(err)
 		}
 		sizes = append(sizes, size)

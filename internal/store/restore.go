@@ -280,11 +280,36 @@ func (r *restorer) continued(ctx context.Context, table string) error {
 
 // session lets collections write in the transaction.
 func (r *restorer) session() *Tx {
+	conn := &restoring{tx: r.tx, rewrite: func(query string, _ []any) string { return query }}
 	if r.driver == "postgres" {
-		return &Tx{db: &DB{}, conn: pgConn{r.tx, &placeholders{}}}
+		conn.rewrite = (&placeholders{}).rewrite
 	}
-	return &Tx{db: &DB{}, conn: r.tx}
+	return &Tx{db: &DB{}, conn: conn}
 }
+
+// restoring is the restorer's transaction as collections use it.
+type restoring struct {
+	tx      *sql.Tx
+	rewrite func(query string, args []any) string
+}
+
+func (c *restoring) query(ctx context.Context, query string, args ...any) (rows, error) {
+	return c.tx.QueryContext(ctx, c.rewrite(query, args), args...)
+}
+
+func (c *restoring) row(ctx context.Context, query string, args ...any) Row {
+	return c.tx.QueryRowContext(ctx, c.rewrite(query, args), args...)
+}
+
+func (c *restoring) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	done, err := c.tx.ExecContext(ctx, c.rewrite(query, args), args...)
+	if err != nil {
+		return 0, err
+	}
+	return done.RowsAffected()
+}
+
+func (c *restoring) later(ctx context.Context, s statement) error { return s.run(ctx, c) }
 
 func quoted(columns []string) string {
 	list := make([]string, len(columns))

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -11,9 +10,50 @@ import (
 
 // querier runs statements with ? placeholders on a connection, or on any of a pool.
 type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	query(ctx context.Context, query string, args ...any) (rows, error)
+	row(ctx context.Context, query string, args ...any) Row
+	// exec tells how many rows the statement changed.
+	exec(ctx context.Context, query string, args ...any) (changed int64, err error)
+	// later is an exec that need not be done before something follows on the connection, or the commit.
+	later(ctx context.Context, s statement) error
+}
+
+// statement is a write whose outcome is known in advance: another one ends the transaction with what otherwise says.
+type statement struct {
+	query     string
+	args      []any
+	changes   int64                           // how many rows it has to change; anyNumber = no matter
+	otherwise func(ctx context.Context) error // never nil, unless no matter
+}
+
+const anyNumber = -1
+
+// run does it at once.
+func (s *statement) run(ctx context.Context, conn querier) error {
+	changed, err := conn.exec(ctx, s.query, s.args...)
+	if err != nil {
+		return err
+	}
+	return s.judge(ctx, changed)
+}
+
+// judge is the statement's fault, if it changed so many rows.
+func (s *statement) judge(ctx context.Context, changed int64) error {
+	if s.changes == anyNumber || s.changes == changed {
+		return nil
+	}
+	return s.otherwise(ctx)
+}
+
+// Row is a row of an answer.
+type Row interface{ Scan(into ...any) error }
+
+// rows are an answer, as database/sql has it.
+type rows interface {
+	Row
+	Next() bool
+	Err() error
+	Close() error
 }
 
 // selection is what a query reads of one table. Values never stand in its text, so that there are few texts and each is prepared once.
@@ -84,8 +124,8 @@ func (s *selection) query(columns, order string, limit int) string {
 	return text.String()
 }
 
-func (s *selection) rows(ctx context.Context, columns, order string, limit int) (*sql.Rows, error) {
-	rows, err := s.conn.QueryContext(ctx, s.query(columns, order, limit), s.args...)
+func (s *selection) rows(ctx context.Context, columns, order string, limit int) (rows, error) {
+	rows, err := s.conn.query(ctx, s.query(columns, order, limit), s.args...)
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -39,7 +38,7 @@ func TestEveryKindOfQueryUsesTheIndexThatNarrowsMost(t *testing.T) {
 		sel := c.find(db, k.scope, k.query)
 		for _, text := range []string{sel.query(columns, k.query.order(), k.query.Limit), sel.query("count(*)", "", 0)} {
 			var plan []string
-			err := Rows(t.Context(), db, func(row *sql.Rows) error {
+			err := Rows(t.Context(), db, func(row Row) error {
 				var id, parent, unused int
 				var step string
 				err := row.Scan(&id, &parent, &unused, &step)

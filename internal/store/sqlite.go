@@ -256,11 +256,17 @@ type readConn struct {
 	cached *statements
 }
 
-func (c readConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return nil, fmt.Errorf("%q would write outside a transaction", query)
+func (c readConn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return 0, writesOutside(query)
 }
 
-func (c readConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (c readConn) later(ctx context.Context, s statement) error { return writesOutside(s.query) }
+
+func writesOutside(query string) error {
+	return fmt.Errorf("%q would write outside a transaction", query)
+}
+
+func (c readConn) query(ctx context.Context, query string, args ...any) (rows, error) {
 	prepared, err := c.cached.get(ctx, query)
 	if err != nil {
 		return nil, err
@@ -268,8 +274,8 @@ func (c readConn) QueryContext(ctx context.Context, query string, args ...any) (
 	return prepared.QueryContext(ctx, args...)
 }
 
-// QueryRowContext reads one row. That takes microseconds, so ctx is not watched meanwhile: the watcher would cost as much as the read.
-func (c readConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+// row takes microseconds, so ctx is not watched meanwhile: the watcher would cost as much as the read.
+func (c readConn) row(ctx context.Context, query string, args ...any) Row {
 	ctx = context.WithoutCancel(ctx)
 	prepared, err := c.cached.get(ctx, query)
 	if err != nil {

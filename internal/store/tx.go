@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -79,17 +78,32 @@ func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 
 // Exec runs a statement with ? placeholders and tells how many rows it changed. For workflow only; other rooms have collections.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	done, err := tx.conn.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, failure(err)
+	changed, err := tx.conn.exec(ctx, query, args...)
+	return changed, failure(err)
+}
+
+// ExecLater is an Exec that nobody needs the answer of. It is sent to the server with what follows it, at the latest with the commit. For workflow only.
+func (tx *Tx) ExecLater(ctx context.Context, query string, args ...any) error {
+	return failure(tx.conn.later(ctx, statement{query: query, args: args, changes: anyNumber}))
+}
+
+// Later is tx for callers to whom every fault is the same: what is written through it is sent to the server with what follows it, at the latest with the commit,
+// and if it was in vain the transaction ends there.
+func (tx *Tx) Later() Session { return later{tx} }
+
+type later struct{ *Tx }
+
+// put runs a statement on behalf of s, or later if that is what s is for.
+func (tx *Tx) put(ctx context.Context, s Session, todo statement) error {
+	if _, is := s.(later); is {
+		return failure(tx.conn.later(ctx, todo))
 	}
-	rows, err := done.RowsAffected()
-	return rows, failure(err)
+	return failure(todo.run(ctx, tx.conn))
 }
 
 // Rows runs a query with ? placeholders and hands each row to scan. For workflow only; other rooms have collections.
-func Rows(ctx context.Context, s Session, scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := s.session().QueryContext(ctx, query, args...)
+func Rows(ctx context.Context, s Session, scan func(Row) error, query string, args ...any) error {
+	rows, err := s.session().query(ctx, query, args...)
 	if err != nil {
 		return failure(err)
 	}
@@ -99,10 +113,10 @@ func Rows(ctx context.Context, s Session, scan func(*sql.Rows) error, query stri
 // Alone runs one statement in a transaction of its own, without asking for its begin and its end where the database can do without, and hands the row that it
 // returns to scan; found is false when there is none. On PostgreSQL it acts on rows as they are once whoever changes them has committed, not on a snapshot.
 // For workflow only.
-func (db *DB) Alone(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) (found bool, err error) {
+func (db *DB) Alone(ctx context.Context, scan func(Row) error, query string, args ...any) (found bool, err error) {
 	work := func(ctx context.Context, s Session) error {
 		found = false
-		return Rows(ctx, s, func(row *sql.Rows) error { found = true; return scan(row) }, query, args...)
+		return Rows(ctx, s, func(row Row) error { found = true; return scan(row) }, query, args...)
 	}
 	if !db.engine.alone() {
 		err = db.Tx(ctx, func(ctx context.Context, tx *Tx) error { return work(ctx, tx) })
@@ -124,7 +138,7 @@ func (db *DB) Alone(ctx context.Context, scan func(*sql.Rows) error, query strin
 }
 
 // each hands every row to scan and closes rows.
-func each(rows *sql.Rows, scan func(*sql.Rows) error) error {
+func each(rows rows, scan func(Row) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"io/fs"
 	"path"
 	"strconv"
@@ -18,7 +17,7 @@ func (db *DB) Understood(ctx context.Context) error {
 		return failure(err)
 	}
 	reader, release := int64(0), ""
-	err = Rows(ctx, db, func(row *sql.Rows) error { return row.Scan(&reader, &release) }, "SELECT reader, release FROM schema_compat WHERE one = 1")
+	err = Rows(ctx, db, func(row Row) error { return row.Scan(&reader, &release) }, "SELECT reader, release FROM schema_compat WHERE one = 1")
 	if err != nil || reader <= newest {
 		return err
 	}

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -16,7 +15,7 @@ type Waiting struct {
 // Backlog lists keys that wait for a turn, or have one that has not ended, on whatever replica; at most limit of them.
 func (e *Engine) Backlog(ctx context.Context, limit int) ([]Waiting, error) {
 	var list []Waiting
-	err := store.Rows(ctx, e.c.DB, func(row *sql.Rows) error {
+	err := store.Rows(ctx, e.c.DB, func(row store.Row) error {
 		var w Waiting
 		err := row.Scan(&w.Loop, &w.Key, &w.Done)
 		list = append(list, w)

@@ -88,37 +88,48 @@ func (e *Engine) Forget(ctx context.Context, tx *store.Tx, loop, key string) err
 
 // Raise says that something about key changed, in tx: a turn that begins after the commit will follow. A key that is not watched is left alone.
 func (e *Engine) Raise(ctx context.Context, tx *store.Tx, loop, key string) error {
-	return e.raise(ctx, tx, loop, key, e.c.Clock.Now())
+	now := e.c.Clock.Now()
+	if err := e.rows.raise(ctx, tx, loop, key, now); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { e.handOff(loop, key, now) })
+	return nil
 }
 
-// Hurry is a Raise that goes before others: where keys have to wait for their turns, it counts as having waited for headStart already.
-func (e *Engine) Hurry(ctx context.Context, tx *store.Tx, loop, key string) error {
-	return e.raise(ctx, tx, loop, key, e.c.Clock.Now().Add(-headStart))
+// Hurry is a Raise of keys that go before others: where keys have to wait for their turns, they count as having waited for headStart already. Call it before
+// anything else is written in tx: on PostgreSQL whoever holds, raises or finishes one of them then waits, instead of being refused or refusing tx.
+func (e *Engine) Hurry(ctx context.Context, tx *store.Tx, loop string, keys []string) error {
+	since := e.c.Clock.Now().Add(-headStart)
+	query, args, err := e.rows.raiseAll(loop, keys, since)
+	if err != nil {
+		return err
+	}
+	if _, err = tx.Exec(ctx, query, args...); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() {
+		for _, key := range keys {
+			e.handOff(loop, key, since)
+		}
+	})
+	return nil
 }
 
 // RaiseAll raises many keys, some in each transaction.
 func (e *Engine) RaiseAll(ctx context.Context, loop string, keys []string) error {
+	now := e.c.Clock.Now()
 	for some := range slices.Chunk(keys, raisedAtOnce) {
-		err := e.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			for _, key := range some {
-				if err := e.Raise(ctx, tx, loop, key); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		query, args, err := e.rows.raiseAll(loop, some, now)
 		if err != nil {
 			return err
 		}
+		if _, err := e.c.DB.Alone(ctx, func(store.Row) error { return nil }, query+" RETURNING key", args...); err != nil {
+			return err
+		}
+		for _, key := range some {
+			e.handOff(loop, key, now)
+		}
 	}
-	return nil
-}
-
-func (e *Engine) raise(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {
-	if err := e.rows.raise(ctx, tx, loop, key, since); err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { e.handOff(loop, key, since) })
 	return nil
 }
 

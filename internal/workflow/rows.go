@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -20,15 +21,18 @@ type rows struct {
 	lease   int64 // microseconds
 	now     string
 	lock    string
+	listed  string // the values of a JSON list
 }
 
 func newRows(c Config) rows {
 	r := rows{db: c.DB, replica: c.Replica, lease: c.Lease.Microseconds()}
 	// A lease is never taken over early, because both sides read the same clock; SQLite's has milliseconds.
+	r.listed = "value FROM json_each(?)"
 	r.now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 	if c.DB.Driver() == "postgres" {
 		r.now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 		r.lock = " FOR UPDATE"
+		r.listed = "json_array_elements_text(CAST(? AS json))"
 	}
 	return r
 }
@@ -69,14 +73,22 @@ func (r rows) forget(ctx context.Context, tx *store.Tx, loop, key string) error 
 // raise lets a key wait since then, or since earlier if it waits already.
 func (r rows) raise(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {
 	at := since.UnixMicro()
-	_, err := tx.Exec(ctx, "UPDATE loops SET wanted = wanted + 1, since = CASE WHEN wanted > done AND since < ? THEN since ELSE ? END WHERE loop = ? AND key = ?", at, at, loop, key)
-	return err
+	return tx.ExecLater(ctx, raising+"key = ?", at, at, loop, key)
+}
+
+const raising = "UPDATE loops SET wanted = wanted + 1, since = CASE WHEN wanted > done AND since < ? THEN since ELSE ? END WHERE loop = ? AND "
+
+// raiseAll raises many keys in one statement, which locks them in their order.
+func (r rows) raiseAll(loop string, keys []string, since time.Time) (query string, args []any, err error) {
+	list, err := json.Marshal(keys)
+	at := since.UnixMicro()
+	return raising + "key IN (SELECT key FROM loops WHERE loop = ? AND key IN (SELECT " + r.listed + ") ORDER BY key" + r.lock + ")", []any{at, at, loop, loop, string(list)}, err
 }
 
 // guard locks the key's row on PostgreSQL, so that a take-over waits for the transaction, or the transaction sees it. On SQLite there is one writer.
 func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch int64) error {
 	ours := false
-	err := store.Rows(ctx, tx, func(row *sql.Rows) error {
+	err := store.Rows(ctx, tx, func(row store.Row) error {
 		var owner string
 		var current int64
 		err := row.Scan(&owner, &current)
@@ -92,7 +104,7 @@ func (r rows) guard(ctx context.Context, tx *store.Tx, loop, key string, epoch i
 // needing lists keys that nobody holds and that have something to do; those that have waited longest come first. Its two halves share no key, so that no
 // database sorts by key to find doubles, and each comes in the order of an index, so that none walks over a long queue for its first few.
 func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int) (list []waiting, err error) {
-	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
+	err = store.Rows(ctx, r.db, func(row store.Row) error {
 		var w waiting
 		var since int64
 		err := row.Scan(&w.key, &since)
@@ -109,7 +121,7 @@ func (r rows) needing(ctx context.Context, loop string, now time.Time, limit int
 // nextDue is the earliest due time after now, zero when there is none.
 func (r rows) nextDue(ctx context.Context, loop string, now time.Time) (time.Time, error) {
 	next := time.Time{}
-	err := store.Rows(ctx, r.db, func(row *sql.Rows) error {
+	err := store.Rows(ctx, r.db, func(row store.Row) error {
 		var due sql.NullInt64
 		err := row.Scan(&due)
 		if due.Valid && due.Int64 != never {
@@ -122,7 +134,7 @@ func (r rows) nextDue(ctx context.Context, loop string, now time.Time) (time.Tim
 
 // claim takes a key that has something to do; taken is false when it has not, or another replica was faster.
 func (r rows) claim(ctx context.Context, loop, key string, now time.Time) (c claimed, taken bool, err error) {
-	taken, err = r.db.Alone(ctx, func(row *sql.Rows) error { return row.Scan(&c.epoch, &c.wanted, &c.failures) }, `UPDATE loops SET owner = ?, epoch = epoch + 1, until = `+r.now+` + ? WHERE loop = ? AND key = ? AND until <= `+r.now+`
+	taken, err = r.db.Alone(ctx, func(row store.Row) error { return row.Scan(&c.epoch, &c.wanted, &c.failures) }, `UPDATE loops SET owner = ?, epoch = epoch + 1, until = `+r.now+` + ? WHERE loop = ? AND key = ? AND until <= `+r.now+`
 		AND (wanted > done OR due <= ?) RETURNING epoch, wanted, failures`, r.replica, r.lease, loop, key, now.UnixMicro())
 	return c, taken && err == nil, err
 }
@@ -145,7 +157,7 @@ func (r rows) finish(ctx context.Context, loop, key string, epoch, seen int64, d
 	if !due.IsZero() {
 		at = due.UnixMicro()
 	}
-	held, err := r.db.Alone(ctx, func(row *sql.Rows) error { return row.Scan(&wanted) }, `UPDATE loops SET done = ?, due = ?, failures = 0, until = CASE WHEN wanted = ? OR 1 = ? THEN 0 ELSE `+r.now+` + ? END,
+	held, err := r.db.Alone(ctx, func(row store.Row) error { return row.Scan(&wanted) }, `UPDATE loops SET done = ?, due = ?, failures = 0, until = CASE WHEN wanted = ? OR 1 = ? THEN 0 ELSE `+r.now+` + ? END,
 		owner = CASE WHEN wanted = ? OR 1 = ? THEN '' ELSE owner END
 		WHERE loop = ? AND key = ? AND owner = ? AND epoch = ? RETURNING wanted`,
 		seen, at, seen, truth(leave), r.lease, seen, truth(leave), loop, key, r.replica, epoch)
@@ -170,7 +182,7 @@ func (r rows) succeed(ctx context.Context, tx *store.Tx, loop, key string) error
 
 // state tells what a key wants and has had done; found is false when it is not watched.
 func (r rows) state(ctx context.Context, loop, key string) (wanted, done int64, found bool, err error) {
-	err = store.Rows(ctx, r.db, func(row *sql.Rows) error {
+	err = store.Rows(ctx, r.db, func(row store.Row) error {
 		found = true
 		return row.Scan(&wanted, &done)
 	}, "SELECT wanted, done FROM loops WHERE loop = ? AND key = ?", loop, key)
@@ -196,7 +208,7 @@ func (r rows) free(ctx context.Context) error {
 // takeable reports whether this replica has some named lease already, or could take one.
 func (r rows) takeable(ctx context.Context, names int) (bool, error) {
 	others := 0
-	err := store.Rows(ctx, r.db, func(row *sql.Rows) error { return row.Scan(&others) },
+	err := store.Rows(ctx, r.db, func(row store.Row) error { return row.Scan(&others) },
 		"SELECT count(*) FROM leases WHERE owner <> ? AND until > "+r.now, r.replica)
 	return others < names, err
 }

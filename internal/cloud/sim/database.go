@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -25,8 +26,9 @@ type database struct {
 	readers  *sql.DB
 	reads    runner // readers, which prepare each statement once
 	postgres bool
-	schema   string     // PostgreSQL's
-	alone    sync.Mutex // this process's writers wait here instead of at PostgreSQL's lock, each with a connection that readers need
+	schema   string       // PostgreSQL's
+	alone    sync.Mutex   // this process's writers wait here instead of at PostgreSQL's lock, each with a connection that readers need
+	written  atomic.Int64 // by this process: transactions
 }
 
 // runner is a *sql.DB or a *sql.Tx.
@@ -258,6 +260,7 @@ func (db *database) write(ctx context.Context, work func(ctx context.Context, tx
 		}
 		return err
 	}
+	defer db.written.Add(1)
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("simulated cloud: %w", err)
 	}

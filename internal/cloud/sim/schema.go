@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS notice (
 	visible_at BIGINT NOT NULL,
 	deadline BIGINT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS notice_visible ON notice (account, region, visible_at);
+CREATE INDEX IF NOT EXISTS notice_due ON notice (visible_at, account, region);
 CREATE INDEX IF NOT EXISTS notice_instance ON notice (instance);
 
 CREATE TABLE IF NOT EXISTS trouble (seq BIGINT PRIMARY KEY, detail TEXT NOT NULL);

@@ -42,6 +42,7 @@ type Cloud struct {
 	orders  orders
 	limits  limiter
 	reads   readCount
+	board   board
 }
 
 // Open opens a world, or makes one. A seed that differs from the stored one is an error: it would be another world.

@@ -63,7 +63,7 @@ func Raise(t testing.TB, db *store.DB, e *workflow.Engine, loop, key string) {
 // Hurry is a Raise that goes before others.
 func Hurry(t testing.TB, db *store.DB, e *workflow.Engine, loop, key string) {
 	t.Helper()
-	inTx(t, db, func(ctx context.Context, tx *store.Tx) error { return e.Hurry(ctx, tx, loop, key) })
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error { return e.Hurry(ctx, tx, loop, []string{key}) })
 }
 
 // Settle waits until the loop has seen every change raised for key so far.
