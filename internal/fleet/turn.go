@@ -223,8 +223,8 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	overtaken := false
 	err = t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		// Whoever changed or deleted the group meanwhile has woken the loop: the next turn plans for what the group is now.
-		doc, err := groups.Get(ctx, tx, store.Installation(), t.doc.ID)
-		if overtaken = err == nil && doc.Version != t.doc.Version; overtaken || err != nil {
+		version, err := groups.Version(ctx, tx, store.Installation(), t.doc.ID)
+		if overtaken = err == nil && version != t.doc.Version; overtaken || err != nil {
 			return err
 		}
 		if err := t.f.Journal.Keep(ctx, tx, packed); err != nil {

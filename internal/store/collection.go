@@ -27,6 +27,15 @@ func (c Collection[T]) Get(ctx context.Context, s Session, sc Scope, id string) 
 	return d, failure(err)
 }
 
+// Version reads only that of a document; fault.NotFound when there is none in scope.
+func (c Collection[T]) Version(ctx context.Context, s Session, sc Scope, id string) (version int64, err error) {
+	query, args := within("SELECT version FROM "+c.Table+" WHERE id = ?", sc, id)
+	if err = s.session().row(ctx, query, args...).Scan(&version); errors.Is(err, sql.ErrNoRows) {
+		return 0, fault.Missing(c.Noun, id)
+	}
+	return version, failure(err)
+}
+
 // Insert stores a new document and returns it as stored: Version 1, times set. fault.Exists (with the collection's noun) when the id is taken.
 func (c Collection[T]) Insert(ctx context.Context, s Session, d Doc[T]) (Doc[T], error) {
 	d, insert, err := c.inserted(d)

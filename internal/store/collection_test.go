@@ -119,6 +119,8 @@ func TestAnotherAccountsDocumentReadsLikeAMissingOne(t *testing.T) {
 		wantKind(t, hidden, fault.NotFound)
 		_, missing := boats.Get(ctx, db, stranger, "b-0")
 		wantKind(t, missing, fault.NotFound)
+		_, hidden = boats.Version(ctx, db, stranger, "b-1")
+		wantKind(t, hidden, fault.NotFound)
 		wantKind(t, boats.Delete(ctx, db, stranger, "b-1"), fault.NotFound)
 		stolen := theirs
 		stolen.Account = "act-2"
@@ -221,6 +223,10 @@ func TestTheStoreBehavesLikeAMapWithVersions(t *testing.T) {
 					for _, d := range docs {
 						if want := model[d.ID]; d.Meta != want.Meta || d.Value.Name != want.Value.Name {
 							t.Fatalf("stored %+v, expected %+v", d, want)
+						}
+						version, err := boats.Version(ctx, db, store.Account(account), d.ID)
+						if expect(t, err, ""); version != d.Version {
+							t.Fatalf("version %d of %+v", version, d)
 						}
 					}
 				},

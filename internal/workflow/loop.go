@@ -123,7 +123,7 @@ func (e *Engine) RaiseAll(ctx context.Context, loop string, keys []string) error
 		if err != nil {
 			return err
 		}
-		if _, err := e.c.DB.Alone(ctx, func(store.Row) error { return nil }, query+" RETURNING key", args...); err != nil {
+		if _, err := e.c.DB.Alone(ctx, func(store.Row) error { return nil }, query+" RETURNING loops.key", args...); err != nil {
 			return err
 		}
 		for _, key := range some {

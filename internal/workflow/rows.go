@@ -21,18 +21,19 @@ type rows struct {
 	lease   int64 // microseconds
 	now     string
 	lock    string
-	listed  string // the values of a JSON list
+	listed  string // that a key is one of a JSON list
 }
 
 func newRows(c Config) rows {
 	r := rows{db: c.DB, replica: c.Replica, lease: c.Lease.Microseconds()}
 	// A lease is never taken over early, because both sides read the same clock; SQLite's has milliseconds.
-	r.listed = "value FROM json_each(?)"
+	r.listed = "key IN (SELECT value FROM json_each(?))"
 	r.now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 	if c.DB.Driver() == "postgres" {
 		r.now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 		r.lock = " FOR UPDATE"
-		r.listed = "json_array_elements_text(CAST(? AS json))"
+		// An array, which is looked up in the index; of a sub-select PostgreSQL expects so many values that it walks through the table.
+		r.listed = "key = ANY (ARRAY(SELECT json_array_elements_text(CAST(? AS json))))"
 	}
 	return r
 }
@@ -73,16 +74,17 @@ func (r rows) forget(ctx context.Context, tx *store.Tx, loop, key string) error 
 // raise lets a key wait since then, or since earlier if it waits already.
 func (r rows) raise(ctx context.Context, tx *store.Tx, loop, key string, since time.Time) error {
 	at := since.UnixMicro()
-	return tx.ExecLater(ctx, raising+"key = ?", at, at, loop, key)
+	return tx.ExecLater(ctx, raising+" WHERE loop = ? AND key = ?", at, at, loop, key)
 }
 
-const raising = "UPDATE loops SET wanted = wanted + 1, since = CASE WHEN wanted > done AND since < ? THEN since ELSE ? END WHERE loop = ? AND "
+const raising = "UPDATE loops SET wanted = wanted + 1, since = CASE WHEN wanted > done AND since < ? THEN since ELSE ? END"
 
 // raiseAll raises many keys in one statement, which locks them in their order.
 func (r rows) raiseAll(loop string, keys []string, since time.Time) (query string, args []any, err error) {
 	list, err := json.Marshal(keys)
 	at := since.UnixMicro()
-	return raising + "key IN (SELECT key FROM loops WHERE loop = ? AND key IN (SELECT " + r.listed + ") ORDER BY key" + r.lock + ")", []any{at, at, loop, loop, string(list)}, err
+	query = raising + " FROM (SELECT key FROM loops WHERE loop = ? AND " + r.listed + " ORDER BY key" + r.lock + ") AS raised WHERE loop = ? AND loops.key = raised.key"
+	return query, []any{at, at, loop, string(list), loop}, err
 }
 
 // guard locks the key's row on PostgreSQL, so that a take-over waits for the transaction, or the transaction sees it. On SQLite there is one writer.

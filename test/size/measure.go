@@ -183,6 +183,9 @@ func profiled(o options, name string, work func() error) error {
 	if o.Profile == "" {
 		return work()
 	}
+	if err := os.MkdirAll(o.Profile, 0o755); err != nil {
+		return err
+	}
 	out, err := os.Create(filepath.Join(o.Profile, name+".pprof"))
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -44,12 +43,7 @@ func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*
 	}
 	var found []*instance
 	for chunk := range slices.Chunk(q.IDs, 500) {
-		// By the id alone: told the place too, SQLite walks through all that lives there.
-		ids := make([]any, 1<<bits.Len(uint(len(chunk)-1))) // a round number, so that there are few texts to prepare
-		for n := range ids {
-			ids[n] = chunk[min(n, len(chunk)-1)]
-		}
-		some, err := readInstances(ctx, db, db.reads, "id IN ("+marks(len(ids))+")", ids...)
+		some, err := byID(ctx, db, db.reads, chunk)
 		if err != nil {
 			return nil, err
 		}
