@@ -79,8 +79,9 @@ type Fleet struct {
 	priced map[feed]bool                   // whose prices this process has read
 	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
 	sights map[place]*sight                // what this process remembers of each place
-	asking map[place]bool                  // places whose notices are being asked for
-	intake intake.Gather[warning]          // of notices
+	asking sync.Map                        // places whose notices are being asked for
+	places intake.Recent[[]place]
+	intake intake.Gather[warning] // of notices
 
 	tallies map[string]*tally // by account
 	alarms  *alarms
@@ -92,12 +93,13 @@ const loopName = "fleet"
 
 // sweep is how often a group gets a turn although nothing is known to have changed: a safety net only, for the looks at whole places, the notices and the due
 // times of plans wake every group that has a reason.
-const sweep = 20 * time.Minute
+const sweep = 30 * time.Minute
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, asking: map[place]bool{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
+	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
 	f.intake.Do = f.takeAll
+	f.places.For, f.places.Read = placesReread, f.readPlaces
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

@@ -24,21 +24,20 @@ const (
 
 // takeNotices brings the clouds' warnings into our rows and wakes the groups. A place that does not answer is left behind, and is not asked again until it has.
 func (f *Fleet) takeNotices(ctx context.Context) error {
-	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+	known, err := f.places.Get(ctx)
 	if err != nil {
 		return err
 	}
 	results := make(chan error, len(known))
 	started := 0
-	for _, doc := range known {
-		p := doc.Value.place
-		if f.isAsking(p) {
+	for _, p := range known {
+		if _, is := f.asking.LoadOrStore(p, true); is {
 			continue
 		}
 		if f.Workflow.Beside(func(ctx context.Context) { results <- f.takeNoticesOf(ctx, p) }) {
 			started++
 		} else {
-			f.hasAsked(p)
+			f.asking.Delete(p)
 		}
 	}
 	var failed []error
@@ -55,22 +54,8 @@ func (f *Fleet) takeNotices(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-func (f *Fleet) isAsking(p place) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	is := f.asking[p]
-	f.asking[p] = true
-	return is
-}
-
-func (f *Fleet) hasAsked(p place) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.asking, p)
-}
-
 func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
-	defer f.hasAsked(p)
+	defer f.asking.Delete(p)
 	ctx, cancel := context.WithTimeout(budget.With(ctx, budget.Notices), callTimeout)
 	defer cancel()
 	provider, err := f.provider(ctx, p.Account)

@@ -49,18 +49,31 @@ func (f *Fleet) settleIn(ctx context.Context, tx *store.Tx, p place) error {
 	if err != nil && !fault.Is(err, fault.Exists) {
 		return err
 	}
+	tx.AfterCommit(f.places.Forget)
 	return f.Workflow.Watch(ctx, tx, lookLoop, p.String())
+}
+
+// placesReread is how soon, by the wall, a place that another replica settled in is known here.
+const placesReread = 2 * time.Second
+
+// readPlaces lists all places; f.places remembers them.
+func (f *Fleet) readPlaces(ctx context.Context) (list []place, err error) {
+	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+	for _, doc := range known {
+		list = append(list, doc.Value.place)
+	}
+	return list, err
 }
 
 // LookAround has every place looked at soon: much may have happened while nobody did.
 func (f *Fleet) LookAround(ctx context.Context) error {
-	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+	known, err := f.readPlaces(ctx)
 	if err != nil {
 		return err
 	}
 	var ids []string
-	for _, doc := range known {
-		ids = append(ids, doc.ID)
+	for _, p := range known {
+		ids = append(ids, p.String())
 	}
 	return f.Workflow.RaiseAll(ctx, lookLoop, ids)
 }
@@ -76,21 +89,21 @@ func (f *Fleet) standing(ctx context.Context, p place) (standing, error) {
 
 // each runs work for every place side by side, each under its own time limit, and joins what failed.
 func (f *Fleet) each(ctx context.Context, work func(context.Context, place, cloud.Provider) error) error {
-	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+	known, err := f.readPlaces(ctx)
 	if err != nil {
 		return err
 	}
 	results := make(chan error, len(known))
-	for _, doc := range known {
+	for _, p := range known {
 		go func() {
 			limited, cancel := context.WithTimeout(ctx, callTimeout)
 			defer cancel()
-			provider, err := f.provider(limited, doc.Value.Account)
+			provider, err := f.provider(limited, p.Account)
 			if err == nil {
-				err = work(limited, doc.Value.place, provider)
+				err = work(limited, p, provider)
 			}
 			if err != nil {
-				err = fmt.Errorf("%s in %s: %w", doc.Value.Account, doc.Value.Region, err)
+				err = fmt.Errorf("%s in %s: %w", p.Account, p.Region, err)
 			}
 			results <- err
 		}()

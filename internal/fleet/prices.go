@@ -8,30 +8,29 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
-	"github.com/neap-cloud/neap/internal/store"
 )
 
-const priceInterval = 30 * time.Second // wall time between two reads of a price feed
+const priceInterval = time.Minute // wall time between two reads of a price feed
 
 // feed is one price feed: what a cloud asks in a region is the same for all of its accounts.
 type feed struct{ provider, region string }
 
 // takePrices reads every price feed once, through the first account that gets an answer.
 func (f *Fleet) takePrices(ctx context.Context) error {
-	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+	known, err := f.places.Get(ctx)
 	if err != nil {
 		return err
 	}
 	ways := map[feed][]place{}
 	var failed []error
-	for _, doc := range known {
-		provider, err := f.provider(ctx, doc.Value.Account)
+	for _, p := range known {
+		provider, err := f.provider(ctx, p.Account)
 		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
-		from := feed{provider.Info().Name, doc.Value.Region}
-		ways[from] = append(ways[from], doc.Value.place)
+		from := feed{provider.Info().Name, p.Region}
+		ways[from] = append(ways[from], p)
 	}
 	results := make(chan error, len(ways))
 	for _, some := range ways {

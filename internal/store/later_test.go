@@ -59,9 +59,18 @@ func TestWhatIsPutOffInVainEndsTheTransaction(t *testing.T) {
 			write func(ctx context.Context, tx *store.Tx) error
 			kind  fault.Kind
 		}{
-			"stale": {func(ctx context.Context, tx *store.Tx) error { _, err := boats.Update(ctx, tx.Later(), stale); return err }, fault.Conflict},
-			"gone":  {func(ctx context.Context, tx *store.Tx) error { _, err := boats.Update(ctx, tx.Later(), gone); return err }, fault.NotFound},
-			"taken": {func(ctx context.Context, tx *store.Tx) error { _, err := boats.Insert(ctx, tx.Later(), first); return err }, fault.Exists},
+			"stale": {func(ctx context.Context, tx *store.Tx) error {
+				_, err := boats.Update(ctx, tx.Later(), stale)
+				return err
+			}, fault.Conflict},
+			"gone": {func(ctx context.Context, tx *store.Tx) error {
+				_, err := boats.Update(ctx, tx.Later(), gone)
+				return err
+			}, fault.NotFound},
+			"taken": {func(ctx context.Context, tx *store.Tx) error {
+				_, err := boats.Insert(ctx, tx.Later(), first)
+				return err
+			}, fault.Exists},
 		} {
 			for where, work := range map[string]func(ctx context.Context, tx *store.Tx) error{
 				"before more": func(ctx context.Context, tx *store.Tx) error {

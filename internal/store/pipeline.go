@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,7 +62,7 @@ func (p *pipeline) exec(ctx context.Context, query string, args ...any) (changed
 		return 0, err
 	}
 	tag, err := answers.Exec()
-	return tag.RowsAffected(), errors.Join(err, answers.Close())
+	return tag.RowsAffected(), end(answers, err)
 }
 
 func (p *pipeline) later(_ context.Context, s statement) error {
@@ -102,7 +101,7 @@ func (p *pipeline) send(ctx context.Context, query string, args []any) (pgx.Batc
 func (p *pipeline) read(ctx context.Context, answers pgx.BatchResults) error {
 	if !p.begun {
 		if _, err := answers.Exec(); err != nil {
-			return errors.Join(err, ended(answers))
+			return end(answers, err)
 		}
 		p.begun = true
 	}
@@ -111,7 +110,7 @@ func (p *pipeline) read(ctx context.Context, answers pgx.BatchResults) error {
 	for _, s := range put {
 		tag, err := answers.Exec()
 		if err != nil {
-			return errors.Join(err, ended(answers))
+			return end(answers, err)
 		}
 		if changed := tag.RowsAffected(); s.changes != anyNumber && s.changes != changed {
 			// What it says may need a look, for which the connection has to be free.
@@ -124,10 +123,12 @@ func (p *pipeline) read(ctx context.Context, answers pgx.BatchResults) error {
 	return nil
 }
 
-// ended frees the connection after a fault; that it repeats the fault is no news.
-func ended(answers pgx.BatchResults) error {
-	_ = answers.Close()
-	return nil
+// end frees the connection for what follows. After err, which it would repeat, that is no news.
+func end(answers pgx.BatchResults, err error) error {
+	if closed := answers.Close(); err == nil {
+		return closed
+	}
+	return err
 }
 
 // flush does what was put off.
@@ -160,7 +161,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 		return err
 	}
 	tag, err := answers.Exec()
-	if err = errors.Join(err, answers.Close()); err == nil && tag.String() != "COMMIT" {
+	if err = end(answers, err); err == nil && tag.String() != "COMMIT" {
 		err = pgx.ErrTxCommitRollback
 	}
 	return err
@@ -200,11 +201,7 @@ func (r pgRows) Close() error {
 type onlyRow struct{ batch pgx.BatchResults }
 
 func (r onlyRow) Scan(into ...any) error {
-	err := r.batch.QueryRow().Scan(into...)
-	if closed := r.batch.Close(); err == nil {
-		err = closed
-	}
-	return err
+	return end(r.batch, r.batch.QueryRow().Scan(into...))
 }
 
 // noRow stands for a row that could not be asked for.

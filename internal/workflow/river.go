@@ -25,6 +25,7 @@ const (
 	// River's default of 100 ms between fetches would be most of a wake-up's time.
 	fetchCooldown = 5 * time.Millisecond
 	deliverers    = 4
+	callsApart    = 50 * time.Millisecond
 	// tablesLock is the advisory lock of PostgreSQL under which River's tables are made.
 	tablesLock = 0x6e656170_72697672
 )
@@ -66,7 +67,7 @@ type riverCourier[TTx any] struct {
 	client *river.Client[TTx]
 	log    *slog.Logger
 	mu     sync.Mutex
-	busy   map[string]bool // loops for which a call is on its way
+	busy   map[string]bool // loops that were called for lately; true = and again since
 	sends  sync.WaitGroup
 }
 
@@ -82,8 +83,11 @@ func startRiver(ctx context.Context, c Config, look func(loop string)) (courier,
 	if err := makeTables(ctx, c, driver); err != nil {
 		return nil, riverFault(err)
 	}
-	// SQLite cannot notify; polling more often than we scan would gain nothing.
-	return startCourier[*sql.Tx](ctx, c, driver, look, scanEvery)
+	poll := scanEvery // SQLite cannot notify; polling more often than we scan would gain nothing
+	if c.Alone {
+		poll = time.Minute // nobody calls
+	}
+	return startCourier[*sql.Tx](ctx, c, driver, look, poll)
 }
 
 // alone works while no other replica does: River's migrations take no turns by themselves, and of replicas that start together on an empty database all
@@ -134,24 +138,39 @@ func startCourier[TTx any](ctx context.Context, c Config, driver riverdriver.Dri
 	return &riverCourier[TTx]{client: client, log: c.Log, busy: map[string]bool{}}, nil
 }
 
-// send does not hold up the caller, whose change is committed already.
+// send does not hold up the caller, whose change is committed already. Many calls within callsApart are one: whoever hears it finds all of them.
 func (r *riverCourier[TTx]) send(loop string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.busy[loop] {
+	if _, is := r.busy[loop]; is {
+		r.busy[loop] = true
 		return
 	}
-	r.busy[loop] = true
+	r.busy[loop] = false
 	r.sends.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), riverTimeout)
-		defer cancel()
-		if _, err := r.client.Insert(ctx, wake{Loop: loop}, nil); err != nil {
-			r.log.Warn("cannot wake other replicas; their next scan will", "loop", loop, "error", err)
+		for again := true; again; again = r.calledAgain(loop) {
+			r.call(loop)
+			time.Sleep(callsApart)
 		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.busy, loop)
 	})
+}
+
+func (r *riverCourier[TTx]) call(loop string) {
+	ctx, cancel := context.WithTimeout(context.Background(), riverTimeout)
+	defer cancel()
+	if _, err := r.client.Insert(ctx, wake{Loop: loop}, nil); err != nil {
+		r.log.Warn("cannot wake other replicas; their next scan will", "loop", loop, "error", err)
+	}
+}
+
+func (r *riverCourier[TTx]) calledAgain(loop string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	again := r.busy[loop]
+	if r.busy[loop] = false; !again {
+		delete(r.busy, loop)
+	}
+	return again
 }
 
 func (r *riverCourier[TTx]) stop(ctx context.Context) error {

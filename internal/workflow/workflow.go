@@ -56,6 +56,8 @@ type Engine struct {
 	state   string          // "", "running", "stopped"
 	turns   context.Context // of everything in progress; ended only when Stop runs out of time
 	abandon context.CancelFunc
+	beside  context.Context // of what is no turn; a part of turns, and ended with halt
+	dismiss context.CancelFunc
 	halt    chan struct{} // closed when no new turns may begin
 	active  sync.WaitGroup
 }
@@ -89,6 +91,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		return fault.Of(fault.Internal, "workflow", "The workflow engine was started before.")
 	}
 	e.turns, e.abandon = context.WithCancel(context.WithoutCancel(ctx))
+	e.beside, e.dismiss = context.WithCancel(e.turns)
 	if e.c.Alone {
 		if err := e.rows.freeAll(ctx); err != nil {
 			e.abandon()
@@ -125,6 +128,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.state = "stopped"
 	if running {
 		close(e.halt)
+		e.dismiss()
 	}
 	e.mu.Unlock()
 	if e.courier == nil {

@@ -1,5 +1,5 @@
-// Package intake gathers what many hand in at once, so that it is worked on together: while one batch is in progress the next one collects. It must not know
-// what it gathers.
+// Package intake lets many share one piece of work: what they hand in at once is worked on together, and what they ask for within a moment is read once. It must
+// not know what that is.
 package intake
 
 import (
