@@ -25,7 +25,7 @@ func (f *Fleet) checkTemplate(ctx context.Context, account string, intent Intent
 	}
 	key := sha256.Sum256(fmt.Appendf(text, "%s/%s", account, intent.Region))
 	now := f.Clock.Now()
-	if f.wasGood(key, now) {
+	if f.good.Has(key, now) {
 		return nil
 	}
 	provider, err := f.provider(ctx, account)
@@ -41,23 +41,7 @@ func (f *Fleet) checkTemplate(ctx context.Context, account string, intent Intent
 		faults = append(faults, fault.Of(fault.Invalid, "template", "%s (%s)", r.Message, r.Code))
 	}
 	if len(faults) == 0 {
-		f.isGood(key, now)
+		f.good.Put(key, now)
 	}
 	return fault.All(faults)
-}
-
-func (f *Fleet) wasGood(key [sha256.Size]byte, now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at, ok := f.good[key]
-	return ok && now.Sub(at) < checkFor
-}
-
-func (f *Fleet) isGood(key [sha256.Size]byte, now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.good) >= checkMany {
-		clear(f.good)
-	}
-	f.good[key] = now
 }

@@ -76,10 +76,10 @@ type Fleet struct {
 	Config
 	forms  map[string]Form
 	mu     sync.Mutex
-	priced map[feed]bool                   // whose prices this process has read
-	good   map[[sha256.Size]byte]time.Time // templates that the cloud found nothing wrong with, and when
-	sights map[place]*sight                // what this process remembers of each place
-	asking sync.Map                        // places whose notices are being asked for
+	priced map[feed]bool                    // whose prices this process has read
+	good   intake.Lately[[sha256.Size]byte] // templates that the cloud found nothing wrong with
+	sights map[place]*sight                 // what this process remembers of each place
+	asking sync.Map                         // places whose notices are being asked for
 	places intake.Recent[[]place]
 	intake intake.Gather[warning] // of notices
 
@@ -97,7 +97,7 @@ const sweep = 30 * time.Minute
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: map[[sha256.Size]byte]time.Time{}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
+	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: intake.Lately[[sha256.Size]byte]{For: checkFor, Most: checkMany}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
 	f.intake.Do = f.takeAll
 	f.places.For, f.places.Read = placesReread, f.readPlaces
 	for _, form := range c.Forms {

@@ -42,10 +42,12 @@ func (f *Fleet) look(ctx context.Context, lease workflow.Turn) (time.Time, error
 	if err := l.compare(ctx); err != nil {
 		return time.Time{}, fmt.Errorf("look at %s: %w", p, err)
 	}
+	others := f.looksCost(p)
 	l.sight.mu.Lock()
+	defer l.sight.mu.Unlock()
 	l.sight.cost = time.Since(began)
-	l.sight.mu.Unlock()
-	return f.Clock.Now().Add(min(lookSeldom, max(lookEvery, lookShare*f.looksCost()))), nil
+	l.sight.every = min(lookSeldom, max(lookEvery, lookShare*(others+l.sight.cost)))
+	return f.Clock.Now().Add(l.sight.every), nil
 }
 
 // look is the state of one look.

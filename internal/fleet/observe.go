@@ -64,20 +64,36 @@ func (t *turn) observe(ctx context.Context) (err error) {
 
 func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
 
-// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others.
+// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others; and of
+// those that such a look has just found as they should be, only for what is on its way somewhere.
 func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
 	query := cloud.Query{Region: t.intent.Region}
-	if strange := t.f.sight(t.place()).isStrange(t.doc.ID); strange || t.standing.Looked < t.installation.Generation {
+	s := t.f.sight(t.place())
+	if s.isStrange(t.doc.ID) || t.standing.Looked < t.installation.Generation {
 		query.Tags = map[string]string{tags.Installation: t.installation.ID, tags.Owner: t.doc.ID}
 		return t.provider.Describe(ctx, query)
 	}
-	if len(rows) == 0 {
+	t.unasked = map[string]bool{}
+	for _, r := range rows {
+		if t.isMoving(r.Value) || r.Value.isInTrouble() || !s.agrees(r.ID, t.seenAt) {
+			query.IDs = append(query.IDs, r.ID)
+		} else {
+			t.unasked[r.ID] = true
+		}
+	}
+	if len(query.IDs) == 0 {
 		return nil, nil
 	}
-	for _, r := range rows {
-		query.IDs = append(query.IDs, r.ID)
-	}
 	return t.provider.Describe(ctx, query)
+}
+
+// isMoving reports whether the cloud may show another state of an instance at any moment, without that being news.
+func (t *turn) isMoving(i Instance) bool {
+	return i.Phase != plan.Running || t.intent.Health.Source != plan.HealthNone && i.Condition != plan.Healthy
+}
+
+func (i *Instance) isInTrouble() bool {
+	return !i.MissingAt.IsZero() || !i.InterruptAt.IsZero() || !i.RebalanceAt.IsZero() || i.Condition == plan.Unhealthy
 }
 
 // lookAgain asks by id for the instances that the listing left out, once their launch has settled; it returns those that are missing all the same.
@@ -85,7 +101,7 @@ func (t *turn) lookAgain(ctx context.Context, rows []store.Doc[Instance], byID m
 	var ids []string
 	now := t.f.Clock.Now()
 	for _, r := range rows {
-		if _, ok := byID[r.ID]; !ok && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
+		if _, ok := byID[r.ID]; !ok && !t.unasked[r.ID] && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
 			ids = append(ids, r.ID)
 		}
 	}

@@ -18,6 +18,7 @@ type sight struct {
 	complete bool              // every living row of the place is in prints
 	epoch    int64             // of the lease under which it was last looked at …
 	seen     time.Time         // … and when, by the engine's clock; of looks alone
+	every    time.Duration     // between two looks, as they come now
 	prints   map[string]uint64 // by instance: the cloud's view when our row agreed with it; 0 = not compared yet
 	strange  map[string]bool   // groups of which the cloud shows instances that have no row
 	awaited  map[string]awaited
@@ -42,31 +43,28 @@ func (f *Fleet) sight(p place) *sight {
 	return f.sights[p]
 }
 
-// looksCost is what one round of looks at all places takes of this process.
-func (f *Fleet) looksCost() time.Duration {
+// looksCost is what one round of looks at all other places takes of this process.
+func (f *Fleet) looksCost(but place) (sum time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var sum time.Duration
-	for _, s := range f.sights {
-		s.mu.Lock()
-		sum += s.cost
-		s.mu.Unlock()
+	for p, s := range f.sights {
+		if p != but {
+			s.mu.Lock()
+			sum += s.cost
+			s.mu.Unlock()
+		}
 	}
 	return sum
 }
 
-// print tells two views of an instance apart, in all that our rows take from them.
-func (s *sight) print(c cloud.Instance) uint64 {
-	type essence struct {
-		state                       cloud.State
-		status                      cloud.Status
-		ended                       string
-		private, public, subnet     string
-		owner, generation, detached string
-	}
-	return max(1, maphash.Comparable(s.seed, essence{
-		c.State, c.Status, c.Ended, c.PrivateIP, c.PublicIP, c.Subnet, c.Tags[tags.Owner], c.Tags[tags.Generation], c.Tags[tags.State],
-	}))
+func (s *sight) print(c cloud.Instance) uint64 { return tags.Print(s.seed, c) }
+
+// agrees reports whether the newest look found an instance as its row has it, and is no older than a look may be.
+func (s *sight) agrees(id string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	age := now.Sub(s.seen)
+	return s.complete && s.prints[id] != 0 && age >= 0 && age <= 2*s.every
 }
 
 // seenUpTo notes when a look that left no gap began.

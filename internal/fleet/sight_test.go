@@ -84,3 +84,27 @@ func TestWhatIsAwaitedIsLookedAfterUntilItIsOverdue(t *testing.T) {
 		t.Errorf("the watch goes on for %v", waiting)
 	}
 }
+
+func TestARowIsTrustedOnlyWhileALookThatFoundItRightIsNew(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		change func(*sight)
+		trust  bool
+	}{
+		"just looked":      {func(*sight) {}, true},
+		"an interval late": {func(s *sight) { s.seen = now.Add(-2 * s.every) }, true},
+		"too long ago":     {func(s *sight) { s.seen = now.Add(-2*s.every - 1) }, false},
+		"in the future":    {func(s *sight) { s.seen = now.Add(time.Hour) }, false},
+		"with gaps":        {func(s *sight) { s.complete = false }, false},
+		"found to differ":  {func(s *sight) { s.prints["i-1"] = 0 }, false},
+		"launched since":   {func(s *sight) { delete(s.prints, "i-1") }, false},
+		"never looked":     {func(s *sight) { s.seen, s.every = time.Time{}, 0 }, false},
+	} {
+		s := newSight()
+		s.complete, s.every, s.seen, s.prints["i-1"] = true, lookEvery, now, 7
+		c.change(s)
+		if trust := s.agrees("i-1", now); trust != c.trust {
+			t.Errorf("%s: trusted %t", name, trust)
+		}
+	}
+}

@@ -135,7 +135,8 @@ type turn struct {
 	onlyObserve  bool                      // this database is not the newest: touch nothing
 	restored     time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
 	standing     standing                  // of the group's place
-	seen         map[string]cloud.Instance // what the cloud showed in this turn
+	seen         map[string]cloud.Instance // what the cloud showed in this turn …
+	unasked      map[string]bool           // … which was not asked for these
 	seenAt       time.Time                 // when it was asked
 	held         bool                      // too much has vanished at once: touch nothing until it is explained
 }
@@ -259,8 +260,7 @@ func (t *turn) again(ctx context.Context) (time.Time, error) {
 			sooner(stillHeld)
 		case !i.MissingAt.IsZero():
 			sooner(max(stillUnclear, t.disbelief()-now.Sub(i.MissingAt)))
-		case i.Phase == plan.Launching, i.Phase == plan.Terminating,
-			i.Phase == plan.Running && t.intent.Health.Source != plan.HealthNone && i.Condition != plan.Healthy:
+		case i.Phase != plan.Draining && t.isMoving(i):
 			sooner(stillComing)
 			coming[r.ID] = 0
 			if c, is := t.seen[r.ID]; is {

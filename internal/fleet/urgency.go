@@ -30,10 +30,8 @@ func urgency(r plan.Reason) budget.Priority {
 
 // need is how urgent it is to look at a group's instances.
 func need(rows []store.Doc[Instance]) budget.Priority {
-	for _, r := range rows {
-		if !r.Value.InterruptAt.IsZero() || r.Value.Condition == plan.Unhealthy {
-			return budget.Healing
-		}
+	if slices.ContainsFunc(rows, func(r store.Doc[Instance]) bool { return r.Value.isInTrouble() }) {
+		return budget.Healing
 	}
 	return budget.Scaling
 }

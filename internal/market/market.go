@@ -6,6 +6,8 @@ package market
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -108,6 +110,16 @@ func (m *Market) Snapshot(ctx context.Context, account, provider, region, produc
 		return Snapshot{}, err
 	}
 	return Snapshot{Region: region, Product: product, TakenAt: now, Stale: shelf.stale || m.feed(feedKey{provider, region}).doubted() != "", Pools: pools, Cooling: cooling}, nil
+}
+
+// Of are the pools of one type, by zone and lifecycle.
+func (s Snapshot) Of(instanceType string) []Pool {
+	begin, _ := slices.BinarySearchFunc(s.Pools, instanceType, func(p Pool, of string) int { return strings.Compare(p.Market.Type, of) })
+	end := begin
+	for end < len(s.Pools) && s.Pools[end].Market.Type == instanceType {
+		end++
+	}
+	return s.Pools[begin:end]
 }
 
 func (m *Market) feed(key feedKey) *feed {

@@ -108,7 +108,21 @@ func TestBeforeAnyFeedTheCatalogueSpeaksAndTheSnapshotIsStale(t *testing.T) {
 }
 
 func TestPoolsComeByTypeZoneAndLifecycle(t *testing.T) {
-	pools := open(t).snapshot(t, "act-1").Pools
+	shot := open(t).snapshot(t, "act-1")
+	pools := shot.Pools
+	of := 0
+	for n, p := range pools {
+		if n > 0 && pools[n-1].Market.Type == p.Market.Type {
+			continue
+		}
+		some := shot.Of(p.Market.Type)
+		if of += len(some); len(some) == 0 || some[0] != p || some[len(some)-1].Market.Type != p.Market.Type {
+			t.Errorf("of %s come %+v", p.Market.Type, some)
+		}
+	}
+	if of != len(pools) || len(shot.Of("m0.none")) > 0 {
+		t.Errorf("%d pools by type, %d in all", of, len(pools))
+	}
 	if len(pools) < 1000 {
 		t.Fatalf("only %d pools", len(pools))
 	}

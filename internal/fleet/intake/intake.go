@@ -1,5 +1,5 @@
-// Package intake lets many share one piece of work: what they hand in at once is worked on together, and what they ask for within a moment is read once. It must
-// not know what that is.
+// Package intake lets many share one piece of work: what they hand in at once is worked on together, what they ask for within a moment is read once, and what
+// one has found out the others need not. It must not know what that is.
 package intake
 
 import (

@@ -44,22 +44,25 @@ func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market
 	for _, zone := range intent.Choice.Zones {
 		shut[zone] = closed(intent, zone, full)
 	}
-	for n := range snapshot.Pools { // thousands, of which a group wants a few: the others are not even copied
-		in, types := &snapshot.Pools[n].Market, intent.Choice.SpotTypes
-		if in.Lifecycle == cloud.OnDemand {
-			types = intent.Choice.OnDemandTypes
+	types := slices.Concat(intent.Choice.SpotTypes, intent.Choice.OnDemandTypes)
+	slices.Sort(types)
+	for _, one := range slices.Compact(types) { // a few of hundreds: the others are not even looked at
+		for _, p := range snapshot.Of(one) {
+			wanted := intent.Choice.SpotTypes
+			if p.Market.Lifecycle == cloud.OnDemand {
+				wanted = intent.Choice.OnDemandTypes
+			}
+			if !slices.Contains(wanted, one) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
+				continue
+			}
+			if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
+				p.CoolUntil, p.Why = c.Until, c.Why
+			}
+			m.Pools = append(m.Pools, plan.Pool{
+				Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
+				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: p.Risk, CoolUntil: p.CoolUntil, Why: p.Why,
+			})
 		}
-		if !slices.Contains(types, in.Type) || !slices.Contains(intent.Choice.Zones, in.Zone) {
-			continue
-		}
-		p := snapshot.Pools[n]
-		if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
-			p.CoolUntil, p.Why = c.Until, c.Why
-		}
-		m.Pools = append(m.Pools, plan.Pool{
-			Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
-			Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: p.Risk, CoolUntil: p.CoolUntil, Why: p.Why,
-		})
 	}
 	return m
 }

@@ -2,6 +2,7 @@ package offer
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func TestAnIntentIsOfferedItsOwnTypesAndZonesOnly(t *testing.T) {
 			s.Pools = append(s.Pools, pool(rapid.SampledFrom([]string{"c5.large", "m5.large", "r5.large"}).Draw(r, "type"), rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "zone"),
 				rapid.SampledFrom([]cloud.Lifecycle{cloud.Spot, cloud.OnDemand}).Draw(r, "lifecycle")))
 		}
+		slices.SortStableFunc(s.Pools, func(a, b market.Pool) int { return strings.Compare(a.Market.Type, b.Market.Type) })
 		in := intent()
 		wanted := 0
 		for _, p := range s.Pools {

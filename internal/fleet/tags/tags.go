@@ -2,6 +2,7 @@
 package tags
 
 import (
+	"hash/maphash"
 	"maps"
 	"strconv"
 
@@ -32,4 +33,18 @@ func GenerationOf(i cloud.Instance) int64 {
 		return 0
 	}
 	return n
+}
+
+// Print tells two views of an instance apart, in all that may change after its launch and that concerns us.
+func Print(seed maphash.Seed, c cloud.Instance) uint64 {
+	type essence struct {
+		state                       cloud.State
+		status                      cloud.Status
+		ended                       string
+		private, public, subnet     string
+		owner, generation, detached string
+	}
+	return max(1, maphash.Comparable(seed, essence{
+		c.State, c.Status, c.Ended, c.PrivateIP, c.PublicIP, c.Subnet, c.Tags[Owner], c.Tags[Generation], c.Tags[State],
+	}))
 }
