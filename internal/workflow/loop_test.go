@@ -511,7 +511,7 @@ func TestAnIdleReplicaTakesWhatABusyOneCannot(t *testing.T) {
 	})
 }
 
-func TestManyKeysAreRaisedAndHurriedAtOnceThoughAllAreBusy(t *testing.T) {
+func TestManyKeysAreRaisedAtOnceThoughAllAreBusy(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, at storetest.Place) {
 		db := at.Open(t)
 		e := workflowtest.Start(t, db, nil, func(e *workflow.Engine) {
@@ -519,17 +519,9 @@ func TestManyKeysAreRaisedAndHurriedAtOnceThoughAllAreBusy(t *testing.T) {
 				return time.Now(), nil // that is, again at once: every key is claimed and finished a hundred times a second
 			}})
 		})
-		var keys []string
-		for n := range 300 {
-			keys = append(keys, fmt.Sprintf("k-%03d", n))
-			workflowtest.Watch(t, db, e, "l", keys[n])
-		}
+		keys := watchMany(t, db, e, "l")
 		for range 5 {
 			if err := e.RaiseAll(t.Context(), "l", append(keys, "nobody")); err != nil {
-				t.Fatal(err)
-			}
-			err := db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error { return e.Hurry(ctx, tx, "l", keys) })
-			if err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -537,4 +529,34 @@ func TestManyKeysAreRaisedAndHurriedAtOnceThoughAllAreBusy(t *testing.T) {
 			workflowtest.Settle(t, e, "l", key)
 		}
 	})
+}
+
+func TestManyKeysAreHurriedInOneTransactionWhileTheyTakeTurns(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		e := workflowtest.Start(t, db, nil, func(e *workflow.Engine) {
+			e.AddLoop(workflow.Loop{Name: "l", Workers: 16, Do: func(context.Context, workflow.Turn) (time.Time, error) { return time.Time{}, nil }})
+		})
+		keys := watchMany(t, db, e, "l")
+		for range 5 {
+			if err := e.RaiseAll(t.Context(), "l", keys); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error { return e.Hurry(ctx, tx, "l", keys) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, key := range keys {
+			workflowtest.Settle(t, e, "l", key)
+		}
+	})
+}
+
+func watchMany(t *testing.T, db *store.DB, e *workflow.Engine, loop string) (keys []string) {
+	t.Helper()
+	for n := range 100 {
+		keys = append(keys, fmt.Sprintf("k-%03d", n))
+		workflowtest.Watch(t, db, e, loop, keys[n])
+	}
+	return keys
 }
