@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/fleet/intake"
 	"github.com/neap-cloud/neap/internal/identity"
 )
 
@@ -20,13 +21,7 @@ type clouds struct {
 	owner    string // see Unusual
 	hook     func(point string)
 	budget   *budget.Budget
-	known    *sync.Map // account → fresh
-}
-
-// fresh is an account that was read a moment ago.
-type fresh struct {
-	identity.Account
-	until time.Time
+	known    *sync.Map // account → *intake.Recent[identity.Account]
 }
 
 // freshFor is how long a change of an account may go unnoticed: every turn and every look for notices asks for its cloud.
@@ -49,15 +44,12 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 }
 
 func (c clouds) account(ctx context.Context, id string) (identity.Account, error) {
-	now := time.Now()
-	if known, is := c.known.Load(id); is && now.Before(known.(fresh).until) {
-		return known.(fresh).Account, nil
+	known, is := c.known.Load(id)
+	if !is {
+		read := func(ctx context.Context) (identity.Account, error) { return c.identity.Account(ctx, id) }
+		known, _ = c.known.LoadOrStore(id, &intake.Recent[identity.Account]{For: freshFor, Read: read})
 	}
-	a, err := c.identity.Account(ctx, id)
-	if err == nil {
-		c.known.Store(id, fresh{a, now.Add(freshFor)})
-	}
-	return a, err
+	return known.(*intake.Recent[identity.Account]).Get(ctx)
 }
 
 // watched tells a hook of every call that changes something, before and after.

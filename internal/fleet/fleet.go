@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/clock"
@@ -74,14 +75,16 @@ type Config struct {
 // Methods that change something honour store.WithDryRun and leave the plan's id in op.CallOf(ctx).Decision.
 type Fleet struct {
 	Config
-	forms  map[string]Form
-	mu     sync.Mutex
-	priced map[feed]bool                    // whose prices this process has read
-	good   intake.Lately[[sha256.Size]byte] // templates that the cloud found nothing wrong with
-	sights map[place]*sight                 // what this process remembers of each place
-	asking sync.Map                         // places whose notices are being asked for
-	places intake.Recent[[]place]
-	intake intake.Gather[warning] // of notices
+	forms   map[string]Form
+	mu      sync.Mutex
+	priced  map[feed]bool                    // whose prices this process has read
+	good    intake.Lately[[sha256.Size]byte] // templates that the cloud found nothing wrong with
+	sights  map[place]*sight                 // what this process remembers of each place
+	asking  sync.Map                         // places whose notices are being asked for
+	places  intake.Recent[[]place]
+	rounds  atomic.Int64           // of asking for notices
+	noticed intake.Lately[bool]    // that there were any
+	intake  intake.Gather[warning] // of notices
 
 	tallies map[string]*tally // by account
 	alarms  *alarms
@@ -99,7 +102,7 @@ const sweep = 30 * time.Minute
 func New(c Config) *Fleet {
 	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: intake.Lately[[sha256.Size]byte]{For: checkFor, Most: checkMany}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
 	f.intake.Do = f.takeAll
-	f.places.For, f.places.Read = placesReread, f.readPlaces
+	f.places.For, f.places.Read, f.noticed.For = placesReread, f.readPlaces, noticeEcho
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	noticeInterval = 300 * time.Millisecond // wall time between two looks for notices
+	noticeInterval = 250 * time.Millisecond // wall time between two looks for notices …
+	noticeEcho     = time.Minute            // … or twice that, when there has been none for so long: then nothing waits once one comes
 	noticePatience = time.Second            // a place that takes longer is not waited for
 	noticesAtOnce  = 100                    // taken in by one transaction
 )
@@ -25,7 +26,7 @@ const (
 // takeNotices brings the clouds' warnings into our rows and wakes the groups. A place that does not answer is left behind, and is not asked again until it has.
 func (f *Fleet) takeNotices(ctx context.Context) error {
 	known, err := f.places.Get(ctx)
-	if err != nil {
+	if isOdd := f.rounds.Add(1)%2 == 1; err != nil || isOdd && !f.noticed.Has(true, time.Now()) {
 		return err
 	}
 	results := make(chan error, len(known))
@@ -73,6 +74,7 @@ func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
 	if len(notices) == 0 {
 		return nil
 	}
+	f.noticed.Put(true, time.Now())
 	if err := f.takeFrom(ctx, p, notifier, notices); err != nil {
 		// Not acknowledged either, but it may be long until somebody asks again. To take a notice in twice is harmless.
 		return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.Add(spool.Place(p), notices...))
