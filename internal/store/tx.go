@@ -94,11 +94,11 @@ func (tx *Tx) Later() Session { return later{tx} }
 type later struct{ *Tx }
 
 // put runs a statement on behalf of s, or later if that is what s is for.
-func (tx *Tx) put(ctx context.Context, s Session, todo statement) error {
+func (tx *Tx) put(ctx context.Context, s Session, write statement) error {
 	if _, is := s.(later); is {
-		return failure(tx.conn.later(ctx, todo))
+		return failure(tx.conn.later(ctx, write))
 	}
-	return failure(todo.run(ctx, tx.conn))
+	return failure(write.run(ctx, tx.conn))
 }
 
 // Rows runs a query with ? placeholders and hands each row to scan. For workflow only; other rooms have collections.
