@@ -22,7 +22,7 @@ const (
 	// headStart is longer than a turn takes, and short enough that what is not urgent gets its turn all the same.
 	headStart = time.Minute
 
-	raisedAtOnce = 200 // keys in one transaction
+	raisedAtOnce = 200 // keys in one statement
 )
 
 // Loop is a kind of "make it so" work over many keys. Register before Start.
@@ -97,7 +97,8 @@ func (e *Engine) Raise(ctx context.Context, tx *store.Tx, loop, key string) erro
 }
 
 // Hurry is a Raise of keys that go before others: where keys have to wait for their turns, they count as having waited for headStart already. Call it before
-// anything else is written in tx: on PostgreSQL whoever holds, raises or finishes one of them then waits, instead of being refused or refusing tx.
+// anything else is written in tx: on PostgreSQL tx is refused, and run again, when one of them is claimed, raised or finished between its first read and this; who
+// comes later waits.
 func (e *Engine) Hurry(ctx context.Context, tx *store.Tx, loop string, keys []string) error {
 	since := e.c.Clock.Now().Add(-headStart)
 	query, args, err := e.rows.raiseAll(loop, keys, since)
@@ -115,7 +116,7 @@ func (e *Engine) Hurry(ctx context.Context, tx *store.Tx, loop string, keys []st
 	return nil
 }
 
-// RaiseAll raises many keys, some in each transaction.
+// RaiseAll raises many keys, some in each statement; on PostgreSQL that waits for whoever is at them, and is not refused.
 func (e *Engine) RaiseAll(ctx context.Context, loop string, keys []string) error {
 	now := e.c.Clock.Now()
 	for some := range slices.Chunk(keys, raisedAtOnce) {

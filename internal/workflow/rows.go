@@ -26,8 +26,8 @@ type rows struct {
 
 func newRows(c Config) rows {
 	r := rows{db: c.DB, replica: c.Replica, lease: c.Lease.Microseconds()}
-	// A lease is never taken over early, because both sides read the same clock; SQLite's has milliseconds.
 	r.listed = "key IN (SELECT value FROM json_each(?))"
+	// A lease is never taken over early, because both sides read the same clock; SQLite's has milliseconds.
 	r.now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 	if c.DB.Driver() == "postgres" {
 		r.now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
