@@ -64,8 +64,8 @@ func (t *turn) observe(ctx context.Context) (err error) {
 
 func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
 
-// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others; and of
-// those that such a look has just found as they should be, only for what is on its way somewhere.
+// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others. All of
+// them: a look may be older than the start of a newer copy of this database, which only their tags tell.
 func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
 	query := cloud.Query{Region: t.intent.Region}
 	s := t.f.sight(t.place())
@@ -73,13 +73,8 @@ func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]clou
 		query.Tags = map[string]string{tags.Installation: t.installation.ID, tags.Owner: t.doc.ID}
 		return t.provider.Describe(ctx, query)
 	}
-	t.unasked = map[string]bool{}
 	for _, r := range rows {
-		if t.isMoving(r.Value) || r.Value.isInTrouble() || !s.agrees(r.ID, t.seenAt) {
-			query.IDs = append(query.IDs, r.ID)
-		} else {
-			t.unasked[r.ID] = true
-		}
+		query.IDs = append(query.IDs, r.ID)
 	}
 	if len(query.IDs) == 0 {
 		return nil, nil
@@ -101,7 +96,7 @@ func (t *turn) lookAgain(ctx context.Context, rows []store.Doc[Instance], byID m
 	var ids []string
 	now := t.f.Clock.Now()
 	for _, r := range rows {
-		if _, ok := byID[r.ID]; !ok && !t.unasked[r.ID] && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
+		if _, ok := byID[r.ID]; !ok && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
 			ids = append(ids, r.ID)
 		}
 	}

@@ -135,8 +135,7 @@ type turn struct {
 	onlyObserve  bool                      // this database is not the newest: touch nothing
 	restored     time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
 	standing     standing                  // of the group's place
-	seen         map[string]cloud.Instance // what the cloud showed in this turn …
-	unasked      map[string]bool           // … which was not asked for these
+	seen         map[string]cloud.Instance // what the cloud showed in this turn
 	seenAt       time.Time                 // when it was asked
 	held         bool                      // too much has vanished at once: touch nothing until it is explained
 }
