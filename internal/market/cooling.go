@@ -38,9 +38,9 @@ type cooling struct {
 }
 
 // strike counts a refusal or loss. While the scope cools nobody should have asked: what comes then was under way already, and is no repeat.
-func (c *cooling) strike(o observation, at time.Time) {
+func (c *cooling) strike(o observation, at time.Time) (counts bool) {
 	if at.Before(c.until) {
-		return
+		return false
 	}
 	if c.strikes > 0 && at.Sub(c.until) >= forgiveAfter {
 		c.strikes = 0
@@ -49,6 +49,7 @@ func (c *cooling) strike(o observation, at time.Time) {
 	c.until = at.Add(min(first<<min(c.strikes, 20), longest))
 	c.strikes++
 	c.why = o.Why
+	return true
 }
 
 func span(o observation) (first, longest time.Duration) {

@@ -88,7 +88,6 @@ type Cooling struct {
 type Snapshot struct {
 	Region  string
 	Product string
-	TakenAt time.Time
 	Stale   bool
 	Pools   []Pool    // by type, zone, lifecycle
 	Cooling []Cooling // every scope that cools; those of pools, quotas and the account are in Pools already
@@ -109,7 +108,7 @@ func (m *Market) Snapshot(ctx context.Context, account, provider, region, produc
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return Snapshot{Region: region, Product: product, TakenAt: now, Stale: shelf.stale || m.feed(feedKey{provider, region}).doubted() != "", Pools: pools, Cooling: cooling}, nil
+	return Snapshot{Region: region, Product: product, Stale: shelf.stale || m.feed(feedKey{provider, region}).doubted() != "", Pools: pools, Cooling: cooling}, nil
 }
 
 // Of are the pools of one type, by zone and lifecycle.

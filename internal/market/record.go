@@ -54,10 +54,10 @@ func (m *Market) Lost(ctx context.Context, tx *store.Tx, account string, in clou
 }
 
 func (m *Market) remember(ctx context.Context, tx *store.Tx, key recordKey, o observation) error {
-	_, err := observations().Insert(ctx, tx.Later(), store.Doc[observation]{
+	doc, err := observations().Insert(ctx, tx.Later(), store.Doc[observation]{
 		Meta: store.Meta{ID: "obs-" + ident.Hex(8), Account: key.account, Parent: key.String(), At: m.clock.Now()}, Value: o,
 	})
-	tx.AfterCommit(func() { m.record(key).expire() })
+	tx.AfterCommit(func() { m.record(key).add(doc) })
 	return err
 }
 
@@ -90,11 +90,14 @@ func newRecord(key recordKey) *record {
 	return &record{key: key, seen: map[string]bool{}, cooling: map[scopeKey]*cooling{}, lost: map[string]*losses{}, views: map[*shelf]*view{}}
 }
 
-// expire makes the next look go to the store.
-func (r *record) expire() {
+// add takes in an observation of this replica, once.
+func (r *record) add(doc store.Doc[observation]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.readAt = time.Time{}
+	if !r.readAt.IsZero() && !r.seen[doc.ID] { // else everything will be read at the first look, or was
+		r.seen[doc.ID] = true
+		r.take(doc)
+	}
 }
 
 // refresh takes in what was observed since the last look, by whatever replica. The lock is held.
@@ -120,23 +123,26 @@ func (r *record) refresh(ctx context.Context, m *Market, now time.Time) error {
 	return nil
 }
 
+// take draws the conclusions. When the whole of a pool is lost at once, only the first loss has any.
 func (r *record) take(doc store.Doc[observation]) {
 	o := doc.Value
 	key := scopeKey{o.Scope, o.Key}
 	if r.cooling[key] == nil {
 		r.cooling[key] = &cooling{}
 	}
-	r.cooling[key].strike(o, doc.At)
+	isNews := r.cooling[key].strike(o, doc.At)
 	if o.Kind == "" {
 		if r.lost[o.Key] == nil {
 			r.lost[o.Key] = &losses{}
 		}
-		r.lost[o.Key].add(doc.At)
+		isNews = r.lost[o.Key].add(doc.At) || isNews
 	}
 	if doc.At.After(r.lastAt) {
 		r.lastAt = doc.At
 	}
-	r.version++
+	if isNews {
+		r.version++
+	}
 }
 
 // overlay is the shelf with this account's experience. Without any, the shelf's own pools are returned.

@@ -43,11 +43,12 @@ type losses struct {
 }
 
 // add counts an event.
-func (l *losses) add(at time.Time) {
+func (l *losses) add(at time.Time) (counts bool) {
 	if l.count > 0 && at.Sub(l.at) < oneEvent {
-		return
+		return false
 	}
 	l.count, l.at = l.now(at)+1, at
+	return true
 }
 
 // now is the count as it has faded.

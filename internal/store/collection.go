@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	jsonv1 "github.com/go-json-experiment/json/v1"
+
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -140,6 +142,9 @@ func encode(value any) (string, error) {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
 
+// decode is encoding/json's with the engine that it gets in Go 1.27, which reads a typical document in a third of the time: every turn of a loop reads several.
+func decode(doc []byte, value any) error { return jsonv1.Unmarshal(doc, value) }
+
 // scan reads a row of columns.
 func scan[T any](row Row) (d Doc[T], err error) {
 	var at, created, updated int64
@@ -148,7 +153,7 @@ func scan[T any](row Row) (d Doc[T], err error) {
 		return d, err
 	}
 	d.At, d.Created, d.Updated = fromMicros(at), fromMicros(created), fromMicros(updated)
-	if err := json.Unmarshal(doc, &d.Value); err != nil {
+	if err := decode(doc, &d.Value); err != nil {
 		return d, fault.Of(fault.Internal, "store", "A stored document cannot be read.").With(err)
 	}
 	return d, nil

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -70,7 +69,7 @@ func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Re
 		}
 		r.At, r.Seq = fromMicros(at), seq.Int64
 		records = append(records, r)
-		if err := json.Unmarshal(doc, &records[len(records)-1].Value); err != nil {
+		if err := decode(doc, &records[len(records)-1].Value); err != nil {
 			return fault.Of(fault.Internal, "store", "A stored record cannot be read.").With(err)
 		}
 		return nil

@@ -57,7 +57,7 @@ func newMadhouse(seed uint64) *madhouse {
 
 // prices are absurd as often as not.
 func (m *madhouse) market() plan.Market {
-	market := plan.Market{TakenAt: m.now}
+	market := plan.Market{}
 	for _, typ := range []string{"a", "b", "c"} {
 		for _, zone := range []string{"z1", "z2"} {
 			for _, lifecycle := range []plan.Lifecycle{plan.Spot, plan.OnDemand} {

@@ -39,7 +39,7 @@ func closed(intent plan.Intent, zone string, full map[string]market.Cooling) (fi
 
 // Market narrows a snapshot to the markets that the intent may use. A zone whose subnets are all full cools with them.
 func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
-	m := plan.Market{TakenAt: snapshot.TakenAt, Stale: snapshot.Stale}
+	m := plan.Market{Stale: snapshot.Stale}
 	shut := map[string]market.Cooling{}
 	for _, zone := range intent.Choice.Zones {
 		shut[zone] = closed(intent, zone, full)

@@ -54,7 +54,7 @@ func drawIntent(r *rapid.T) Intent {
 // drawMarket draws one seed instead of hundreds of figures: prices need no shrinking, and cases must be cheap.
 func drawMarket(r *rapid.T) Market {
 	dice := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "market"), 1))
-	m := Market{TakenAt: noon, Stale: dice.IntN(5) == 0}
+	m := Market{Stale: dice.IntN(5) == 0}
 	for n, typ := range someTypes() {
 		for _, zone := range someZones() {
 			for _, l := range []Lifecycle{OnDemand, Spot} {

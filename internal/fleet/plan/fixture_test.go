@@ -29,7 +29,7 @@ func intentOf(target int) Intent {
 
 // marketOf has every type of the intent in every zone, spot at about a third of the price.
 func marketOf(in Intent) Market {
-	m := Market{TakenAt: noon}
+	m := Market{}
 	types := slices.Clone(in.Choice.SpotTypes)
 	for _, t := range in.Choice.OnDemandTypes {
 		if !slices.Contains(types, t) {

@@ -218,9 +218,8 @@ type PendingLaunch struct {
 
 // Market is what can be bought, as one immutable snapshot that holds only the pools this intent may use.
 type Market struct {
-	TakenAt time.Time
-	Stale   bool // prices too old to justify a voluntary move
-	Pools   []Pool
+	Stale bool // prices too old to justify a voluntary move
+	Pools []Pool
 }
 
 // Pool is one market with what is known about it.
