@@ -154,6 +154,8 @@ func libraries() []library {
 		{"github.com/jackc/pgx", []string{"store", "workflow", "cloud/sim"}, sql},
 		{"modernc.org/sqlite", []string{"store", "workflow", "cloud/sim"}, sql},
 		{"database/sql", []string{"store", "workflow", "cloud/sim"}, sql},
+		{"github.com/go-json-experiment/json", []string{"store", "cloud/sim"}, "encoding/json does, where documents are not read by the thousand a second"},
+		{"github.com/klauspost/compress", []string{"journal"}, "compress/flate does, where nothing is packed by the hundred a second"},
 		{"github.com/spf13", []string{"cli"}, commands},
 		{"github.com/knadh/koanf", []string{"cli"}, commands},
 		{"go.yaml.in/yaml", []string{"cli"}, commands},

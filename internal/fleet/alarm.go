@@ -159,7 +159,7 @@ func (t *turn) strangers(ctx context.Context) (string, error) {
 	if err != nil || !isOpen && !t.f.hasStrangers(t.doc.ID) {
 		return "", err
 	}
-	rows, _, err := members.List(ctx, t.f.DB, store.Installation(), store.Query{Parent: t.doc.ID, States: []string{string(quarantined)}})
+	rows, _, err := members.List(ctx, t.f.DB, store.Installation(), store.Query{Parent: t.doc.ID, States: []string{string(plan.Quarantined)}})
 	if err != nil {
 		return "", err
 	}

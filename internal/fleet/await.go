@@ -92,7 +92,7 @@ func (f *Fleet) glance(ctx context.Context, p place, provider cloud.Provider, s 
 			return err
 		}
 		for _, row := range rows {
-			if slices.Contains(alive, row.Value.Phase) && f.refreshed(row.Value, news[row.ID]) != row.Value {
+			if row.Value.Phase.IsAlive() && f.refreshed(row.Value, news[row.ID]) != row.Value {
 				raise[row.Parent] = true
 			}
 			told[row.ID] = s.print(news[row.ID])

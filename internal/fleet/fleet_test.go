@@ -457,3 +457,28 @@ func TestAnOlderDatabaseOnlyObserves(t *testing.T) {
 		t.Errorf("the log does not say why:\n%s", log)
 	}
 }
+func TestATurnDoesNotAskAboutWhatALookHasJustFoundInOrder(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	end := w.Clock.Now().Add(time.Minute)
+	w.Until("the place has been looked at", 2*time.Minute, func() bool { return w.Clock.Now().After(end) })
+	victim := w.in(plan.Running)[0].ID
+	if err := w.Cloud.Kill(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	// While the clock stands still nobody looks.
+	before := w.Cloud.Reads(sim.DescribeCall)
+	for range 3 {
+		if err := w.Workflow.RaiseAll(t.Context(), "fleet", []string{w.group.ID}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Workflow.Settled(t.Context(), "fleet", w.group.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.Cloud.Reads(sim.DescribeCall) - before; n != 0 || !w.ids()[victim] {
+		t.Errorf("3 turns asked %d times", n)
+	}
+	w.Until("the next look has found the loss", time.Minute, func() bool { return !w.ids()[victim] })
+	w.settle()
+}

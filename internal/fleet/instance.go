@@ -33,24 +33,9 @@ type Instance struct {
 	MissingAt time.Time // when the cloud first failed to show it; see observe.go
 }
 
-// quarantined instances carry our tags but no row of ours explains them: they are shown and never touched.
-const quarantined plan.Phase = "quarantined"
-
-// transitions is the life of an instance: from each phase, where it can go.
-var transitions = map[plan.Phase][]plan.Phase{
-	plan.Launching:   {plan.Running, plan.Draining, plan.Terminating, plan.Terminated, plan.Detached},
-	plan.Running:     {plan.Draining, plan.Terminating, plan.Terminated, plan.Detached},
-	plan.Draining:    {plan.Terminating, plan.Terminated, plan.Detached},
-	plan.Terminating: {plan.Terminated},
-	quarantined:      {plan.Terminated},
-}
-
-// alive are the phases in which an instance may still cost money or serve.
-var alive = []plan.Phase{plan.Launching, plan.Running, plan.Draining, plan.Terminating}
-
 func aliveStates() []string {
-	states := make([]string, len(alive))
-	for n, phase := range alive {
+	states := make([]string, len(plan.Alive()))
+	for n, phase := range plan.Alive() {
 		states[n] = string(phase)
 	}
 	return states
@@ -58,7 +43,7 @@ func aliveStates() []string {
 
 // move changes the phase, and says whether the table allows it; an instance never goes back.
 func (i *Instance) move(to plan.Phase) bool {
-	if !slices.Contains(transitions[i.Phase], to) {
+	if !i.Phase.LeadsTo(to) {
 		return false
 	}
 	i.Phase = to
@@ -137,7 +122,7 @@ func (f *Fleet) AccountOfInstance(ctx context.Context, instance string) (string,
 
 func (f *Fleet) member(ctx context.Context, s store.Session, sc store.Scope, id string) (store.Doc[Instance], error) {
 	d, err := members.Get(ctx, s, sc, id)
-	if err == nil && !slices.Contains(alive, d.Value.Phase) {
+	if err == nil && !d.Value.Phase.IsAlive() {
 		err = fault.Missing("instance", id)
 	}
 	return d, err

@@ -210,7 +210,7 @@ func (l *look) compareSome(ctx context.Context, ids []string) error {
 // weigh compares one row with what is shown of it.
 func (l *look) weigh(row store.Doc[Instance]) {
 	c, is := l.shown[row.ID]
-	lives := slices.Contains(alive, row.Value.Phase)
+	lives := row.Value.Phase.IsAlive()
 	s := l.sight
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,8 +64,9 @@ func (t *turn) observe(ctx context.Context) (err error) {
 
 func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
 
-// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others. All of
-// them: a look may be older than the start of a newer copy of this database, which only their tags tell.
+// describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others. Those
+// that a recent look has found as they should be are left out, unless the turn is thorough or somebody needs a replacement: then all are asked for, because the
+// look may be older than the start of a newer copy of this database, which only their tags tell.
 func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
 	query := cloud.Query{Region: t.intent.Region}
 	s := t.f.sight(t.place())
@@ -73,8 +74,14 @@ func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]clou
 		query.Tags = map[string]string{tags.Installation: t.installation.ID, tags.Owner: t.doc.ID}
 		return t.provider.Describe(ctx, query)
 	}
+	t.unasked = map[string]bool{}
+	all := t.thorough || slices.ContainsFunc(rows, func(r store.Doc[Instance]) bool { return r.Value.isInTrouble() && r.Value.ReplacedBy == "" })
 	for _, r := range rows {
-		query.IDs = append(query.IDs, r.ID)
+		if all || t.isMoving(r.Value) || r.Value.isInTrouble() || !s.agrees(r.ID, t.seenAt) {
+			query.IDs = append(query.IDs, r.ID)
+		} else {
+			t.unasked[r.ID] = true
+		}
 	}
 	if len(query.IDs) == 0 {
 		return nil, nil
@@ -96,7 +103,7 @@ func (t *turn) lookAgain(ctx context.Context, rows []store.Doc[Instance], byID m
 	var ids []string
 	now := t.f.Clock.Now()
 	for _, r := range rows {
-		if _, ok := byID[r.ID]; !ok && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
+		if _, ok := byID[r.ID]; !ok && !t.unasked[r.ID] && now.Sub(r.Value.LaunchedAt) > t.provider.Info().Settle {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -278,7 +285,7 @@ func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) erro
 		return err
 	}
 	i := Instance{Group: t.doc.ID, Account: t.doc.Account, Market: c.Market, Cloud: c.State, Created: c.LaunchedAt}
-	i.ID, i.Type, i.Zone, i.Lifecycle, i.Phase = c.ID, c.Market.Type, c.Market.Zone, plan.Lifecycle(c.Market.Lifecycle), quarantined
+	i.ID, i.Type, i.Zone, i.Lifecycle, i.Phase = c.ID, c.Market.Type, c.Market.Zone, plan.Lifecycle(c.Market.Lifecycle), plan.Quarantined
 	if _, err := t.save(ctx, tx, row(i)); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -79,10 +80,7 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 	if err := t.observe(ctx); err != nil {
 		return time.Time{}, err
 	}
-	if t.onlyObserve {
-		return f.Clock.Now().Add(stillHeld), nil
-	}
-	if t.doc.State == held {
+	if t.doc.State == held && !t.onlyObserve {
 		if kept, err := t.letGo(ctx); kept || err != nil {
 			return t.doc.Value.HeldUntil, err
 		}
@@ -91,6 +89,9 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 		acted, err := t.decide(ctx)
 		if err != nil {
 			return time.Time{}, err
+		}
+		if t.onlyObserve {
+			return f.Clock.Now().Add(stillHeld), nil
 		}
 		if !acted {
 			break
@@ -135,7 +136,9 @@ type turn struct {
 	onlyObserve  bool                      // this database is not the newest: touch nothing
 	restored     time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
 	standing     standing                  // of the group's place
-	seen         map[string]cloud.Instance // what the cloud showed in this turn
+	seen         map[string]cloud.Instance // what the cloud showed in this turn …
+	unasked      map[string]bool           // … which was not asked for these …
+	thorough     bool                      // … and is to be
 	seenAt       time.Time                 // when it was asked
 	held         bool                      // too much has vanished at once: touch nothing until it is explained
 }
@@ -200,7 +203,7 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if t.held {
+	if t.held || t.onlyObserve {
 		return false, nil
 	}
 	in.Observed.SeenAt = t.seenAt
@@ -211,6 +214,14 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 	t.next, t.short, t.trips = decision.Next, decision.Short, trips
 	if len(decision.Actions) == 0 {
 		return false, nil
+	}
+	// Nothing is done on the word of an earlier look, except in our books about what the cloud takes anyway.
+	if len(t.unasked) > 0 && slices.ContainsFunc(decision.Actions, func(a plan.Action) bool { return a.Verb != plan.DrainVerb || a.Reason != plan.ReasonInterruption }) {
+		t.thorough = true
+		if err := t.observe(ctx); err != nil {
+			return false, err
+		}
+		return t.decide(ctx)
 	}
 	t.vcpus, t.full, t.market, t.leaving = map[string]int{}, in.full, in.market, in.isLeaving
 	for _, p := range in.market.Pools {

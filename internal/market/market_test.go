@@ -268,6 +268,21 @@ func TestALossRaisesThePoolsRiskAndCoolsIt(t *testing.T) {
 	}
 }
 
+func TestOnlyTheFirstLossOfAStormMakesANewView(t *testing.T) {
+	s := open(t)
+	in := spot("m5.large", "a")
+	s.lost(t, "act-1", in)
+	after := s.snapshot(t, "act-1").Pools
+	s.lost(t, "act-1", in)
+	if again := s.snapshot(t, "act-1").Pools; &again[0] != &after[0] {
+		t.Error("a loss that changed nothing made a new view")
+	}
+	s.lost(t, "act-1", spot("m5.large", "b"))
+	if other := s.snapshot(t, "act-1"); &other.Pools[0] == &after[0] || other.find(t, spot("m5.large", "b")).CoolUntil.IsZero() {
+		t.Error("another pool's loss is not seen")
+	}
+}
+
 func TestEveryVendorClassHasItsMidPoint(t *testing.T) {
 	for class, want := range map[int]float64{0: 0.025, 1: 0.075, 2: 0.125, 3: 0.175, 4: 0.25, -1: unknownRisk, 9: unknownRisk} {
 		if got := riskOf(classHazard(class)); math.Abs(got-want) > 1e-12 {

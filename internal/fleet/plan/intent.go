@@ -141,18 +141,6 @@ type ZoneSubnets struct {
 // Tag is a key and a value.
 type Tag struct{ Key, Value string }
 
-// Phase is where one of our instances stands in its life. Order: Launching, Running, Draining, Terminating, Terminated.
-type Phase string
-
-const (
-	Launching   Phase = "launching"   // the cloud has it, it is not running yet
-	Running     Phase = "running"     // serving
-	Draining    Phase = "draining"    // out of service, waiting for its drain time
-	Terminating Phase = "terminating" // the cloud was told, or takes it
-	Terminated  Phase = "terminated"
-	Detached    Phase = "detached" // alive, no longer ours
-)
-
 // Lifecycle is how an instance was bought.
 type Lifecycle string
 
