@@ -12,7 +12,6 @@ import (
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/offer"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
-	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
@@ -110,7 +109,7 @@ func (f *Fleet) packed(ctx context.Context, in *inputs, decision plan.Decision, 
 		return journal.PackedDecision{}, fmt.Errorf("encode plan of %s: %w", in.group, err)
 	}
 	return f.Journal.Pack(ctx, journal.Decision{
-		ID: ident.New("dec"), Account: in.account, Group: in.group, At: in.Now, Version: decision.Version,
+		Account: in.account, Group: in.group, At: in.Now, Version: decision.Version,
 		DryRun: dry, Summary: decision.Summary, Inputs: asked, Plan: answered,
 	}, bought)
 }
