@@ -10,7 +10,7 @@ const (
 	scanShare   = 20 // the part of a replica's time, one in so many, that may be spent on looking for work …
 	longestRest = 5 * scanEvery
 
-	calmShare = 8 // while something urgent is in progress, what is not may have one in so many of the workers
+	calmShare = 32 // while something urgent is in progress, what is not may have one in so many of the workers
 
 	offeredAtOnce = 500 // what a scan found is offered in parts, because asking for the lanes of all may take long
 )
