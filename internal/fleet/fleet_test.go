@@ -457,11 +457,15 @@ func TestAnOlderDatabaseOnlyObserves(t *testing.T) {
 		t.Errorf("the log does not say why:\n%s", log)
 	}
 }
+
 func TestATurnDoesNotAskAboutWhatALookHasJustFoundInOrder(t *testing.T) {
 	t.Parallel()
 	w := begin(t, "")
-	end := w.Clock.Now().Add(time.Minute)
-	w.Until("the place has been looked at", 2*time.Minute, func() bool { return w.Clock.Now().After(end) })
+	settled := w.Clock.Now().Add(time.Minute)
+	w.Until("a look has just found the place in order", 5*time.Minute, func() bool {
+		seen := w.Fleet.LookedAt(w.Account.ID, "us-east-1")
+		return seen.After(settled) && w.Clock.Now().Sub(seen) < 8*time.Second
+	})
 	victim := w.in(plan.Running)[0].ID
 	if err := w.Cloud.Kill(t.Context(), victim); err != nil {
 		t.Fatal(err)

@@ -78,17 +78,18 @@ func (n *neap) start(at int) {
 	n.token = strings.TrimSpace(string(token))
 }
 
-// stop ends the process gracefully.
-func (n *neap) stop() {
+// stop ends the process gracefully, unless it is lost to its crash point at that very moment.
+func (n *neap) stop() error {
 	n.t.Helper()
-	if err := n.process.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := n.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		n.t.Fatalf("stop: %v", err)
 	}
 	err := <-n.ended
-	n.process = nil
 	if err != nil {
-		n.t.Fatalf("the process did not stop gracefully: %v\n%s", err, n.output.String())
+		return n.lost(err)
 	}
+	n.process = nil
+	return nil
 }
 
 // end makes sure that nothing outlives the test.
@@ -104,15 +105,21 @@ func (n *neap) isDead() bool {
 	n.t.Helper()
 	select {
 	case err := <-n.ended:
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-			n.process, n.killed = nil, true
-			return true
-		}
-		n.t.Fatalf("the process ended by itself: %v\n%s", err, n.output.String())
+		return n.lost(err) != nil
 	default:
+		return false
 	}
-	return false
+}
+
+// lost notes that the process has ended at its crash point; any other end fails the test.
+func (n *neap) lost(err error) error {
+	n.t.Helper()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		n.t.Fatalf("the process ended by itself: %v\n%s", err, n.output.String())
+	}
+	n.process, n.killed = nil, true
+	return errLost
 }
 
 // errLost says that the process died under a request.
