@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// What the application may do at once. The server is often as small as this machine, and more than its processors can serve at once only get in each
-	// other's way: in a storm of 10,000 notices on two cores, 8 connections kept the slowest in view of a second where 16 let them slip to three.
+	// What the application may do at once. The server is often as small as this machine: more than its processors can serve only get in each other's way.
 	leastConns   = 8
 	connsPerCore = 4
 	riverConns   = 8
