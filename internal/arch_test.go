@@ -23,7 +23,7 @@ const (
 	backEnd = "back ends are wired by app; everyone else speaks to the contract"
 	wire    = "a dialect translates: rules live in domain rooms, and neither store nor back end may leak into a wire format"
 	outward = "an address that a user names is connected to through one guard only, which knows nothing of what is sent"
-	pure    = "the pure core knows only its own nouns, so that the same inputs give the same plan"
+	pure    = "the pure core knows only its own nouns, so that the same inputs give the same answer"
 )
 
 // rooms is the table of the architecture.
@@ -41,6 +41,7 @@ func rooms() []room {
 		{path: "dial", layer: 0, beside: foundation, only: foundation, users: []string{"journal", "app"}, why: outward},
 		{path: "fleet/plan", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "cluster/pack", layer: 0, beside: foundation, only: foundation, why: pure},
+		{path: "identity/policy", layer: 0, beside: foundation, only: foundation, why: pure},
 
 		{path: "store", layer: 1},
 		{path: "workflow", layer: 1, beside: []string{"store"}},
