@@ -81,6 +81,9 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 	observed := plan.Observed{Deleting: doc.State == deleting}
 	for _, row := range rows {
 		observed.Instances = append(observed.Instances, row.Value.Instance)
+		if !row.Value.MissingAt.IsZero() {
+			observed.Unseen = append(observed.Unseen, row.ID)
+		}
 	}
 	for _, a := range open {
 		if a.Value.Launch != nil {

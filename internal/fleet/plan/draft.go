@@ -41,6 +41,7 @@ type draft struct {
 	market  Market
 	now     time.Time
 	seen    time.Time // when the cloud was asked
+	unseen  []string  // ids that it did not show
 	members []member
 	pending []PendingLaunch
 	units   map[string]int // by type, when capacity is in weight units
@@ -83,7 +84,7 @@ type zoneCount struct {
 
 func newDraft(intent Intent, observed Observed, market Market, now time.Time) *draft {
 	d := &draft{
-		intent: intent, market: market, now: now.UTC(), seen: now, pending: observed.Launches,
+		intent: intent, market: market, now: now.UTC(), seen: now, unseen: observed.Unseen, pending: observed.Launches,
 		max:  max(intent.Capacity.Max, intent.Capacity.Target), // a bound that forbids the target itself is a mistake, not a wish
 		held: make(map[place]int, len(observed.Instances)),
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func heal(d *draft) {
 		}
 		due, failing := d.unhealthyFrom(&m.Instance)
 		switch {
-		case !failing:
+		case !failing, slices.Contains(d.unseen, m.ID):
 		case due.After(d.seen):
 			if due.Before(d.now) {
 				due = d.now // nobody has looked since: look at once

@@ -254,7 +254,11 @@ func TestWhatNobodyLookedAtInItsGraceIsLookedAtBeforeItIsReplaced(t *testing.T) 
 	if d := w.plan(); len(d.Actions) != 0 || !d.Next.Equal(noon) {
 		t.Errorf("judged by an old picture: %+v, next %s", d.Actions, d.Next)
 	}
-	w.observed.SeenAt = noon
+	w.observed.SeenAt, w.observed.Unseen = noon, []string{"i-0", "i-1"}
+	if d := w.plan(); len(d.Actions) != 0 {
+		t.Errorf("judged by an answer that did not show them: %+v", d.Actions)
+	}
+	w.observed.Unseen = nil
 	if spot, _ := w.plan().launched(); spot != 2 {
 		t.Errorf("with a fresh picture %d are replaced", spot)
 	}
