@@ -70,11 +70,11 @@ func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
 func (t *turn) describe(ctx context.Context, rows []store.Doc[Instance]) ([]cloud.Instance, error) {
 	query := cloud.Query{Region: t.intent.Region}
 	s := t.f.sight(t.place())
+	t.unasked = map[string]bool{}
 	if s.isStrange(t.doc.ID) || t.standing.Looked < t.installation.Generation {
 		query.Tags = map[string]string{tags.Installation: t.installation.ID, tags.Owner: t.doc.ID}
 		return t.provider.Describe(ctx, query)
 	}
-	t.unasked = map[string]bool{}
 	all := t.thorough || slices.ContainsFunc(rows, func(r store.Doc[Instance]) bool { return r.Value.isInTrouble() && r.Value.ReplacedBy == "" })
 	for _, r := range rows {
 		if all || t.isMoving(r.Value) || r.Value.isInTrouble() || !s.agrees(r.ID, t.seenAt) {
