@@ -146,21 +146,26 @@ func (r *rehearsal) take(a act) error {
 }
 
 func (r *rehearsal) fail(a act) error {
-	ids, err := r.some(a, "")
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	r.failed += len(ids)
-	return r.world.Kill(context.Background(), ids...)
+	return r.strike(a, &r.failed, r.world.Kill)
 }
 
 func (r *rehearsal) impair(a act) error {
-	ids, err := r.some(a, "")
-	if err != nil || len(ids) == 0 {
-		return err
+	return r.strike(a, &r.impaired, r.world.Impair)
+}
+
+// strike does something to some instances at once, and counts them. Should one of them have just ended, it chooses again.
+func (r *rehearsal) strike(a act, count *int, do func(ctx context.Context, ids ...string) error) error {
+	for {
+		ids, err := r.some(a, "")
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		var refusal *cloud.Refusal
+		if err := do(context.Background(), ids...); !errors.As(err, &refusal) {
+			*count += len(ids)
+			return err
+		}
 	}
-	r.impaired += len(ids)
-	return r.world.Impair(context.Background(), ids...)
 }
 
 func (r *rehearsal) serverUp() error {

@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -140,7 +139,7 @@ func (c *Cloud) living(ctx context.Context, tx runner, ids []string, now instant
 	}
 	found, err := readInstances(ctx, c.db, tx, "ends_at > ? AND id IN ("+marks(len(ids))+")", args...)
 	if err == nil && len(found) != len(ids) {
-		err = fmt.Errorf("simulated cloud: %d of the %d instances are alive", len(found), len(ids))
+		err = bad("IncorrectInstanceState", "%d of the %d instances are alive.", len(found), len(ids))
 	}
 	return found, err
 }
