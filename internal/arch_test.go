@@ -160,6 +160,7 @@ func libraries() []library {
 		{"github.com/spf13", []string{"cli"}, commands},
 		{"github.com/knadh/koanf", []string{"cli"}, commands},
 		{"go.yaml.in/yaml", []string{"cli"}, commands},
+		{"golang.org/x/crypto", []string{"identity"}, "identity alone hashes passwords"},
 		{"golang.org/x/sync", []string{"store", "workflow", "op", "cloud", "fleet", "market", "app"}, "layer 0 stands on the standard library alone"},
 	}
 }

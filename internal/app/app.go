@@ -144,7 +144,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			}), elastigroup.Schemas()),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},
-		Authorizer: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
+		Authenticator: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
 	})
 	if err != nil {
 		return nil, err
@@ -186,6 +186,7 @@ func (a *App) open(ctx context.Context) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	a.db, keys.DB, keys.Log = db, db, c.Log
+	keys.Cloud, keys.Clouds, keys.Occupied, keys.Needs = simCloud, checks{}, a.occupied, a.needs
 	// The token is on disk before it is valid, so that no crash can lock everybody out.
 	announced := false
 	keys.Announce = func(admin string) error {

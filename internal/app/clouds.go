@@ -33,7 +33,7 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 	if err != nil {
 		return nil, err
 	}
-	if a.Cloud != "sim" {
+	if a.Cloud != simCloud {
 		return nil, fmt.Errorf("account %s is in the cloud %q, which this release can't reach", account, a.Cloud)
 	}
 	var provider cloud.Provider = c.sim.Account(cmp.Or(c.owner, account))

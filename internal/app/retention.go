@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/journal/webhook"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -54,6 +55,7 @@ func (r Retention) rules() []store.Rule {
 	all = append(all, fleet.Retention(r.Decisions, r.Ledger, r.Logs)...)
 	all = append(all, workflow.Retention(r.Decisions)...)
 	all = append(all, ledger.Retention(r.Ledger)...)
+	all = append(all, identity.NonceRule())
 	return append(all, market.Retention()...)
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/neap-cloud/neap/internal/dialect/neap"
+	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -27,9 +29,16 @@ func (a *App) routes() http.Handler {
 	return a.presence.folding(mux)
 }
 
-// status is the installation at a glance.
-func (a *App) status(ctx context.Context) (neap.Status, error) {
-	size, err := a.Fleet.Size(ctx)
+// status is the installation at a glance, as far as it belongs to whoever sees these accounts.
+func (a *App) status(ctx context.Context, accounts []identity.Account) (neap.Status, error) {
+	var size fleet.Size
+	for _, account := range accounts {
+		own, err := a.Fleet.Size(ctx, account.ID)
+		if err != nil {
+			return neap.Status{}, err
+		}
+		size.Groups, size.Instances = size.Groups+own.Groups, size.Instances+own.Instances
+	}
 	rate := a.config.Rate
 	if rate == 0 {
 		rate = 1
@@ -37,7 +46,7 @@ func (a *App) status(ctx context.Context) (neap.Status, error) {
 	return neap.Status{
 		Version: a.config.Version, Simulated: true, Database: a.db.Driver(), Time: a.clock.Now(), Rate: rate, Started: a.started,
 		Groups: size.Groups, Instances: size.Instances,
-	}, err
+	}, nil
 }
 
 // fleetMetrics counts groups and instances when it is asked.
@@ -60,7 +69,7 @@ func (m *fleetMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	groups, instances := m.descriptions()
-	size, err := m.app.Fleet.Size(ctx)
+	size, err := m.app.Fleet.Size(ctx, "")
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(groups, err)
 		return

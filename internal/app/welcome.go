@@ -57,7 +57,7 @@ func (a *App) welcome(ctx context.Context) error {
 func (a *App) firstAccount(ctx context.Context, organisation string) (made bool, err error) {
 	err = a.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		var err error
-		a.Account, made, err = a.Identity.FirstAccount(ctx, tx, identity.Account{Organisation: organisation, Name: "demo", Cloud: "sim", Provider: "AWS"})
+		a.Account, made, err = a.Identity.FirstAccount(ctx, tx, identity.Account{Organisation: organisation, Name: "demo", Cloud: simCloud, Provider: "AWS"})
 		return err
 	})
 	return made, err
@@ -66,7 +66,7 @@ func (a *App) firstAccount(ctx context.Context, organisation string) (made bool,
 // checkRate refuses to run real accounts on anything but real time.
 func (a *App) checkRate(accounts []identity.Account) error {
 	for _, account := range accounts {
-		if account.Cloud != "sim" && a.config.Rate != 0 && a.config.Rate != 1 {
+		if account.Cloud != simCloud && a.config.Rate != 0 && a.config.Rate != 1 {
 			return fault.Field("rate", "Account %s is in a real cloud: time can't run %g times as fast there. Leave --rate out.", account.ID, a.config.Rate)
 		}
 	}

@@ -358,7 +358,7 @@ func TestADeletedGroupReadsAsMissingAndLeavesNothingBehind(t *testing.T) {
 				return false
 			}
 		}
-		size, err := w.Fleet.Size(t.Context())
+		size, err := w.Fleet.Size(t.Context(), "")
 		return err == nil && size == fleet.Size{}
 	})
 }

@@ -222,15 +222,16 @@ func (f *Fleet) Interrupt(ctx context.Context, account, author string, instances
 	return nil
 }
 
-// Size is how much the whole installation keeps, over all accounts.
+// Size is how much is kept.
 type Size struct{ Groups, Instances int }
 
-// Size counts what is kept now.
-func (f *Fleet) Size(ctx context.Context) (Size, error) {
-	kept, err := groups.Count(ctx, f.DB, store.Installation(), store.Query{States: []string{active}})
-	if err != nil {
-		return Size{}, err
+// Size counts what is kept now in an account; "" = in all.
+func (f *Fleet) Size(ctx context.Context, account string) (Size, error) {
+	scope := store.Installation()
+	if account != "" {
+		scope = store.Account(account)
 	}
-	running, err := members.Count(ctx, f.DB, store.Installation(), store.Query{States: aliveStates()})
-	return Size{kept, running}, err
+	kept, err := groups.Count(ctx, f.DB, scope, store.Query{States: []string{active}})
+	running, failed := members.Count(ctx, f.DB, scope, store.Query{States: aliveStates()})
+	return Size{kept, running}, cmp.Or(err, failed)
 }

@@ -33,7 +33,7 @@ func TestARegionThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
 		hung = append(hung, group)
 	}
 	w.Until("the groups have an instance each", 5*time.Minute, func() bool {
-		size, err := w.Fleet.Size(t.Context())
+		size, err := w.Fleet.Size(t.Context(), "")
 		return err == nil && size.Instances == 41
 	})
 	w.Cloud.Hang("us-east-1", w.Clock.Now().Add(time.Hour))
@@ -58,7 +58,7 @@ func TestARegionThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
 	}
 	w.Clock.Advance(2 * time.Hour)
 	w.Until("the region that hung has caught up", 10*time.Minute, func() bool {
-		size, err := w.Fleet.Size(t.Context())
+		size, err := w.Fleet.Size(t.Context(), "")
 		return err == nil && size.Instances == 80+4
 	})
 }

@@ -11,89 +11,182 @@ import (
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// coarse is how exactly a token's last use is written down: once an hour, not per request.
-const coarse = time.Hour
+const (
+	// coarse is how exactly a token's last use is written down: once an hour, not per request.
+	coarse = time.Hour
+	// skew is how far the clock of somebody who signs may be from ours, and so for how long a nonce is remembered.
+	skew = 5 * time.Minute
+)
 
-// Authenticate turns a bearer token into its caller; fault.Unauthenticated otherwise, with the same words for unknown and revoked tokens. It answers from memory
-// within a second of the last look-up.
-func (i *Identity) Authenticate(ctx context.Context, text string) (op.Caller, error) {
-	if err := CheckToken(text); err != nil {
+// Authenticate turns a credential into its caller; fault.Unauthenticated otherwise, with the same words for unknown, revoked, expired and disabled ones. What it
+// remembers holds for one revision of the organisation, and that is read anew for every request: a change takes effect on the next one, on every replica.
+func (i *Identity) Authenticate(ctx context.Context, c op.Credential) (op.Caller, error) {
+	t, err := i.present(ctx, c)
+	if err != nil {
 		return op.Caller{}, err
+	}
+	if t.Kind != Bearer && t.Kind != AccessKey {
+		return op.Caller{}, unknownToken()
+	}
+	s, err := i.standingOf(ctx, &t)
+	if err != nil {
+		return op.Caller{}, err
+	}
+	if c.Tenant != "" && c.Tenant != s.realm.organisation.Value.Slug() {
+		return op.Caller{}, unknownToken()
+	}
+	if err := i.fresh(ctx, t, c); err != nil {
+		return op.Caller{}, err
+	}
+	return s.caller(t), nil
+}
+
+// standingOf is what the token's user may do now. t is read again where something changed since it was remembered.
+func (i *Identity) standingOf(ctx context.Context, t *token) (*standing, error) {
+	revision, err := organisations.Version(ctx, i.db, store.Installation(), t.Organisation)
+	if err != nil {
+		return nil, concealed(err)
+	}
+	if *t, err = i.stillHeld(ctx, *t, revision); err != nil {
+		return nil, err
+	}
+	r, err := i.realm(ctx, t.Organisation, revision)
+	if err != nil {
+		return nil, concealed(err)
+	}
+	s, err := i.standing(ctx, r, i.holder(r, *t))
+	if err != nil {
+		return nil, concealed(err)
+	}
+	if s.user.Disabled || !t.Expires.IsZero() && !t.Expires.After(today()) {
+		return nil, unknownToken()
+	}
+	return s, nil
+}
+
+// concealed says of what is gone only that the token is not valid.
+func concealed(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return unknownToken()
+	}
+	return err
+}
+
+// present finds the token that a credential shows.
+func (i *Identity) present(ctx context.Context, c op.Credential) (token, error) {
+	if c.Key != "" && c.Proves != nil {
+		return i.prove(ctx, c.Key, c.Proves)
+	}
+	return i.recognise(ctx, c.Token)
+}
+
+// fresh refuses a signed request that is too old, or was seen before.
+func (i *Identity) fresh(ctx context.Context, t token, c op.Credential) error {
+	if c.Nonce == "" {
+		return nil
+	}
+	if off := today().Sub(c.Signed).Abs(); off > skew {
+		return fault.Of(fault.Unauthenticated, "timestamp", "The request's time stamp is %s away from this server's clock; at most %s is accepted.", off.Round(time.Second), skew)
+	}
+	own, cancel := detached()
+	defer cancel()
+	_, err := nonces.Insert(own, i.db, store.Doc[struct{}]{Meta: store.Meta{ID: t.ID + "/" + c.Nonce, Account: t.Organisation, Parent: t.ID, At: today()}})
+	if fault.Is(err, fault.Exists) {
+		return fault.Of(fault.Unauthenticated, "nonce", "This request was received before; sign each one with a nonce of its own.")
+	}
+	return err
+}
+
+// NonceRule is how long nonces are kept.
+func NonceRule() store.Rule { return store.Rule{Table: nonces.Table, Wall: true, Keep: 3 * skew} }
+
+// rememberedToken is a token as it was at a revision of its organisation.
+type rememberedToken struct {
+	token
+	revision int64 // 0 = not known yet
+}
+
+// recognise finds the token of a text.
+func (i *Identity) recognise(ctx context.Context, text string) (token, error) {
+	if err := CheckToken(text); err != nil {
+		return token{}, err
 	}
 	k, err := i.key.load()
 	if err != nil {
-		return op.Caller{}, err
+		return token{}, err
 	}
-	t, err := i.recognise(ctx, k.hash(text), idOf(text))
-	if err != nil {
-		return op.Caller{}, err
-	}
-	of, err := i.membership(ctx, t.Organisation)
-	if err != nil {
-		return op.Caller{}, err
-	}
-	return op.Caller{Organisation: t.Organisation, Subject: t.ID, Name: t.Name, Default: of.standard}, nil
-}
-
-// recognise finds the valid token of this hash.
-func (i *Identity) recognise(ctx context.Context, hash [hashSize]byte, id string) (token, error) {
-	t, found, epoch := i.tokens.get(hash)
-	if found {
-		return t, nil
-	}
+	hash := k.hash(text)
 	_, strange, none := i.strangers.get(hash)
 	if strange {
 		return token{}, unknownToken()
 	}
-	doc, err := tokens.Get(ctx, i.db, store.Installation(), id)
+	t, err := i.held(ctx, idOf(text))
 	switch {
-	case fault.Is(err, fault.NotFound) || err == nil && !valid(doc, hash):
+	case fault.Is(err, fault.Unauthenticated) || err == nil && !t.has(hash):
 		i.strangers.put(hash, struct{}{}, none)
 		return token{}, unknownToken()
 	case err != nil:
 		return token{}, err
 	}
-	i.touch(ctx, doc)
-	i.tokens.put(hash, doc.Value, epoch)
-	return doc.Value, nil
+	return t, nil
 }
 
-func valid(doc store.Doc[token], hash [hashSize]byte) bool {
-	kept, err := hex.DecodeString(doc.Value.Hash)
-	return err == nil && subtle.ConstantTimeCompare(kept, hash[:]) == 1 && doc.State == active
+// held is the token of an id, from memory if it is known.
+func (i *Identity) held(ctx context.Context, id string) (token, error) {
+	if known, is := i.tokens.get(id); is {
+		return known.token, nil
+	}
+	return i.readToken(ctx, id, 0)
+}
+
+// stillHeld reads a token again when the organisation has changed since.
+func (i *Identity) stillHeld(ctx context.Context, t token, revision int64) (token, error) {
+	if known, is := i.tokens.get(t.ID); is && known.revision == revision && !known.Used.Before(today().Truncate(coarse)) {
+		return known.token, nil
+	}
+	return i.readToken(ctx, t.ID, revision)
+}
+
+// readToken reads a valid token, and one that it depends on.
+func (i *Identity) readToken(ctx context.Context, id string, revision int64) (token, error) {
+	doc, err := tokens.Get(ctx, i.db, store.Installation(), id)
+	if err == nil && doc.State != active {
+		err = unknownToken()
+	}
+	if err != nil {
+		return token{}, concealed(err)
+	}
+	i.touch(doc)
+	t := doc.Value
+	t.Used = today().Truncate(coarse)
+	i.tokens.put(id, rememberedToken{t, revision})
+	return t, nil
+}
+
+func (t token) has(hash [hashSize]byte) bool {
+	kept, err := hex.DecodeString(t.Hash)
+	return err == nil && subtle.ConstantTimeCompare(kept, hash[:]) == 1
 }
 
 func unknownToken() error {
-	return fault.Of(fault.Unauthenticated, "token", "The token is not valid here: it is unknown or was revoked.")
+	return fault.Of(fault.Unauthenticated, "token", "The token is not valid here: it is unknown, has expired or was revoked.")
+}
+
+// detached is a context for writes of identity's own: values of the request's (dry run, its waiting audit entry) must not reach them, nor must its end.
+func detached() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), remembered)
 }
 
 // touch notes that a token is in use. The request does not depend on it.
-func (i *Identity) touch(ctx context.Context, doc store.Doc[token]) {
+func (i *Identity) touch(doc store.Doc[token]) {
 	now := today().Truncate(coarse)
 	if !doc.Value.Used.Before(now) {
 		return
 	}
 	doc.Value.Used = now
-	// Values of the request's context (dry run, its waiting audit entry) must not reach this write, nor must its end.
-	own, cancel := context.WithTimeout(context.Background(), remembered)
+	own, cancel := detached()
 	defer cancel()
 	if _, err := tokens.Update(own, i.db, doc); err != nil && !fault.Is(err, fault.Conflict) {
-		i.log.WarnContext(ctx, "the last use of a token could not be noted", "token", doc.ID, "error", err)
+		i.log.WarnContext(own, "the last use of a token could not be noted", "token", doc.ID, "error", err)
 	}
-}
-
-// Authorize decides whether the caller may do need in an account ("" = the organisation itself). Every token has its organisation's full rights for now.
-// An account of another organisation reads like one that does not exist: fault.Denied for both.
-func (i *Identity) Authorize(ctx context.Context, caller op.Caller, need, account string) error {
-	if caller.Organisation == "" || need == "" {
-		return fault.Of(fault.Denied, "operation", "You have no right to do this.")
-	}
-	of, err := i.membership(ctx, caller.Organisation)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	if err != nil || account != "" && !of.accounts[account] {
-		return fault.Of(fault.Denied, "account", "You have no right to do this in account %q; check the account's id.", account)
-	}
-	return nil
 }

@@ -1,6 +1,6 @@
 // Package identity knows who may do what.
 //
-// It owns organisations, accounts, tokens and the installation's own identity. It must not know any wire format. Start reading at Identity; a request
+// It owns organisations, accounts, users, groups, policies, tokens, credentials of clouds and the installation's own identity. It must not know any wire format. Start reading at Identity; a request
 // goes through authenticate.go. All of it lives on wall time.
 package identity
 
@@ -22,19 +22,37 @@ type Config struct {
 	KeyFile string // where the server key is kept; made at the first start, readable by its owner only
 	// Announce is told a new admin token before it becomes valid, so that a crash cannot swallow it; it may be told one that never does. nil = nobody is.
 	Announce func(admin string) error
-	Log      *slog.Logger
+	// Occupied says what still runs in an account ("3 groups"), "" when nothing does; an occupied account is not deleted. nil = none ever is.
+	Occupied func(ctx context.Context, account string) (what string, err error)
+	// Needs lists what operations need, so that policies with others can be warned of; nil = nobody is warned.
+	Needs func() []string
+	// Clouds checks credentials with the clouds that they are for.
+	Clouds Clouds
+	// Cloud is that of accounts that are made; "sim" when everything is simulated.
+	Cloud string
+	Log   *slog.Logger
 }
 
-// Identity answers from memory where a request waits for it. Safe for concurrent use.
+// Identity knows who may do what. Safe for concurrent use.
 type Identity struct {
-	db            *store.DB
-	log           *slog.Logger
-	announce      func(string) error
-	key           *keyring
-	tokens        *memory[[hashSize]byte, token]
-	strangers     *memory[[hashSize]byte, struct{}] // hashes that are no token; apart, so that a flood of them displaces no token
-	organisations *memory[string, membership]
+	db        *store.DB
+	log       *slog.Logger
+	announce  func(string) error
+	occupied  func(context.Context, string) (string, error)
+	needs     func() []string
+	clouds    Clouds
+	cloud     string
+	key       *keyring
+	standard  map[string]*heldPolicy
+	tokens    *shelf[string, rememberedToken]   // by id
+	strangers *memory[[hashSize]byte, struct{}] // hashes that are no token
+	realms    *shelf[string, *realm]
+	standings *shelf[string, *standing] // by user
+	signIns   chan struct{}
 }
+
+// signInsAtOnce bounds the memory that hashing passwords takes.
+const signInsAtOnce = 2
 
 // New makes an identity over an open database; it reads nothing yet.
 func New(c Config) *Identity {
@@ -45,8 +63,10 @@ func New(c Config) *Identity {
 		c.Announce = func(string) error { return nil }
 	}
 	return &Identity{
-		db: c.DB, log: c.Log, announce: c.Announce, key: newKeyring(c.Key, c.KeyFile),
-		tokens: newMemory[[hashSize]byte, token](), strangers: newMemory[[hashSize]byte, struct{}](), organisations: newMemory[string, membership](),
+		db: c.DB, log: c.Log, announce: c.Announce, occupied: c.Occupied, needs: c.Needs, clouds: c.Clouds, cloud: c.Cloud,
+		key: newKeyring(c.DB, c.Key, c.KeyFile), standard: standardPolicies(),
+		tokens: newShelf[string, rememberedToken](), strangers: newMemory[[hashSize]byte, struct{}](),
+		realms: newShelf[string, *realm](), standings: newShelf[string, *standing](), signIns: make(chan struct{}, signInsAtOnce),
 	}
 }
 
@@ -56,7 +76,8 @@ type Installation struct {
 	Generation   int64   // of the newest start, higher than all before; unlike that of any other start, even of a copy of this database
 	Starts       []int64 `json:",omitempty"` // the newest generations, oldest first
 	Organisation string  // the one made at the first start; its admin token governs the installation
-	KeyMark      string  // tells the server key that tokens are hashed with from another, and nothing else about it
+	KeyMark      string  // tells the server key from another, and nothing else about it
+	Wrapped      []byte  `json:",omitempty"` // the secret that all keys are derived from, under the server key; nil = it is the server key, which was never changed
 	// Restored is when the backup was taken that this database came from; zero once a person has accepted it. Until then nothing may be touched.
 	Restored time.Time `json:",omitzero"`
 }
@@ -100,12 +121,19 @@ func (i *Identity) begin(ctx context.Context) (inst Installation, admin string, 
 		if err != nil {
 			return err
 		}
+		doc, err := organisations.Get(ctx, tx, store.Installation(), organisation.ID)
+		if err != nil {
+			return err
+		}
+		if organisation, err = i.furnish(ctx, tx, doc); err != nil {
+			return err
+		}
 		inst = Installation{ID: ident.UUID(), Organisation: organisation.ID, KeyMark: key.mark}
 		inst.start()
 		if _, err := installations.Insert(ctx, tx, store.Doc[Installation]{Meta: store.Meta{ID: self}, Value: inst}); err != nil {
 			return err
 		}
-		_, err = i.keep(ctx, tx, key, minted, token{Token: Token{Name: adminName}, Organisation: organisation.ID, Admin: true})
+		_, err = i.keep(ctx, tx, key, minted, token{Token: Token{Name: adminName, User: organisation.Owner}, Organisation: organisation.ID, Admin: true})
 		return err
 	})
 	return inst, minted.text, err
@@ -130,13 +158,25 @@ func (i *Identity) restart(ctx context.Context) (Installation, error) {
 			}
 			doc.Value.start()
 			inst = doc.Value
-			_, err = installations.Update(ctx, tx, doc)
-			return err
+			if _, err = installations.Update(ctx, tx, doc); err != nil {
+				return err
+			}
+			return i.furnishOld(ctx, tx, inst.Organisation)
 		})
 		if !fault.Is(err, fault.Conflict) || fault.As(err).Noun != installations.Noun {
 			return inst, err
 		}
 	}
+}
+
+// furnishOld gives the organisation of an older release what each one has now.
+func (i *Identity) furnishOld(ctx context.Context, tx *store.Tx, organisation string) error {
+	doc, err := organisations.Get(ctx, tx, store.Installation(), organisation)
+	if err != nil || doc.Value.Owner != "" && doc.Value.Everyone != "" {
+		return err
+	}
+	_, err = i.furnish(ctx, tx, doc)
+	return err
 }
 
 // ResetAdmin replaces the admin token, for when it is lost: every older admin token is void at once, here, and elsewhere within a second. With a new server key
@@ -155,7 +195,14 @@ func (i *Identity) ResetAdmin(ctx context.Context) (admin string, err error) {
 		if err != nil {
 			return err
 		}
-		held, _, err := tokens.List(ctx, tx, store.Installation(), store.Query{Parent: doc.Value.Organisation, States: []string{active}})
+		if err := organisations.Touch(ctx, tx, store.Installation(), doc.Value.Organisation); err != nil {
+			return err
+		}
+		of, err := organisations.Get(ctx, tx, store.Installation(), doc.Value.Organisation)
+		if err != nil {
+			return err
+		}
+		held, err := activeTokens(ctx, tx, of.ID)
 		if err != nil {
 			return err
 		}
@@ -167,12 +214,12 @@ func (i *Identity) ResetAdmin(ctx context.Context) (admin string, err error) {
 			}
 		}
 		if doc.Value.KeyMark != key.mark {
-			doc.Value.KeyMark = key.mark
+			doc.Value.KeyMark, doc.Value.Wrapped = key.mark, nil
 			if _, err := installations.Update(ctx, tx, doc); err != nil {
 				return err
 			}
 		}
-		_, err = i.keep(ctx, tx, key, minted, token{Token: Token{Name: adminName}, Organisation: doc.Value.Organisation, Admin: true})
+		_, err = i.keep(ctx, tx, key, minted, token{Token: Token{Name: adminName, User: of.Value.Owner}, Organisation: of.ID, Admin: true})
 		return err
 	})
 	if err != nil {
@@ -184,4 +231,4 @@ func (i *Identity) ResetAdmin(ctx context.Context) (admin string, err error) {
 // today is wall time.
 func today() time.Time { return time.Now().UTC() }
 
-var _ op.Authorizer = (*Identity)(nil)
+var _ op.Authenticator = (*Identity)(nil)

@@ -43,7 +43,7 @@ func (i tested) tx(t testing.TB, work func(ctx context.Context, tx *store.Tx) er
 
 func (i tested) token(t testing.TB, name string) (secret string, made Token) {
 	t.Helper()
-	secret, made, err := i.CreateToken(t.Context(), i.organisation, name)
+	secret, made, err := i.CreateToken(t.Context(), i.organisation, NewToken{Name: name})
 	must(t, err)
 	return secret, made
 }
@@ -84,7 +84,7 @@ func TestOnlyTheFirstStartGivesAnAdminToken(t *testing.T) {
 	check(t, "token of the second start", again, "")
 	check(t, "a later generation", two.Generation > one.Generation && two.Knows(one.Generation) && !one.Knows(two.Generation), true)
 	check(t, "id of the second start", two.ID, one.ID)
-	caller, err := later.Authenticate(t.Context(), admin)
+	caller, err := later.Authenticate(t.Context(), bearer(admin))
 	must(t, err)
 	check(t, "organisation of the admin", caller.Organisation, one.Organisation)
 }
@@ -145,7 +145,7 @@ func TestADatabaseIsNotStartedWithAnotherServerKey(t *testing.T) {
 	must(t, err)
 	_, _, _, err = stranger.Start(t.Context())
 	must(t, err)
-	_, err = stranger.Authenticate(t.Context(), admin)
+	_, err = stranger.Authenticate(t.Context(), bearer(admin))
 	must(t, err)
 }
 
@@ -160,14 +160,14 @@ func TestALostKeyFileIsNotReplacedInSilence(t *testing.T) {
 func TestResettingTheAdminVoidsTheOldTokenAndNoOther(t *testing.T) {
 	i, old := started(t)
 	other, _ := i.token(t, "ci")
-	_, err := i.Authenticate(t.Context(), old)
+	_, err := i.Authenticate(t.Context(), bearer(old))
 	must(t, err)
 	admin, err := i.ResetAdmin(t.Context())
 	must(t, err)
-	_, err = i.Authenticate(t.Context(), old)
+	_, err = i.Authenticate(t.Context(), bearer(old))
 	check(t, "the old token", fault.KindOf(err), fault.Unauthenticated)
 	for _, text := range []string{admin, other} {
-		caller, err := i.Authenticate(t.Context(), text)
+		caller, err := i.Authenticate(t.Context(), bearer(text))
 		must(t, err)
 		check(t, "organisation", caller.Organisation, i.organisation)
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/store"
 )
 
 const (
@@ -23,27 +24,34 @@ const (
 	hashSize = sha256.Size
 )
 
-// key is what tokens are hashed and secrets are sealed with. All of it is derived from the server key.
+// key is what tokens are hashed and secrets are sealed with. All of it is derived from one secret, which is the first server key, or stands in the database
+// under the present one: so the server key can be replaced without making tokens void.
 type key struct {
-	mark   string
+	secret []byte
+	mark   string // of the server key
 	seal   cipher.AEAD
 	hashes sync.Pool // of hash.Hash
 }
 
-func newKey(server []byte) (*key, error) {
-	secret, err := hkdf.Key(sha256.New, server, nil, "neap: hashes of tokens", keySize)
+func newKey(server, secret []byte) (*key, error) {
+	hashing, err := hkdf.Key(sha256.New, secret, nil, "neap: hashes of tokens", keySize)
 	if err != nil {
 		return nil, err
 	}
+	mark, err := markOf(server)
+	if err != nil {
+		return nil, err
+	}
+	seal, err := newSeal(secret, "neap: secrets that are known again")
+	if err != nil {
+		return nil, err
+	}
+	return &key{secret: secret, mark: mark, seal: seal, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, hashing) }}}, nil
+}
+
+func markOf(server []byte) (string, error) {
 	mark, err := hkdf.Key(sha256.New, server, nil, "neap: mark of the server key", 8)
-	if err != nil {
-		return nil, err
-	}
-	seal, err := newSeal(server)
-	if err != nil {
-		return nil, err
-	}
-	return &key{mark: hex.EncodeToString(mark), seal: seal, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}, nil
+	return hex.EncodeToString(mark), err
 }
 
 // hash is the keyed hash of a token's text.
@@ -60,13 +68,16 @@ func (k *key) hash(text string) (sum [hashSize]byte) {
 
 // keyring holds the server key once it is known.
 type keyring struct {
+	db    *store.DB
 	given []byte
 	file  string
 	mu    sync.RWMutex
 	known *key
 }
 
-func newKeyring(given []byte, file string) *keyring { return &keyring{given: given, file: file} }
+func newKeyring(db *store.DB, given []byte, file string) *keyring {
+	return &keyring{db: db, given: given, file: file}
+}
 
 // load reads the key where it is kept.
 func (r *keyring) load() (*key, error) { return r.open(readKey) }
@@ -107,7 +118,11 @@ func (r *keyring) open(read func(file string) ([]byte, error)) (*key, error) {
 	if len(server) < keySize {
 		return nil, fault.Of(fault.Invalid, "server key", "The server key has %d bytes; it needs at least %d.", len(server), keySize)
 	}
-	made, err := newKey(server)
+	server, secret, err := r.unwrap(server)
+	if err != nil {
+		return nil, err
+	}
+	made, err := newKey(server, secret)
 	r.known = made
 	return made, err
 }

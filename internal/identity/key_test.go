@@ -16,7 +16,7 @@ func TestAKeyFileIsMadeOnceForItsOwnerOnly(t *testing.T) {
 	var all sync.WaitGroup
 	for range starts {
 		all.Go(func() {
-			made, err := newKeyring(nil, file).make()
+			made, err := newKeyring(nil, nil, file).make()
 			if err != nil {
 				t.Error(err)
 				return
@@ -40,7 +40,7 @@ func TestAKeyFileIsMadeOnceForItsOwnerOnly(t *testing.T) {
 
 func TestLoadingMakesNoKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "server-key")
-	_, err := newKeyring(nil, file).load()
+	_, err := newKeyring(nil, nil, file).load()
 	check(t, "kind", fault.KindOf(err), fault.Unavailable)
 	if _, err := os.Stat(file); err == nil {
 		t.Error("loading made a key file")
@@ -58,12 +58,12 @@ func TestBadKeysAreRefused(t *testing.T) {
 		ring *keyring
 		want fault.Kind
 	}{
-		"no key at all":     {newKeyring(nil, ""), fault.Invalid},
-		"two keys":          {newKeyring(testKey, write("fine", "00")), fault.Invalid},
-		"a short key":       {newKeyring([]byte("short"), ""), fault.Invalid},
-		"a short key file":  {newKeyring(nil, write("short", "abcd\n")), fault.Invalid},
-		"no hex":            {newKeyring(nil, write("text", "let me in")), fault.Unavailable},
-		"an empty key file": {newKeyring(nil, write("empty", "")), fault.Invalid},
+		"no key at all":     {newKeyring(nil, nil, ""), fault.Invalid},
+		"two keys":          {newKeyring(nil, testKey, write("fine", "00")), fault.Invalid},
+		"a short key":       {newKeyring(nil, []byte("short"), ""), fault.Invalid},
+		"a short key file":  {newKeyring(nil, nil, write("short", "abcd\n")), fault.Invalid},
+		"no hex":            {newKeyring(nil, nil, write("text", "let me in")), fault.Unavailable},
+		"an empty key file": {newKeyring(nil, nil, write("empty", "")), fault.Invalid},
 	} {
 		_, err := c.ring.make()
 		check(t, name, fault.KindOf(err), c.want)
@@ -71,9 +71,9 @@ func TestBadKeysAreRefused(t *testing.T) {
 }
 
 func TestHashesDependOnTheKeyAndTheText(t *testing.T) {
-	one, err := newKey(testKey)
+	one, err := newKey(testKey, testKey)
 	must(t, err)
-	two, err := newKey([]byte("ffffffffffffffffffffffffffffffff"))
+	two, err := newKey([]byte("ffffffffffffffffffffffffffffffff"), []byte("ffffffffffffffffffffffffffffffff"))
 	must(t, err)
 	a, b := mint().text, mint().text
 	check(t, "the same again", one.hash(a), one.hash(a))

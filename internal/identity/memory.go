@@ -56,3 +56,27 @@ func (m *memory[K, V]) forget() {
 	m.epoch++
 	clear(m.answers)
 }
+
+// shelf keeps what holds until something else is known to be true; whoever takes from it checks that. Safe for concurrent use.
+type shelf[K comparable, V any] struct {
+	mu   sync.RWMutex
+	kept map[K]V
+}
+
+func newShelf[K comparable, V any]() *shelf[K, V] { return &shelf[K, V]{kept: make(map[K]V)} }
+
+func (s *shelf[K, V]) get(k K) (V, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	v, is := s.kept[k]
+	return v, is
+}
+
+func (s *shelf[K, V]) put(k K, v V) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.kept) >= mostAnswers {
+		clear(s.kept)
+	}
+	s.kept[k] = v
+}

@@ -10,13 +10,13 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
-// newSeal makes what secrets are encrypted with that must be known again later, as a hash is not enough for them. It is derived from the server key.
-func newSeal(server []byte) (cipher.AEAD, error) {
-	secret, err := hkdf.Key(sha256.New, server, nil, "neap: secrets that are known again", keySize)
+// newSeal makes what secrets are encrypted with that must be known again later, as a hash is not enough for them.
+func newSeal(secret []byte, use string) (cipher.AEAD, error) {
+	derived, err := hkdf.Key(sha256.New, secret, nil, use, keySize)
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(secret)
+	block, err := aes.NewCipher(derived)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +29,13 @@ func (i *Identity) Seal(plain []byte, use string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	nonce := make([]byte, key.seal.NonceSize(), key.seal.NonceSize()+len(plain)+key.seal.Overhead())
+	return sealWith(key.seal, plain, use), nil
+}
+
+func sealWith(seal cipher.AEAD, plain []byte, use string) []byte {
+	nonce := make([]byte, seal.NonceSize(), seal.NonceSize()+len(plain)+seal.Overhead())
 	rand.Read(nonce) // never fails
-	return key.seal.Seal(nonce, nonce, plain, []byte(use)), nil
+	return seal.Seal(nonce, nonce, plain, []byte(use))
 }
 
 // Open decrypts what Seal made for the same use; fault.Conflict when it was made with another server key, for another use, or was changed.
@@ -40,10 +44,17 @@ func (i *Identity) Open(sealed []byte, use string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size := key.seal.NonceSize(); len(sealed) > size {
-		if plain, err := key.seal.Open(nil, sealed[:size], sealed[size:], []byte(use)); err == nil {
-			return plain, nil
-		}
+	if plain, fits := openWith(key.seal, sealed, use); fits {
+		return plain, nil
 	}
 	return nil, fault.Of(fault.Conflict, "secret", "The stored secret cannot be opened with this server key; set it anew.")
+}
+
+func openWith(seal cipher.AEAD, sealed []byte, use string) (plain []byte, fits bool) {
+	size := seal.NonceSize()
+	if len(sealed) <= size {
+		return nil, false
+	}
+	plain, err := seal.Open(nil, sealed[:size], sealed[size:], []byte(use))
+	return plain, err == nil
 }

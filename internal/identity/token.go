@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/ident"
@@ -38,18 +40,38 @@ const adminName = "admin"
 // Token is a token as its owner may see it; the secret is shown only when it is made.
 type Token struct {
 	ID      string // "tok-…"
+	Number  int    // counted in the organisation, for wire formats that want integers; 0 = made by an older release
 	Name    string
+	User    string // whose it is
+	Kind    Kind
 	Last    string // the last four characters of the secret text, to tell tokens apart
 	Created time.Time
+	Expires time.Time `json:",omitzero"` // zero = never
 	Used    time.Time // to the hour; zero = never
 }
+
+// Kind is what a token is good for.
+type Kind string
+
+const (
+	// Bearer stands for its user, in every dialect.
+	Bearer Kind = ""
+	// AccessKey is a pair of a name and a secret that may also sign: the secret is known again.
+	AccessKey Kind = "key"
+	// Refresh is traded for bearers by the vendor that it was made for, and good for nothing else.
+	Refresh Kind = "refresh"
+	// Vendor names a program that works for users: its id and secret stand in requests for refresh tokens.
+	Vendor Kind = "vendor"
+)
 
 // token is a stored Token. Its Parent is the organisation.
 type token struct {
 	Token
 	Organisation string
-	Hash         string // keyed, in hex
+	Hash         string // keyed, in hex; "" of an access key
+	Sealed       []byte `json:",omitempty"` // secret of an access key
 	Admin        bool   // made at the first start, or by ResetAdmin
+	From         string `json:",omitempty"` // token without which this one is void: the refresh token of a bearer, the vendor of a refresh token
 }
 
 var tokens = store.Collection[token]{Table: "tokens", Noun: "token"}
@@ -110,6 +132,10 @@ func idOf(text string) string { return "tok-" + text[len(tokenPrefix):secretStar
 func (i *Identity) keep(ctx context.Context, tx *store.Tx, k *key, m minted, t token) (Token, error) {
 	sum := k.hash(m.text)
 	t.ID, t.Last, t.Created, t.Hash = m.id, m.text[tokenSize-4:], today(), hex.EncodeToString(sum[:])
+	return insertToken(ctx, tx, t)
+}
+
+func insertToken(ctx context.Context, tx *store.Tx, t token) (Token, error) {
 	_, err := tokens.Insert(ctx, tx, store.Doc[token]{
 		Meta:  store.Meta{ID: t.ID, Parent: t.Organisation, Name: t.Name, State: active, At: t.Created},
 		Value: t,
@@ -117,10 +143,19 @@ func (i *Identity) keep(ctx context.Context, tx *store.Tx, k *key, m minted, t t
 	return t.Token, err
 }
 
-// CreateToken makes a token with the rights of the organisation's admin. secret is its text, never to be seen again.
-func (i *Identity) CreateToken(ctx context.Context, organisation, name string) (secret string, made Token, err error) {
-	err = i.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-		secret, made, err = i.createToken(ctx, tx, organisation, name)
+// NewToken is a token to be made.
+type NewToken struct {
+	User    string // "" = the owner of the organisation
+	Name    string
+	Kind    Kind
+	Expires time.Time // zero = never
+	from    string
+}
+
+// CreateToken makes a token of a user. secret is its text, never to be seen again; of an access key it is "ACCESS:SECRET".
+func (i *Identity) CreateToken(ctx context.Context, organisation string, n NewToken) (secret string, made Token, err error) {
+	err = i.govern(ctx, organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
+		secret, made, err = i.createToken(ctx, tx, r, n)
 		return err
 	})
 	if err != nil {
@@ -129,74 +164,174 @@ func (i *Identity) CreateToken(ctx context.Context, organisation, name string) (
 	return secret, made, nil
 }
 
-func (i *Identity) createToken(ctx context.Context, tx *store.Tx, organisation, name string) (secret string, made Token, err error) {
-	if err := checkName("name", name); err != nil {
+func (i *Identity) createToken(ctx context.Context, tx *store.Tx, r *realm, n NewToken) (secret string, made Token, err error) {
+	if err := checkName("name", n.Name); err != nil {
 		return "", Token{}, err
 	}
-	if _, err := organisations.Get(ctx, tx, store.Installation(), organisation); err != nil {
+	if !n.Expires.IsZero() && n.Expires.Before(today()) {
+		return "", Token{}, fault.Field("expires", "lies in the past: %s", n.Expires.Format(time.RFC3339))
+	}
+	if n.User == "" {
+		n.User = r.organisation.Value.Owner
+	}
+	if _, err := users.Get(ctx, tx, store.Account(r.organisation.ID), n.User); err != nil {
 		return "", Token{}, err
 	}
 	k, err := i.key.load()
 	if err != nil {
 		return "", Token{}, err
 	}
+	number, err := r.number(ctx, tx)
+	if err != nil {
+		return "", Token{}, err
+	}
+	t := token{Token: Token{Name: n.Name, User: n.User, Kind: n.Kind, Number: number, Expires: n.Expires}, Organisation: r.organisation.ID, From: n.from}
 	for {
 		m := mint()
-		made, err = i.keep(ctx, tx, k, m, token{Token: Token{Name: name}, Organisation: organisation})
+		if n.Kind == AccessKey {
+			m, made, err = i.keepPair(ctx, tx, t)
+		} else {
+			made, err = i.keep(ctx, tx, k, m, t)
+		}
 		if !fault.Is(err, fault.Exists) {
 			return m.text, made, err
 		}
 	}
 }
 
+func activeTokens(ctx context.Context, s store.Session, organisation string) ([]store.Doc[token], error) {
+	docs, _, err := tokens.List(ctx, s, store.Installation(), store.Query{Parent: organisation, States: []string{active}})
+	return docs, err
+}
+
+// holder is the user whose token it is; tokens of older releases are the owner's.
+func (i *Identity) holder(r *realm, t token) string {
+	if t.User == "" {
+		return r.organisation.Value.Owner
+	}
+	return t.User
+}
+
 // Tokens are an organisation's valid tokens, oldest first.
 func (i *Identity) Tokens(ctx context.Context, organisation string) ([]Token, error) {
-	docs, _, err := tokens.List(ctx, i.db, store.Installation(), store.Query{Parent: organisation, States: []string{active}})
-	if err != nil || organisation == "" {
+	if organisation == "" {
+		return nil, nil
+	}
+	of, err := i.Organisation(ctx, organisation)
+	if err != nil {
 		return nil, err
 	}
-	list := make([]Token, len(docs))
-	for n, doc := range docs {
-		list[n] = doc.Value.Token
+	docs, err := activeTokens(ctx, i.db, organisation)
+	if err != nil {
+		return nil, err
+	}
+	var list []Token
+	for _, doc := range docs {
+		if t := doc.Value.Token; t.Expires.IsZero() || t.Expires.After(today()) {
+			t.User = cmp.Or(t.User, of.Owner)
+			list = append(list, t)
+		}
 	}
 	return list, nil
 }
 
-// RevokeToken ends a token: at once in this process, within a second in others. fault.NotFound when the organisation has no such valid token; fault.Conflict
-// for its last one, which would lock everybody out.
-func (i *Identity) RevokeToken(ctx context.Context, organisation, id string) error {
-	return i.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return i.revokeToken(ctx, tx, organisation, id) })
+// RevokeToken ends a token, and those that it was traded for. fault.NotFound when the organisation has no such valid token, or it is another user's while user is
+// not ""; fault.Conflict for the last one with which the organisation can be managed.
+func (i *Identity) RevokeToken(ctx context.Context, organisation, user, id string) error {
+	return i.govern(ctx, organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
+		docs, err := activeTokens(ctx, tx, organisation)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(docs, func(d store.Doc[token]) bool { return d.ID == id && (user == "" || i.holder(r, d.Value) == user) })
+		if at < 0 {
+			return fault.Missing(tokens.Noun, id)
+		}
+		if err := i.checkManaged(ctx, tx, r, docs, id); err != nil {
+			return err
+		}
+		return i.revokeWith(ctx, tx, docs, id)
+	})
 }
 
-func (i *Identity) revokeToken(ctx context.Context, tx *store.Tx, organisation, id string) error {
-	docs, _, err := tokens.List(ctx, tx, store.Installation(), store.Query{Parent: organisation, States: []string{active}})
+// revokeWith ends a token, and those that it was traded for.
+func (i *Identity) revokeWith(ctx context.Context, tx *store.Tx, docs []store.Doc[token], id string) error {
+	for _, doc := range docs {
+		switch {
+		case doc.ID == id:
+			if err := i.revoke(ctx, tx, doc); err != nil {
+				return err
+			}
+		case doc.Value.From == id:
+			if err := i.revokeWith(ctx, tx, docs, doc.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// revokeAll ends all tokens of a user.
+func (i *Identity) revokeAll(ctx context.Context, tx *store.Tx, r *realm, user string) error {
+	docs, err := activeTokens(ctx, tx, r.organisation.ID)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(docs, func(d store.Doc[token]) bool { return d.ID == id })
-	switch {
-	case at < 0 || organisation == "":
-		return fault.Missing(tokens.Noun, id)
-	case len(docs) == 1:
-		return fault.Of(fault.Conflict, "token", "This is the organisation's last token; make another one before you revoke it.")
+	for _, doc := range docs {
+		if i.holder(r, doc.Value) == user {
+			if err := i.revoke(ctx, tx, doc); err != nil {
+				return err
+			}
+		}
 	}
-	return i.revoke(ctx, tx, docs[at])
+	return nil
+}
+
+// checkManaged keeps one lasting token of an administrator beside the one that is to go.
+func (i *Identity) checkManaged(ctx context.Context, tx *store.Tx, r *realm, docs []store.Doc[token], gone string) error {
+	list, err := listed(ctx, tx, users, r.organisation.ID)
+	if err != nil {
+		return err
+	}
+	manages := func(d store.Doc[token]) bool {
+		t := d.Value
+		return t.Expires.IsZero() && (t.Kind == Bearer || t.Kind == AccessKey) && t.From == "" &&
+			slices.ContainsFunc(list, func(u User) bool { return u.ID == i.holder(r, t) && u.Role == Admin && !u.Disabled })
+	}
+	was := false
+	for _, d := range docs {
+		if manages(d) {
+			if d.ID != gone {
+				return nil
+			}
+			was = true
+		}
+	}
+	if !was {
+		return nil
+	}
+	return fault.Of(fault.Conflict, "token", "This is the last lasting token of an administrator; make another one before you revoke it.")
 }
 
 func (i *Identity) revoke(ctx context.Context, tx *store.Tx, doc store.Doc[token]) error {
 	doc.State = revoked
-	if _, err := tokens.Update(ctx, tx, doc); err != nil {
-		return err
-	}
-	tx.AfterCommit(i.tokens.forget)
-	return nil
+	_, err := tokens.Update(ctx, tx, doc)
+	return err
 }
 
 // checkName holds names of all nouns here to one rule.
 func checkName(field, name string) error {
+	return fault.All(nameFaults(field, name, ""))
+}
+
+// nameFaults are those of a name, which must hold none of the characters in without.
+func nameFaults(field, name, without string) []*fault.Error {
 	hasLetter := strings.ContainsFunc(name, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' })
 	if !hasLetter || len(name) > 255 {
-		return fault.Field(field, "A name needs at least one letter a-z and at most 255 bytes; %s does not fit.", fmt.Sprintf("%.40q", name))
+		return []*fault.Error{fault.Field(field, "A name needs at least one letter a-z and at most 255 bytes; %s does not fit.", fmt.Sprintf("%.40q", name))}
+	}
+	if strings.ContainsAny(name, without) || strings.ContainsFunc(name, unicode.IsControl) {
+		return []*fault.Error{fault.Field(field, "A name holds no control characters and none of %s; %s does not fit.", strings.Join(strings.Split(without, ""), " "), fmt.Sprintf("%.40q", name))}
 	}
 	return nil
 }

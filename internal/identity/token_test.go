@@ -89,11 +89,11 @@ func TestATokenIsShownOnceAndListedWithoutItsSecret(t *testing.T) {
 func TestNoSecretIsInTheDatabase(t *testing.T) {
 	i, admin := started(t)
 	secret, _ := i.token(t, "ci")
-	if _, err := i.Authenticate(t.Context(), secret); err != nil {
+	if _, err := i.Authenticate(t.Context(), bearer(secret)); err != nil {
 		t.Fatal(err)
 	}
 	var all strings.Builder
-	for _, table := range []string{"tokens", "installation", "organisations", "accounts"} {
+	for _, table := range []string{"tokens", "installation", "organisations", "accounts", "users", "user_groups"} {
 		docs, _, err := (store.Collection[any]{Table: table}).List(t.Context(), i.db, store.Installation(), store.Query{})
 		must(t, err)
 		fmt.Fprintf(&all, "%+v\n", docs)
@@ -126,11 +126,11 @@ func TestRevokingNeedsAValidTokenOfOnesOwnOrganisation(t *testing.T) {
 		{i.organisation, made.ID, ""},
 		{i.organisation, made.ID, fault.NotFound},
 	} {
-		check(t, fmt.Sprintf("revoking %+v", c), fault.KindOf(i.RevokeToken(t.Context(), c.organisation, c.id)), c.want)
+		check(t, fmt.Sprintf("revoking %+v", c), fault.KindOf(i.RevokeToken(t.Context(), c.organisation, "", c.id)), c.want)
 	}
 	list, err := i.Tokens(t.Context(), i.organisation)
 	must(t, err)
-	check(t, "revoking the last token", fault.KindOf(i.RevokeToken(t.Context(), i.organisation, list[0].ID)), fault.Conflict)
+	check(t, "revoking the last token", fault.KindOf(i.RevokeToken(t.Context(), i.organisation, "", list[0].ID)), fault.Conflict)
 }
 
 func TestATokenNeedsANameAndAnOrganisation(t *testing.T) {
@@ -142,7 +142,7 @@ func TestATokenNeedsANameAndAnOrganisation(t *testing.T) {
 		{i.organisation, "", fault.Invalid}, {i.organisation, "12", fault.Invalid}, {i.organisation, strings.Repeat("a", 256), fault.Invalid},
 		{"100000000000", "ci", fault.NotFound},
 	} {
-		_, _, err := i.CreateToken(t.Context(), c.organisation, c.name)
+		_, _, err := i.CreateToken(t.Context(), c.organisation, NewToken{Name: c.name})
 		check(t, fmt.Sprintf("creating %.20q in %s", c.name, c.organisation), fault.KindOf(err), c.want)
 	}
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,8 +19,11 @@ func (x *exchange) resolve(ctx context.Context, h huma.Context, from source) err
 	if row.Target.Param != "" {
 		call.Object = h.Param(row.Target.Param)
 	}
+	if row.Open {
+		return nil
+	}
 	if row.NoAccount {
-		return x.server.authorizer.Authorize(ctx, call.Caller, row.Need, "")
+		return x.authorize(ctx, "", from.body)
 	}
 	owned := call.Object != "" && row.Target.AccountOf != nil
 	account := ""
@@ -29,7 +33,7 @@ func (x *exchange) resolve(ctx context.Context, h huma.Context, from source) err
 		}
 	}
 	if account == "" && owned {
-		return x.resolveByObject(ctx)
+		return x.resolveByObject(ctx, from.body)
 	}
 	if account == "" {
 		account = call.Caller.Default
@@ -37,7 +41,7 @@ func (x *exchange) resolve(ctx context.Context, h huma.Context, from source) err
 	if account == "" {
 		return fault.Of(fault.Denied, "account", "There is no account to do this in; name one.")
 	}
-	if err := x.server.authorizer.Authorize(ctx, call.Caller, row.Need, account); err != nil {
+	if err := x.authorize(ctx, account, from.body); err != nil {
 		return err
 	}
 	call.Account = account
@@ -51,14 +55,46 @@ func (x *exchange) resolve(ctx context.Context, h huma.Context, from source) err
 	return err
 }
 
+// authorize checks the caller's right to the row's deed in an account, on the object as far as it is known.
+func (x *exchange) authorize(ctx context.Context, account string, body Document) error {
+	call, row := &x.call, &x.route.row
+	if call.Caller.Rights == nil {
+		return fault.Of(fault.Denied, "operation", "You have no right to do this.")
+	}
+	var unread error
+	deed := Deed{Need: row.Need, Account: account, Reads: !row.Mutates, Lists: row.Filters, Object: Object{ID: call.Object}}
+	if row.Target.Attributes != nil {
+		deed.Object.Attributes = lazily(func() (read Attributes) {
+			read, unread = row.Target.Attributes(ctx, account, call.Object, body)
+			return read
+		})
+	}
+	err := call.Caller.Rights.Authorize(deed)
+	if unread != nil { // a condition was judged without knowing the object
+		return unread
+	}
+	return err
+}
+
+// lazily reads attributes when the first of them is asked for.
+func lazily(read func() Attributes) Attributes {
+	once := sync.OnceValue(read)
+	return func(key string) (string, bool) {
+		if attributes := once(); attributes != nil {
+			return attributes(key)
+		}
+		return "", false
+	}
+}
+
 // resolveByObject takes the account from the object itself. An object in an account that the caller cannot see reads like a missing one.
-func (x *exchange) resolveByObject(ctx context.Context) error {
+func (x *exchange) resolveByObject(ctx context.Context, body Document) error {
 	call, row := &x.call, &x.route.row
 	home, err := x.server.accountOf(ctx, row.Target, call.Object)
 	if err != nil {
 		return err
 	}
-	err = x.server.authorizer.Authorize(ctx, call.Caller, row.Need, home)
+	err = x.authorize(ctx, home, body)
 	if known := fault.As(err); err != nil && known.Noun == "account" && (known.Kind == fault.Denied || known.Kind == fault.NotFound) {
 		return fault.Missing(row.Target.Noun, call.Object)
 	}

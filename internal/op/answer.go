@@ -52,13 +52,20 @@ func (x *exchange) refuse(err error) {
 	status := http.StatusInternalServerError
 	if x.dialect != nil {
 		status = x.dialect.Status[x.fault.Kind]
+		if exception := x.dialect.Exception; exception != nil {
+			status = orElse(exception(&x.call, x.fault), status)
+		}
 	}
 	var fixed *httpError
 	if errors.As(err, &fixed) {
 		status = fixed.status
 	}
 	if status == http.StatusUnauthorized {
-		x.Header().Set("WWW-Authenticate", "Bearer")
+		challenge := "Bearer"
+		if x.dialect != nil {
+			challenge = orElse(x.dialect.Challenge, challenge)
+		}
+		x.Header().Set("WWW-Authenticate", challenge)
 	}
 	if x.call.DryRun {
 		x.Header().Set("Neap-Dry-Run", "true")
@@ -92,7 +99,7 @@ func encode(body any) ([]byte, error) {
 
 func (x *exchange) send(status int, text []byte) {
 	header := x.Header()
-	header["Content-Type"] = []string{"application/json"}
+	header["Content-Type"] = []string{x.contentType}
 	header["Content-Length"] = []string{strconv.Itoa(len(text))}
 	header["Cache-Control"] = []string{"no-store"}
 	header["X-Content-Type-Options"] = []string{"nosniff"}

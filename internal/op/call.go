@@ -23,9 +23,12 @@ type Call struct {
 // Caller is who asks.
 type Caller struct {
 	Organisation string
-	Subject      string // user or token id, for the audit
+	Subject      string // id of the user, for the audit
 	Name         string
+	Email        string // "" = has none
+	Token        string // id of the token or key that the request came with
 	Default      string // account used when the request names none
+	Rights       Rights
 }
 
 type callKey struct{}

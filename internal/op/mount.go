@@ -14,17 +14,18 @@ import (
 
 // Server serves every dialect, its OpenAPI documents under /openapi/, /metrics, and refuses the rest in JSON.
 type Server struct {
-	router     *chi.Mux
-	authorizer Authorizer
-	auditor    Auditor
-	log        *slog.Logger
-	limiter    *limiter
-	metrics    *metrics
-	owners     *recent[owner, string]
-	prefixes   []prefix
-	operations []Operation
-	maxBody    int64
-	maxDepth   int
+	router        *chi.Mux
+	authenticator Authenticator
+	auditor       Auditor
+	log           *slog.Logger
+	limiter       *limiter
+	metrics       *metrics
+	owners        *recent[owner, string]
+	prefixes      []prefix
+	rewrites      []func(r *http.Request) *http.Request
+	operations    []Operation
+	maxBody       int64
+	maxDepth      int
 }
 
 // route is a row in its place.
@@ -49,7 +50,7 @@ const rememberedOwners = 100_000
 // a program must not start. Its errors are about schema files.
 func Mount(c Config) (*Server, error) {
 	s := &Server{
-		router: chi.NewRouter(), authorizer: c.Authorizer, auditor: c.Auditor, log: c.Log, metrics: newMetrics(),
+		router: chi.NewRouter(), authenticator: c.Authenticator, auditor: c.Auditor, log: c.Log, metrics: newMetrics(),
 		limiter: newLimiter(orElse(c.PerMinute, 6000)), owners: newRecent[owner, string](rememberedOwners),
 		maxBody: orElse(c.MaxBody, 1<<20), maxDepth: orElse(c.MaxDepth, 64),
 	}
@@ -101,6 +102,9 @@ func (s *Server) mountDialect(d *Dialect, version string, taken map[string]strin
 		}
 		operation := description.add(rt)
 		adapter.Handle(operation, rt.serve)
+	}
+	if d.Rewrite != nil {
+		s.rewrites = append(s.rewrites, d.Rewrite)
 	}
 	s.serveDescription(d.Name, description)
 	s.operations = append(s.operations, Operations(*d)...)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net/http"
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
@@ -30,8 +31,12 @@ type Row struct {
 	BodyOptional bool
 	// NoAccount marks an operation above accounts: the account parameter is ignored and Call.Account stays "".
 	NoAccount bool
-	Status    int // of a success; 0 = 200
-	Do        Do
+	// Filters marks a list whose function leaves out what Call.Sees refuses: who may see any of it may ask for it. Without it one has to be allowed to see all.
+	Filters bool
+	// Open marks an operation that is itself the way to credentials: it asks for none, and its callers are counted by address.
+	Open   bool
+	Status int // of a success; 0 = 200
+	Do     Do
 }
 
 // Target is how the object of a row is found for authorisation.
@@ -40,15 +45,9 @@ type Target struct {
 	Param string // the path parameter that holds its id
 	// AccountOf names the account that the object belongs to; fault.NotFound when there is none. Successful answers are cached.
 	AccountOf func(ctx context.Context, id string) (account string, err error)
-}
-
-// Authorizer knows callers and their rights; identity satisfies it.
-type Authorizer interface {
-	// Authenticate turns a bearer token into a caller; fault.Unauthenticated otherwise. Called for every request: answer from memory.
-	Authenticate(ctx context.Context, token string) (Caller, error)
-	// Authorize decides whether the caller may do need in the account ("" = above accounts). fault.Denied when not. An account of another
-	// organisation reads like one that does not exist: both are fault.Denied about the noun "account", lack of a right is about another noun.
-	Authorize(ctx context.Context, caller Caller, need, account string) error
+	// Attributes reads what conditions of policies ask for: of the object of this id, or, when id is "", of the body that is to create one. It is asked only
+	// when a condition is. nil = the object has none.
+	Attributes func(ctx context.Context, account, id string, body Document) (Attributes, error)
 }
 
 // Auditor keeps what was done; journal satisfies it. Record is called inside the transaction that makes the change (through store.WithPrologue), or on its
@@ -74,21 +73,31 @@ type Dialect struct {
 	Prefixes    []string
 	Schemas     fs.FS  // *.json, JSON Schema 2020-12, by file name
 	AccountFrom string // name of the query parameter that names the account; "" = none
+	// Credential finds what a request says of who sends it; nil = a bearer token. fault.Unauthenticated when it says nothing, or nothing readable.
+	Credential func(r *http.Request) (Credential, error)
+	Challenge  string // of the header WWW-Authenticate of a 401; "" = "Bearer"
+	// Rewrite brings the spellings of an address that the dialect's clients use to the one of its rows, before routing. It answers nil for an address that is
+	// not the dialect's, and never changes the request it is given. nil = rows are matched as they are.
+	Rewrite func(r *http.Request) *http.Request
 	// Answer wraps a success; Refuse wraps a failure. Both give the body; Refuse's status comes from Status, except for HTTP's own refusals
 	// (unknown route 404, method 405, body too large 413, rate 429). Refuse may get a call without Row, Caller and Account.
 	Answer func(call *Call, out any) any
 	Refuse func(call *Call, status int, err *fault.Error) any
 	Status map[fault.Kind]int // every kind has one: Mount panics otherwise
+	// Exception is the status of a failure that Status is wrong about; 0 = Status is right. nil = there are none.
+	Exception func(call *Call, err *fault.Error) int
+	// ContentType is that of the answer to a request; nil = application/json.
+	ContentType func(r *http.Request) string
 }
 
 // Config is what the server needs. Zero PerMinute, MaxBody and MaxDepth mean 6,000, 1 MiB and 64.
 type Config struct {
-	Dialects   []Dialect
-	Authorizer Authorizer
-	Auditor    Auditor // nil = no audit, for documents and tests only
-	Log        *slog.Logger
-	Version    string
-	PerMinute  int // rate limit per organisation and route; loopback callers have 1,000,000
-	MaxBody    int64
-	MaxDepth   int
+	Dialects      []Dialect
+	Authenticator Authenticator
+	Auditor       Auditor // nil = no audit, for documents and tests only
+	Log           *slog.Logger
+	Version       string
+	PerMinute     int // rate limit per organisation and route; loopback callers have 1,000,000
+	MaxBody       int64
+	MaxDepth      int
 }

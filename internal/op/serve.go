@@ -29,6 +29,8 @@ type exchange struct {
 	status   int // 0 = nothing has been answered yet
 	fault    *fault.Error
 	overRate bool
+	// contentType of the answer
+	contentType string
 }
 
 // WriteHeader remembers the status for the log and the metrics.
@@ -44,14 +46,24 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // ServeHTTP answers every request, in the envelope of the dialect it belongs to. A trailing slash is accepted on every route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, server: s, call: Call{
+	x := &exchange{ResponseWriter: w, server: s, contentType: jsonType, call: Call{
 		ID: requestID(r.Header.Get("X-Request-Id")), Method: r.Method, Path: r.URL.Path, URL: r.URL.RequestURI(), At: time.Now().UTC(),
 	}}
 	w.Header().Set("X-Request-Id", x.call.ID)
 	s.metrics.inFlight.Inc()
 	defer x.finish(r)
 	defer x.recover()
-	s.router.ServeHTTP(x, withoutTrailingSlash(r))
+	s.router.ServeHTTP(x, s.asRouted(r))
+}
+
+// asRouted is the request with the address of its row: each dialect knows the spellings that its clients use.
+func (s *Server) asRouted(r *http.Request) *http.Request {
+	for _, rewrite := range s.rewrites {
+		if rewritten := rewrite(r); rewritten != nil {
+			return rewritten
+		}
+	}
+	return withoutTrailingSlash(r)
 }
 
 // requestID takes the client's id when it is harmless in a log line, else makes one.
@@ -143,6 +155,9 @@ func (rt *route) serve(h huma.Context) {
 	r, w := humachi.Unwrap(h)
 	x := w.(*exchange)
 	x.route, x.dialect, x.call.Row = rt, rt.dialect, rt.row
+	if choose := rt.dialect.ContentType; choose != nil {
+		x.contentType = choose(r)
+	}
 	ctx := withCall(r.Context(), &x.call)
 	out, err := x.perform(ctx, h, r)
 	if err != nil {
@@ -162,13 +177,25 @@ func (x *exchange) perform(ctx context.Context, h huma.Context, r *http.Request)
 	if err != nil {
 		return nil, err
 	}
+	var root node
+	early := x.route.row.Target.Attributes != nil // conditions of policies may ask for what the body says
+	if early {
+		if from.body, root, err = x.body(r); err != nil {
+			return nil, err
+		}
+	}
 	if err := x.resolve(ctx, h, from); err != nil {
 		return nil, err
 	}
 	if x.call.DryRun, err = x.dryRun(h); err != nil {
 		return nil, err
 	}
-	if from.body, err = x.body(r); err != nil {
+	if !early {
+		if from.body, root, err = x.body(r); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.validate(from.body, root); err != nil {
 		return nil, err
 	}
 	do, err := x.route.row.Do.run(ctx, from)
@@ -183,7 +210,7 @@ func (x *exchange) admit(ctx context.Context, r *http.Request) error {
 	remote, loopback := remoteOf(r)
 	key := limitKey{loopback: loopback, route: x.route}
 	caller, err := x.authenticate(ctx, r)
-	if err == nil {
+	if err == nil && !x.route.row.Open {
 		x.call.Caller = caller
 		key.organisation = caller.Organisation
 	} else {
@@ -200,11 +227,18 @@ func (x *exchange) admit(ctx context.Context, r *http.Request) error {
 }
 
 func (x *exchange) authenticate(ctx context.Context, r *http.Request) (Caller, error) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if token = strings.TrimSpace(token); !ok || token == "" || !strings.EqualFold(scheme, "Bearer") {
-		return Caller{}, fault.Of(fault.Unauthenticated, "token", "Send a token in the header Authorization: Bearer <token>.")
+	if x.route.row.Open {
+		return Caller{}, nil
 	}
-	return x.server.authorizer.Authenticate(ctx, token)
+	find := x.dialect.Credential
+	if find == nil {
+		find = bearer
+	}
+	credential, err := find(r)
+	if err != nil {
+		return Caller{}, err
+	}
+	return x.server.authenticator.Authenticate(ctx, credential)
 }
 
 func (x *exchange) query(h huma.Context, r *http.Request) (source, error) {
@@ -231,11 +265,10 @@ func (x *exchange) dryRun(h huma.Context) (bool, error) {
 	return dry, nil
 }
 
-// body reads and validates the request's document, if the operation takes one.
-func (x *exchange) body(r *http.Request) (Document, error) {
-	rt := x.route
-	if !rt.takesBody {
-		return nil, nil
+// body reads the request's document, if the operation takes one.
+func (x *exchange) body(r *http.Request) (Document, node, error) {
+	if !x.route.takesBody {
+		return nil, node{}, nil
 	}
 	limit := x.server.maxBody
 	tooLarge := func() error {
@@ -243,31 +276,36 @@ func (x *exchange) body(r *http.Request) (Document, error) {
 		return refuseWith(http.StatusRequestEntityTooLarge, fault.Of(fault.Limit, "body", "The body is too large; at most %d bytes are accepted.", limit))
 	}
 	if r.ContentLength > limit {
-		return nil, tooLarge()
+		return nil, node{}, tooLarge()
 	}
 	var text bytes.Buffer
 	if r.ContentLength > 0 {
 		text.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
 	if _, err := text.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
-		return nil, fault.Of(fault.Invalid, "body", "The body broke off before its end; send it again.").With(err)
+		return nil, node{}, fault.Of(fault.Invalid, "body", "The body broke off before its end; send it again.").With(err)
 	}
 	if int64(text.Len()) > limit {
-		return nil, tooLarge()
+		return nil, node{}, tooLarge()
 	}
 	content := bytes.TrimSpace(text.Bytes())
 	if len(content) == 0 {
-		if rt.schema != nil && !rt.row.BodyOptional {
-			return nil, fault.Of(fault.Invalid, "body", "A JSON body is required.")
-		}
-		return nil, nil
+		return nil, node{}, nil
 	}
 	root, err := parseDocument(content, x.server.maxDepth)
-	if err != nil {
-		return nil, err
+	return content, root, err
+}
+
+// validate holds the document to the schema that the row names.
+func (x *exchange) validate(body Document, root node) error {
+	rt := x.route
+	switch {
+	case rt.schema == nil:
+		return nil
+	case len(body) > 0:
+		return fault.All(rt.schema.node(root))
+	case !rt.row.BodyOptional:
+		return fault.Of(fault.Invalid, "body", "A JSON body is required.")
 	}
-	if rt.schema != nil {
-		return content, fault.All(rt.schema.node(root))
-	}
-	return content, nil
+	return nil
 }

@@ -24,29 +24,40 @@ const (
 	founderToken = "founder-token" // organisation east, which has no account yet
 )
 
-// guard is a small working Authorizer.
+// guard is a small working Authenticator.
 type guard struct{}
 
-func (guard) Authenticate(_ context.Context, token string) (Caller, error) {
-	switch token {
+func (guard) Authenticate(_ context.Context, c Credential) (Caller, error) {
+	switch c.Token {
 	case keeperToken:
-		return Caller{Organisation: "north", Subject: "u-keeper", Name: "Keeper", Default: "act-n1"}, nil
+		return Caller{Organisation: "north", Subject: "u-keeper", Name: "Keeper", Default: "act-n1", Rights: rights{"north", false}}, nil
 	case visitorToken:
-		return Caller{Organisation: "north", Subject: "u-visitor", Name: "Visitor", Default: "act-n1"}, nil
+		return Caller{Organisation: "north", Subject: "u-visitor", Name: "Visitor", Default: "act-n1", Rights: rights{"north", true}}, nil
 	case rivalToken:
-		return Caller{Organisation: "south", Subject: "u-rival", Name: "Rival", Default: "act-s1"}, nil
+		return Caller{Organisation: "south", Subject: "u-rival", Name: "Rival", Default: "act-s1", Rights: rights{"south", false}}, nil
 	case founderToken:
-		return Caller{Organisation: "east", Subject: "u-founder", Name: "Founder"}, nil
+		return Caller{Organisation: "east", Subject: "u-founder", Name: "Founder", Rights: rights{"east", false}}, nil
 	}
 	return Caller{}, fault.Of(fault.Unauthenticated, "token", "This token is not valid.")
 }
 
-func (guard) Authorize(_ context.Context, caller Caller, need, account string) error {
-	if account != "" && !strings.HasPrefix(account, "act-"+caller.Organisation[:1]) {
-		return fault.Of(fault.Denied, "account", "You have no account %q.", account)
+// rights are those in all accounts of an organisation.
+type rights struct {
+	organisation string
+	lookOnly     bool
+}
+
+func (r rights) Authorize(d Deed) error {
+	if d.Account != "" && !strings.HasPrefix(d.Account, "act-"+r.organisation[:1]) {
+		return fault.Of(fault.Denied, "account", "You have no account %q.", d.Account)
 	}
-	if caller.Subject == "u-visitor" && !strings.HasPrefix(need, "zoo:describe") {
-		return fault.Of(fault.Denied, "action", "You may not do %s.", need)
+	if r.lookOnly && !d.Reads {
+		return fault.Of(fault.Denied, "action", "You may not do %s.", d.Need)
+	}
+	if d.Object.Attributes != nil && d.Need == "zoo:name" {
+		if name, _ := d.Object.Attributes("name"); name == "forbidden" {
+			return fault.Of(fault.Denied, "action", "You may not use this name.")
+		}
 	}
 	return nil
 }
@@ -268,7 +279,7 @@ func open(t testing.TB, adjust ...func(*Config)) *house {
 	}}
 	h := &house{zoo: z, book: &book{}, logs: &strings.Builder{}}
 	c := Config{
-		Dialects: []Dialect{z.dialect(), shop()}, Authorizer: guard{}, Auditor: h.book, Version: "test", MaxBody: 4096, MaxDepth: 8,
+		Dialects: []Dialect{z.dialect(), shop()}, Authenticator: guard{}, Auditor: h.book, Version: "test", MaxBody: 4096, MaxDepth: 8,
 		Log: slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range adjust {

@@ -111,6 +111,17 @@ func (c Collection[T]) Update(ctx context.Context, s Session, d Doc[T]) (Doc[T],
 	return d, nil
 }
 
+// Touch raises a document's version and nothing else, and holds it until the transaction ends: of those who touch the same document first, one goes on at a time.
+// fault.NotFound when there is none in scope.
+func (c Collection[T]) Touch(ctx context.Context, tx *Tx, sc Scope, id string) error {
+	query, args := within("UPDATE "+c.Table+" SET version = version + 1, updated = ? WHERE id = ?", sc, id)
+	rows, err := tx.Exec(ctx, query, append([]any{time.Now().UnixMicro()}, args...)...)
+	if err == nil && rows == 0 {
+		err = fault.Missing(c.Noun, id)
+	}
+	return err
+}
+
 // Delete removes a document; fault.NotFound when there is none in scope.
 func (c Collection[T]) Delete(ctx context.Context, s Session, sc Scope, id string) error {
 	query, args := within("DELETE FROM "+c.Table+" WHERE id = ?", sc, id)

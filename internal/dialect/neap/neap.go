@@ -25,8 +25,8 @@ type Deps struct {
 	Journal  *journal.Journal
 	Identity *identity.Identity
 	Webhooks *webhook.Webhooks
-	// Status describes the installation as it is now.
-	Status func(ctx context.Context) (Status, error)
+	// Status describes the installation as it is now, with what is kept in these accounts.
+	Status func(ctx context.Context, accounts []identity.Account) (Status, error)
 	// Operations lists every operation that the server answers; it is asked after all dialects are mounted.
 	Operations func() []op.Operation
 }
@@ -57,11 +57,7 @@ func Dialect(d Deps) op.Dialect {
 			{ID: "decisions.list", Route: "GET /neap/v1/groups/{groupId}/decisions", Need: "neap:readDecision", Title: "List decisions of a group", Target: group, Do: op.Func(d.decisions)},
 			{ID: "decisions.read", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}", Need: "neap:readDecision", Title: "Read a decision", Target: group, Do: op.Func(d.decision)},
 			{ID: "decisions.replay", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}/replay", Need: "neap:readDecision", Title: "Plan again from a decision's inputs", Target: group, Do: op.Func(d.replay)},
-
-			{ID: "tokens.create", Route: "POST /neap/v1/tokens", Need: "neap:createToken", Title: "Create a token", NoAccount: true, Mutates: true, Do: op.Func(d.createToken)},
-			{ID: "tokens.list", Route: "GET /neap/v1/tokens", Need: "neap:listTokens", Title: "List tokens", NoAccount: true, Do: op.Func(d.tokens)},
-			{ID: "tokens.revoke", Route: "DELETE /neap/v1/tokens/{tokenId}", Need: "neap:revokeToken", Title: "Revoke a token", NoAccount: true, Mutates: true, Do: op.Func(d.revokeToken)},
-		}, d.groupRows(), d.notifyRows(), d.generationRows()),
+		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.generationRows()),
 		Answer: func(_ *op.Call, out any) any { return out },
 		Refuse: refuse,
 		Status: map[fault.Kind]int{
@@ -100,7 +96,11 @@ type page[T any] struct {
 type nothing struct{}
 
 func (d Deps) status(ctx context.Context, _ nothing) (Status, error) {
-	status, err := d.Status(ctx)
+	accounts, err := d.Identity.Visible(ctx, op.CallOf(ctx).Caller)
+	if err != nil {
+		return Status{}, err
+	}
+	status, err := d.Status(ctx, accounts)
 	if err != nil {
 		return status, err
 	}
@@ -120,7 +120,7 @@ type account struct {
 }
 
 func (d Deps) accounts(ctx context.Context, _ nothing) (page[account], error) {
-	list, err := d.Identity.Accounts(ctx, op.CallOf(ctx).Caller.Organisation)
+	list, err := d.Identity.Visible(ctx, op.CallOf(ctx).Caller)
 	items := make([]account, 0, len(list))
 	for _, a := range list {
 		items = append(items, account{a.ID, a.Name, a.Cloud, a.Cloud == "sim"})

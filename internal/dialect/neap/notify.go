@@ -52,7 +52,7 @@ func fromAlert(a journal.Alert) Alert {
 
 // openAlerts are those of the caller's own accounts, and of the installation.
 func (d Deps) openAlerts(ctx context.Context) ([]Alert, error) {
-	accounts, err := d.Identity.Accounts(ctx, op.CallOf(ctx).Caller.Organisation)
+	accounts, err := d.Identity.Visible(ctx, op.CallOf(ctx).Caller)
 	if err != nil {
 		return nil, err
 	}

@@ -20,16 +20,16 @@ import (
 // doorman knows one token.
 type doorman struct{}
 
-func (doorman) Authenticate(_ context.Context, token string) (op.Caller, error) {
-	if token != "good" {
+func (doorman) Authenticate(_ context.Context, c op.Credential) (op.Caller, error) {
+	if c.Token != "good" {
 		return op.Caller{}, fault.Of(fault.Unauthenticated, "token", "This token is not known here.")
 	}
-	return op.Caller{Organisation: "org", Subject: "u-1", Default: "act-1"}, nil
+	return op.Caller{Organisation: "org", Subject: "u-1", Default: "act-1", Rights: doorman{}}, nil
 }
 
-func (doorman) Authorize(_ context.Context, _ op.Caller, _, account string) error {
-	if account != "act-1" {
-		return fault.Of(fault.Denied, "account", "There is no account %q here.", account)
+func (doorman) Authorize(d op.Deed) error {
+	if d.Account != "act-1" {
+		return fault.Of(fault.Denied, "account", "There is no account %q here.", d.Account)
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func serve(t *testing.T) *op.Server {
 		t.Fatal(err)
 	}
 	rows := elastigroup.Rows(elastigroup.Deps{Catalog: catalog.AWS(), Schemas: schemas, Clock: clock.Wall{}})
-	server, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(rows, elastigroup.Schemas())}, Authorizer: doorman{}})
+	server, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(rows, elastigroup.Schemas())}, Authenticator: doorman{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestTheServerRefusesInTheEnvelope(t *testing.T) {
 }
 
 func TestABrokenSchemaDoesNotStart(t *testing.T) {
-	_, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(nil, fstest.MapFS{"x.json": {Data: []byte("{")}})}, Authorizer: doorman{}})
+	_, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(nil, fstest.MapFS{"x.json": {Data: []byte("{")}})}, Authenticator: doorman{}})
 	if err == nil {
 		t.Error("a broken schema was mounted")
 	}

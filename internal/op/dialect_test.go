@@ -1,0 +1,106 @@
+package op
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/neap-cloud/neap/internal/fault"
+)
+
+// stall is a dialect with habits of its own: its token stands in the query, its paths are written in any case, and it pays with other statuses.
+func stall() Dialect {
+	name := func(_ context.Context, _, id string, body Document) (Attributes, error) {
+		if strings.HasPrefix(id, "broken") {
+			return nil, fault.Of(fault.Unavailable, "store", "The store does not answer.")
+		}
+		var given struct{ Name string }
+		if len(body) > 0 {
+			if err := json.Unmarshal(body, &given); err != nil {
+				return nil, err
+			}
+		}
+		return func(string) (string, bool) { return given.Name, given.Name != "" }, nil
+	}
+	type named struct {
+		ID   string `path:"id"`
+		Body Document
+	}
+	return Dialect{
+		Name: "stall", Title: "The stall", Status: statuses(), Challenge: "Stall",
+		Rows: []Row{
+			{ID: "open", Route: "POST /stall/key", Need: "stall:open", NoAccount: true, Open: true, Do: says("a key")},
+			{ID: "refuse", Route: "GET /stall/refuse", Need: "stall:read", NoAccount: true, Do: Func(func(context.Context, empty) (string, error) {
+				return "", fault.Of(fault.Conflict, "debt", "Pay first.")
+			})},
+			{ID: "name", Route: "POST /stall/name", Need: "zoo:name", NoAccount: true, Mutates: true, Target: Target{Attributes: name}, Do: Func(func(_ context.Context, in struct{ Body Document }) (string, error) { return string(in.Body), nil })},
+			{ID: "rename", Route: "PUT /stall/name/{id}", Need: "zoo:name", NoAccount: true, Mutates: true, Target: Target{Noun: "name", Param: "id", Attributes: name}, Do: Func(func(_ context.Context, in named) (string, error) { return in.ID, nil })},
+		},
+		Credential: func(r *http.Request) (Credential, error) { return Credential{Token: r.URL.Query().Get("token")}, nil },
+		Rewrite: func(r *http.Request) *http.Request {
+			if !strings.EqualFold(r.URL.Path[:min(6, len(r.URL.Path))], "/stall") {
+				return nil
+			}
+			copied, address := *r, *r.URL
+			address.Path = strings.ToLower(address.Path)
+			copied.URL = &address
+			return &copied
+		},
+		Exception: func(_ *Call, err *fault.Error) int {
+			if err.Noun == "debt" {
+				return http.StatusPaymentRequired
+			}
+			return 0
+		},
+		ContentType: func(r *http.Request) string { return r.Header.Get("Accept") },
+		Answer:      func(_ *Call, out any) any { return out },
+		Refuse:      func(_ *Call, _ int, err *fault.Error) any { return err.Message },
+	}
+}
+
+func TestADialectMayHaveItsOwnHabits(t *testing.T) {
+	const key = "?token=" + keeperToken
+	for _, s := range []struct {
+		name, request, body string
+		status              int
+		want                string
+	}{
+		{"its credential is where it says", "GET /stall/refuse" + key, "", 402, "Pay first."},
+		{"another dialect's is none", "GET /stall/refuse", "", 401, "This token is not valid."},
+		{"its addresses are spelled as it likes", "GET /STALL/Refuse" + key, "", 402, "Pay first."},
+		{"what leads to a credential asks for none", "POST /stall/key", "", 200, "a key"},
+		{"a condition sees what is to be made", "POST /stall/name" + key, `{"name":"forbidden"}`, 403, "You may not use this name."},
+		{"and lets another pass", "POST /stall/name" + key, `{"name":"fine"}`, 200, "fine"},
+		{"nobody is judged by an object that cannot be read", "PUT /stall/name/broken" + key, `{}`, 503, "The store does not answer."},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			h := open(t, func(c *Config) { c.Dialects = append(c.Dialects, stall()) })
+			w := h.ask(s.request, "body:"+s.body, "Accept: text/x-stall")
+			if w.Code != s.status || !strings.Contains(w.Body.String(), s.want) {
+				t.Errorf("%d %s, want %d with %q", w.Code, w.Body, s.status, s.want)
+			}
+			if got := w.Header().Get("Content-Type"); got != "text/x-stall" {
+				t.Errorf("the answer is of type %q", got)
+			}
+			if got := w.Header().Get("WWW-Authenticate"); w.Code == 401 && got != "Stall" {
+				t.Errorf("the challenge is %q", got)
+			}
+		})
+	}
+}
+
+func TestAListShowsWhatItsCallerSees(t *testing.T) {
+	call := &Call{Account: "act-n1", Row: Row{Need: "zoo:describeAnimals"}, Caller: Caller{Rights: rights{"north", true}}}
+	if !call.Sees(Object{ID: "ani-1"}) {
+		t.Error("the caller's own object is hidden")
+	}
+	call.Account = "act-s1"
+	if call.Sees(Object{ID: "ani-s"}) {
+		t.Error("a foreign object is shown")
+	}
+	if (&Call{}).Sees(Object{ID: "ani-1"}) {
+		t.Error("a caller without rights sees something")
+	}
+}
