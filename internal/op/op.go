@@ -33,7 +33,7 @@ type Row struct {
 	NoAccount bool
 	// Filters marks a list whose function leaves out what Call.Sees refuses: who may see any of it may ask for it. Without it one has to be allowed to see all.
 	Filters bool
-	// Open marks an operation that is itself the way to credentials: it asks for none, and its callers are counted by address.
+	// Open marks an operation that is itself the way to credentials: it asks for none (what it is shown stands in Call.Credential), and its callers are counted by address.
 	Open   bool
 	Status int // of a success; 0 = 200
 	Do     Do
