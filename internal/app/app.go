@@ -20,6 +20,8 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/dialect/compose"
+	"github.com/neap-cloud/neap/internal/dialect/mapsor"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
@@ -142,6 +144,8 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
 			}), elastigroup.Schemas()),
+			compose.Dialect(compose.Deps{Identity: a.Identity}),
+			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},
 		Authenticator: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
@@ -162,6 +166,8 @@ const (
 func Operations() []op.Operation {
 	return op.Operations(
 		spot.Dialect(elastigroup.Rows(elastigroup.Deps{}), elastigroup.Schemas()),
+		compose.Dialect(compose.Deps{}),
+		mapsor.Dialect(mapsor.Deps{}),
 		neap.Dialect(neap.Deps{}),
 	)
 }
