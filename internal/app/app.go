@@ -41,6 +41,7 @@ type Config struct {
 	Data      string        // folder of everything that is kept; "" = nothing is kept (tests)
 	Database  string        // PostgreSQL URL; "" = SQLite inside Data
 	KeyFile   string        // the server key, which replicas share; "" = server.key inside Data
+	Key       []byte        // the server key itself, instead of a file; nil = it is in a file
 	Rate      float64       // engine seconds per second; 1 unless every account is simulated
 	Seed      int64         // of the simulated cloud
 	Demo      bool          // make a running demo group at the first start
@@ -178,7 +179,10 @@ func (a *App) open(ctx context.Context) error {
 		a.lock = lock
 		keys = identity.Config{KeyFile: filepath.Join(c.Data, "server.key")}
 	}
-	if c.KeyFile != "" {
+	switch {
+	case c.Key != nil:
+		keys = identity.Config{Key: c.Key}
+	case c.KeyFile != "":
 		keys = identity.Config{KeyFile: c.KeyFile}
 	}
 	db, err := store.Open(ctx, stored(c))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net/http"
@@ -168,6 +169,12 @@ func hooksOfTests() Hooks {
 		Operations: operationsOfTests,
 		ResetToken: func(_ context.Context, c UpConfig) (string, error) {
 			return "npt_new_for_" + filepath.Base(c.Data), nil
+		},
+		RotateKey: func(_ context.Context, c UpConfig) error {
+			if len(c.NextKey) != len(c.Key) {
+				return errors.New("the keys have different sizes")
+			}
+			return nil
 		},
 	}
 }

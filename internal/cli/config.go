@@ -28,6 +28,8 @@ type UpConfig struct {
 	Listen   string // "host:port"
 	Database string // PostgreSQL URL; "" = SQLite inside Data
 	KeyFile  string // "" = server.key inside Data
+	Key      []byte // the server key itself, from NEAP_SERVER_KEY alone: no command line shows it; nil = it is in a file
+	NextKey  []byte // what is to replace it, from NEAP_SERVER_KEY_NEXT
 	Drain    time.Duration
 	Hold     time.Duration // of deleted groups
 	Spend    money.Price   // what an account may newly commit to per hour; 0 = no limit
@@ -84,6 +86,7 @@ func settle(flags *pflag.FlagSet, c *UpConfig, path string, environ []string) er
 		}
 		faults = append(faults, apply(flags, s.name, values, known, given)...)
 	}
+	faults = append(faults, c.readKeys(environ)...)
 	if err := fault.All(append(faults, c.check()...)); err != nil {
 		return &usageError{err}
 	}
