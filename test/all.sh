@@ -41,10 +41,8 @@ install_venv() {
 
 # Stops what was started here, and nothing else.
 stop_servers() {
-    if [ -n "${starting_moto:-}" ]; then
-        kill "$starting_moto" 2>/dev/null || true
-        test/moto.sh stop
-    fi
+    if [ -n "${starting_moto:-}" ]; then kill "$starting_moto" 2>/dev/null || true; fi
+    if [ -n "${started_moto:-}" ]; then test/moto.sh stop; fi
     if [ -n "${started_postgres:-}" ]; then test/postgres.sh stop; fi
 }
 trap stop_servers EXIT
@@ -63,6 +61,7 @@ if [ -z "${NEAP_TEST_MOTO:-}" ]; then
     export NEAP_TEST_MOTO_HOME
     test/moto.sh start >/dev/null &
     starting_moto=$!
+    started_moto=yes
 fi
 
 if [ -z "${NEAP_TEST_POSTGRES:-}" ]; then
@@ -110,6 +109,7 @@ export NEAP_BIN
 
 if [ -n "${starting_moto:-}" ]; then
     wait "$starting_moto" || fail "The stand-in for AWS does not start; see above."
+    starting_moto=
     NEAP_TEST_MOTO="$(test/moto.sh start)"
     export NEAP_TEST_MOTO
 fi

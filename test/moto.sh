@@ -5,6 +5,7 @@
 #   test/moto.sh stop                                stops it
 #   test/moto.sh run go test ./...                   starts it, runs a command with the variable set, stops it
 set -eu
+shopt -s inherit_errexit
 
 version=5.2.4
 home="${NEAP_TEST_MOTO_HOME:-$(dirname "$(mktemp -u)")/neap-test-moto-$(id -u)}"
@@ -24,14 +25,14 @@ install() {
         if [ -e "$environment/complete" ]; then exit; fi
         say "installing moto $version into $environment"
         rm -rf "$environment"
-        python3 -m venv "$environment"
-        "$environment/bin/pip" install --quiet --disable-pip-version-check "moto[server]==$version" >&2
-        touch "$environment/complete"
+        python3 -m venv "$environment" &&
+            "$environment/bin/pip" install --quiet --disable-pip-version-check "moto[server]==$version" >&2 &&
+            touch "$environment/complete"
     ) 9>"$environment.lock"
 }
 
 # A number that another process has got since is not ours.
-running() { [ -f "$home/pid" ] && tr '\0' ' ' <"/proc/$(cat "$home/pid")/cmdline" 2>/dev/null | grep -qF "$home/url"; }
+running() { [ -f "$home/pid" ] && grep -qzxF "$home/url" "/proc/$(cat "$home/pid")/cmdline" 2>/dev/null; }
 
 start() {
     if ! running; then

@@ -34,7 +34,7 @@ var (
 // AssumeRole proves that Neap may act through a role, by doing so for a moment, and returns the role's account of 12 digits. What the user has to mend
 // is fault.Invalid about FieldRole or FieldExternalID, all forms at once; that Neap has no credentials, or AWS no answer within 10 s, is fault.Unavailable.
 func (a *AWS) AssumeRole(ctx context.Context, roleARN, externalID string) (account string, err error) {
-	partition, account, err := a.checkForms(roleARN, externalID)
+	account, err = a.checkForms(roleARN, externalID)
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +47,7 @@ func (a *AWS) AssumeRole(ctx context.Context, roleARN, externalID string) (accou
 		RoleArn: &roleARN, ExternalId: &externalID, RoleSessionName: awssdk.String(sessionName), DurationSeconds: awssdk.Int32(sessionSeconds),
 	})
 	if code(err) == "AccessDenied" {
-		return "", a.denied(ctx, partition, cause("AssumeRole", err))
+		return "", a.denied(ctx, cause("AssumeRole", err))
 	}
 	if err != nil {
 		return "", trouble(ctx, "AssumeRole", err)
@@ -67,7 +67,7 @@ func (a *AWS) AssumeRole(ctx context.Context, roleARN, externalID string) (accou
 	return account, nil
 }
 
-func (a *AWS) checkForms(roleARN, externalID string) (partition, account string, err error) {
+func (a *AWS) checkForms(roleARN, externalID string) (account string, err error) {
 	var faults []*fault.Error
 	parts := roleForm.FindStringSubmatch(roleARN)
 	switch {
@@ -80,9 +80,9 @@ func (a *AWS) checkForms(roleARN, externalID string) (partition, account string,
 		faults = append(faults, fault.Field(FieldExternalID, "must be 2 to 1224 letters, digits and signs of _+=,.@:/-"))
 	}
 	if len(faults) > 0 {
-		return "", "", fault.All(faults)
+		return "", fault.All(faults)
 	}
-	return parts[1], parts[2], nil
+	return parts[2], nil
 }
 
 // partitionOf is the separate part of AWS that a region belongs to; roles cannot be assumed from one into another.
@@ -97,13 +97,13 @@ func partitionOf(region string) string {
 }
 
 // denied tells whom the role has to trust. AWS answers the same whether the role is missing, trusts somebody else, or Neap itself may not ask.
-func (a *AWS) denied(ctx context.Context, partition string, why error) error {
+func (a *AWS) denied(ctx context.Context, why error) error {
 	principal, err := a.principal(ctx)
 	if err != nil {
 		principal = "Neap's principal" // the refusal is what matters
 	}
 	return fault.Field(FieldRole, "AWS does not let Neap assume this role: it must exist, and its trust policy must name %s and this external id (condition sts:ExternalId). "+
-		"Where that is so, %s itself lacks the permission sts:AssumeRole (partition %s).", principal, principal, partition).With(why)
+		"Where that is so, %s itself lacks the permission sts:AssumeRole.", principal, principal).With(why)
 }
 
 // code is AWS's own word for a refusal, "" for failures of other kinds.
