@@ -38,10 +38,11 @@ import (
 // Config is how one Neap is started.
 type Config struct {
 	Version   string
-	Data      string        // folder of everything that is kept; "" = nothing is kept (tests)
-	Database  string        // PostgreSQL URL; "" = SQLite inside Data
-	KeyFile   string        // the server key, which replicas share; "" = server.key inside Data
-	Key       []byte        // the server key itself, instead of a file; nil = it is in a file
+	Data      string // folder of everything that is kept; "" = nothing is kept (tests)
+	Database  string // PostgreSQL URL; "" = SQLite inside Data
+	KeyFile   string // the server key, which replicas share; "" = server.key inside Data
+	Key       []byte // the server key itself, instead of a file; nil = it is in a file
+	Clouds    Clouds
 	Rate      float64       // engine seconds per second; 1 unless every account is simulated
 	Seed      int64         // of the simulated cloud
 	Demo      bool          // make a running demo group at the first start
@@ -190,7 +191,10 @@ func (a *App) open(ctx context.Context) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	a.db, keys.DB, keys.Log = db, db, c.Log
-	keys.Cloud, keys.Clouds, keys.Occupied, keys.Needs = simCloud, checks{}, a.occupied, a.needs
+	keys.Cloud, keys.Occupied, keys.Needs = c.Clouds.made(), a.occupied, a.needs
+	if keys.Clouds, err = newChecks(ctx, c.Clouds, c.Log); err != nil {
+		return err
+	}
 	// The token is on disk before it is valid, so that no crash can lock everybody out.
 	announced := false
 	keys.Announce = func(admin string) error {

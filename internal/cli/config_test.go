@@ -74,7 +74,7 @@ func TestSettingsThatCannotBeUsedAreRefusedByName(t *testing.T) {
 		wants      []string
 	}{
 		{name: "an unknown key, with the nearest known one", file: "lisen: 127.0.0.1:1\n", wants: []string{"lisen: ", `did you mean "listen"?`, "neap.yaml"}},
-		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, data, database,"}},
+		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, aws-sts-endpoint, azure-login-url,"}},
 		{name: "a nested key", file: "log:\n  format: json\n", wants: []string{"log.format: ", `did you mean "log-format"?`}},
 		{name: "a value of the wrong type in the file", file: "rate: fast\n", wants: []string{`rate: `, `"fast"`, "neap.yaml"}},
 		{name: "a value of the wrong type in the environment", environ: []string{"NEAP_NO_DEMO=perhaps"}, wants: []string{"no-demo: the environment says \"perhaps\""}},
