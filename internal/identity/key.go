@@ -2,6 +2,7 @@ package identity
 
 import (
 	"crypto/cipher"
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -27,6 +28,7 @@ const (
 type key struct {
 	mark   string
 	seal   cipher.AEAD
+	signer ed25519.PrivateKey
 	hashes sync.Pool // of hash.Hash
 }
 
@@ -43,7 +45,11 @@ func newKey(server []byte) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &key{mark: hex.EncodeToString(mark), seal: seal, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}, nil
+	signer, err := newSigner(server)
+	if err != nil {
+		return nil, err
+	}
+	return &key{mark: hex.EncodeToString(mark), seal: seal, signer: signer, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}, nil
 }
 
 // hash is the keyed hash of a token's text.
