@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,6 +77,7 @@ func (j *Journal) VerifyAudit(ctx context.Context, kept AuditPlace, progress fun
 	if err := v.readEntries(ctx); err != nil {
 		return AuditReport{}, err
 	}
+	slices.SortStableFunc(v.report.Problems, func(a, b chain.Problem) int { return cmp.Compare(a.Seq, b.Seq) })
 	v.report.Took = time.Since(began)
 	return v.report, nil
 }
@@ -121,6 +124,7 @@ func (v *verification) readMarks(ctx context.Context) error {
 			v.problem(chain.Problem{Kind: chain.Signature, Seq: m.Value.Seq, Message: fmt.Sprintf("The mark %q for this place was not signed with this installation's key, or was changed afterwards.", m.State)})
 		}
 	}
+	v.newest = max(v.newest, v.report.Head.Seq) // which may have been sealed since
 	signedFor := max(v.report.Head.Seq, v.report.Begin.Seq)
 	switch {
 	case v.report.Begin.Kind == "" && v.hashed > 0:
@@ -249,7 +253,7 @@ func (v *verification) leaveOutPruned(ctx context.Context) error {
 	}
 	var left []chain.Problem
 	for _, p := range v.report.Problems {
-		if p.Kind != chain.Missing || p.Last > gone.Seq {
+		if isGone := p.Kind == chain.Missing || p.Kind == chain.CutOff; !isGone || p.Last > gone.Seq {
 			left = append(left, p)
 		}
 	}
