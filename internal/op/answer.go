@@ -3,7 +3,6 @@ package op
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -49,14 +48,7 @@ func (x *exchange) answer(out any) {
 // refuse writes a failure in the envelope of the dialect that the request belongs to, or a neutral one.
 func (x *exchange) refuse(err error) {
 	x.fault = fault.As(err)
-	status := http.StatusInternalServerError
-	if x.dialect != nil {
-		status = x.dialect.Status[x.fault.Kind]
-	}
-	var fixed *httpError
-	if errors.As(err, &fixed) {
-		status = fixed.status
-	}
+	status := x.statusOf(err)
 	if status == http.StatusUnauthorized {
 		x.Header().Set("WWW-Authenticate", "Bearer")
 	}

@@ -23,6 +23,8 @@ import (
 type exchange struct {
 	http.ResponseWriter
 	server   *Server
+	request  *http.Request
+	sent     []byte   // the body, once it has been read and is a JSON object
 	dialect  *Dialect // whose envelope the answer has; nil = the neutral one
 	route    *route   // nil before the router found one
 	call     Call
@@ -44,7 +46,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // ServeHTTP answers every request, in the envelope of the dialect it belongs to. A trailing slash is accepted on every route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, server: s, call: Call{
+	x := &exchange{ResponseWriter: w, server: s, request: r, call: Call{
 		ID: requestID(r.Header.Get("X-Request-Id")), Method: r.Method, Path: r.URL.Path, URL: r.URL.RequestURI(), At: time.Now().UTC(),
 	}}
 	w.Header().Set("X-Request-Id", x.call.ID)
@@ -146,7 +148,7 @@ func (rt *route) serve(h huma.Context) {
 	ctx := withCall(r.Context(), &x.call)
 	out, err := x.perform(ctx, h, r)
 	if err != nil {
-		x.recordRefusal(ctx, fault.As(err))
+		x.recordRefusal(ctx, err)
 		x.refuse(err)
 		return
 	}
@@ -266,6 +268,7 @@ func (x *exchange) body(r *http.Request) (Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.sent = content
 	if rt.schema != nil {
 		return content, fault.All(rt.schema.node(root))
 	}

@@ -52,7 +52,9 @@ func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (tota
 		prune = db.pruneLog
 	}
 	if r.Chained != nil {
-		prune = func(ctx context.Context, r Rule, now time.Time) (int, error) { return db.pruneChained(ctx, r, now.Add(-r.Keep).UnixMicro()) }
+		prune = func(ctx context.Context, r Rule, now time.Time) (int, error) {
+			return db.pruneChained(ctx, r, now.Add(-r.Keep).UnixMicro())
+		}
 	}
 	if db.isPartitioned(r.Table) {
 		if err := db.makeWeeks(ctx, r.Table, now); err != nil {
