@@ -12,7 +12,7 @@ import (
 const (
 	hidden      = "***"
 	longestBody = 16 << 10 // bytes of a body that the audit keeps
-	longestURL  = 4 << 10 // letters of a path, and of path and query
+	longestURL  = 4 << 10  // letters of a path, and of path and query
 )
 
 // tokenText is anything that looks like a token of ours, wherever it stands, whole or cut off.

@@ -61,7 +61,7 @@ func Dialect(d Deps) op.Dialect {
 			{ID: "tokens.create", Route: "POST /neap/v1/tokens", Need: "neap:createToken", Title: "Create a token", NoAccount: true, Mutates: true, Do: op.Func(d.createToken)},
 			{ID: "tokens.list", Route: "GET /neap/v1/tokens", Need: "neap:listTokens", Title: "List tokens", NoAccount: true, Do: op.Func(d.tokens)},
 			{ID: "tokens.revoke", Route: "DELETE /neap/v1/tokens/{tokenId}", Need: "neap:revokeToken", Title: "Revoke a token", NoAccount: true, Mutates: true, Do: op.Func(d.revokeToken)},
-		}, d.groupRows(), d.notifyRows(), d.generationRows()),
+		}, d.groupRows(), d.notifyRows(), d.generationRows(), d.auditRows()),
 		Answer: func(_ *op.Call, out any) any { return out },
 		Refuse: refuse,
 		Status: map[fault.Kind]int{
