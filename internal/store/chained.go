@@ -130,7 +130,10 @@ func (db *DB) pruneChained(ctx context.Context, r Rule, before int64) (n int, er
 		n, err = r.forget(ctx, tx, last, "")
 		return err
 	})
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Sealed tells how many sealed records there are from one place to another, both included.
