@@ -75,6 +75,10 @@ func (s *shell) auditList() *cobra.Command {
 }
 
 func auditText(w io.Writer, wide bool, list []auditView) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "No entries.")
+		return err
+	}
 	return writeTable(w, wide, []column[auditView]{
 		{head: "AT", cell: func(a auditView) string { return stamp(a.At) }},
 		{head: "WHO", cell: func(a auditView) string { return a.Name }},
