@@ -42,6 +42,7 @@ func rooms() []room {
 		{path: "fleet/plan", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "cluster/pack", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "identity/policy", layer: 0, beside: foundation, only: foundation, why: pure},
+		{path: "journal/chain", layer: 0, beside: foundation, only: foundation, why: pure},
 
 		{path: "store", layer: 1},
 		{path: "workflow", layer: 1, beside: []string{"store"}},

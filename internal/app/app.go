@@ -84,6 +84,7 @@ type App struct {
 	nature  clock.Clock // the true time, in which the simulated cloud lives
 	db      *store.DB
 	server  *op.Server
+	diary   *journal.Journal
 	lock    *os.File
 	started time.Time
 	demo    string // id of a group to show to a newcomer: the account's oldest
@@ -114,7 +115,8 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock, Log: c.Log})
+	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock, Log: c.Log, Signer: a.Identity})
+	a.diary = diary
 	books := ledger.New(ledger.Config{DB: a.db, Clock: a.clock, Market: prices})
 	a.Workflow, err = workflow.New(workflow.Config{DB: a.db, Clock: a.clock, Log: c.Log, Replica: ident.UUID(), Lease: 5 * time.Second, Alone: c.Database == ""})
 	if err != nil {
