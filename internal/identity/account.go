@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"regexp"
@@ -40,6 +41,7 @@ var (
 // AddAccount adds an account to an organisation; the first is its default.
 func (i *Identity) AddAccount(ctx context.Context, a Account) (made Account, err error) {
 	err = i.govern(ctx, a.Organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
+		a.Cloud = cmp.Or(a.Cloud, i.cloud)
 		if err := r.checkAccount(a); err != nil {
 			return err
 		}

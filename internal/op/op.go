@@ -56,12 +56,18 @@ type Auditor interface {
 	Record(ctx context.Context, tx *store.Tx, entry AuditEntry) error
 }
 
-// AuditEntry says who asked for what and how it ended. It never holds a body or a secret.
+// AuditEntry says who asked for what, from where, and how it ended. It never holds a secret.
 type AuditEntry struct {
 	Request, Organisation, Account, Subject, Name string
+	Email                                         string // of the caller, "" when it has none
+	Remote                                        string // address of the peer, without its port
+	Agent                                         string // what the client calls itself, cut when it is long
+	Source                                        string // "CLI", "UI", "API"
 	Operation, Need, Method, Path, Object         string
 	Outcome                                       string // "done", "refused", "failed", "dryRun"
+	Status                                        int    // that was answered
 	Message                                       string // of the refusal
+	Context                                       string // JSON: the body, url and query of the request, without secrets
 }
 
 // Dialect is one wire language.
