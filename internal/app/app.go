@@ -148,7 +148,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
 			}), elastigroup.Schemas()),
-			compose.Dialect(compose.Deps{Identity: a.Identity}),
+			compose.Dialect(compose.Deps{Identity: a.Identity, Journal: diary}),
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/apptest"
+	"github.com/neap-cloud/neap/internal/dialect/compose"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/identity/policy"
 	"github.com/neap-cloud/neap/internal/op"
@@ -132,6 +133,11 @@ func (m *matrix) tenant(name string) (t tenant) {
 		"organization": of.ID, "token": t.admin.token, "programmatic": robot.user.ID,
 	}
 	t.canaries = append(slices.Sorted(maps.Values(t.ids)), t.accounts[1], t.admin.text, t.admin.pair, name+"-canary")
+	for _, id := range t.ids {
+		if wire := compose.ID(id); wire != "" {
+			t.canaries = append(t.canaries, wire)
+		}
+	}
 	return t
 }
 
@@ -171,6 +177,9 @@ func (t tenant) path(o op.Operation) (path string, filled bool) {
 		if noun == "user" && segments[n-1] == "programmatic" {
 			noun = "programmatic"
 		}
+		if noun == "account" && o.Dialect == "compose" {
+			noun = "organization"
+		}
 		id, known := t.ids[noun]
 		if !known {
 			id = noun + "-00000000"
@@ -183,6 +192,9 @@ func (t tenant) path(o op.Operation) (path string, filled bool) {
 // spelled is an id as the dialect writes it.
 func spelled(dialect, noun, id string) string {
 	_, digits, _ := strings.Cut(id, "-")
+	if dialect == "compose" && compose.ID(id) != "" {
+		return compose.ID(id)
+	}
 	if dialect == "cmpute" {
 		switch noun {
 		case "account":

@@ -46,7 +46,7 @@ func (j *Journal) Record(ctx context.Context, tx *store.Tx, entry op.AuditEntry)
 		entry.Message = string(text[:longestMessage]) + "…"
 	}
 	record := store.Record[audited]{
-		ID: recordID(), Account: entry.Account, Resource: entry.Organisation, Kind: entry.Outcome, At: time.Now().UTC(), Value: storedForm(entry),
+		ID: auditID(), Account: entry.Account, Resource: entry.Organisation, Kind: entry.Outcome, At: time.Now().UTC(), Value: storedForm(entry),
 	}
 	if tx != nil {
 		return audit.Append(ctx, tx, record)
@@ -55,6 +55,9 @@ func (j *Journal) Record(ctx context.Context, tx *store.Tx, entry op.AuditEntry)
 	defer cancel()
 	return audit.Append(own, j.db, record)
 }
+
+// auditID is recordID in the 24 digits that one of the published APIs has for ids.
+func auditID() string { return recordID()[:24] }
 
 // AuditEntry is one recorded call. Seq is 0 until it is sealed.
 type AuditEntry struct {

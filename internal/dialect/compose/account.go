@@ -17,7 +17,7 @@ type account struct {
 }
 
 func fromOrganisation(o identity.Organisation) account {
-	return account{wireID(o.ID), o.Name, o.Slug()}
+	return account{ID(o.ID), o.Name, o.Slug()}
 }
 
 // user is a user on the wire.
@@ -26,7 +26,7 @@ type user struct {
 	Name string `json:"name"`
 }
 
-func fromUser(u identity.User) user { return user{wireID(u.ID), u.Name} }
+func fromUser(u identity.User) user { return user{ID(u.ID), u.Name} }
 
 type inAccount struct {
 	ID string `path:"id"`

@@ -79,7 +79,7 @@ func TestAClosedAccountIsReadAndNotWritten(t *testing.T) {
 	w.must(200, "GET", "/2016-07/teams", "")
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "/2016-07/teams", `{"team":{"name":"Crew"}}`},
-		{"POST", "/2016-07/accounts/" + w.account + "/users", `{"name":"Bo","email":"bo@acme.example"}`},
+		{"POST", w.users(), `{"name":"Bo","email":"bo@acme.example"}`},
 		{"DELETE", "/2016-07/accounts/" + w.account, ""},
 	} {
 		body := w.must(403, c.method, c.path, c.body)
@@ -101,11 +101,11 @@ func TestNobodyReachesAnotherAccountThroughItsID(t *testing.T) {
 	stranger := other.user("bo")
 	for _, c := range []struct{ method, path, body string }{
 		{"DELETE", "/2016-07/accounts/" + other.account, ""},
-		{"GET", "/2016-07/accounts/" + other.account + "/users", ""},
-		{"POST", "/2016-07/accounts/" + other.account + "/users", `{"name":"Bo","email":"b@acme.example"}`},
-		{"DELETE", "/2016-07/accounts/" + other.account + "/users/" + stranger, ""},
-		{"DELETE", "/2016-07/accounts/" + w.account + "/users/" + stranger, ""},
-		{"DELETE", "/2016-07/accounts/" + w.account + "/users/5a1f00c2d4e8b90012000022", ""},
+		{"GET", other.users(), ""},
+		{"POST", other.users(), `{"name":"Bo","email":"b@acme.example"}`},
+		{"DELETE", other.users(stranger), ""},
+		{"DELETE", w.users(stranger), ""},
+		{"DELETE", w.users("5a1f00c2d4e8b90012000022"), ""},
 		{"GET", "/2016-07/accounts/nonsense/users", ""},
 	} {
 		if body := w.must(404, c.method, c.path, c.body); body["errors"] != "not_found" {
@@ -117,7 +117,7 @@ func TestNobodyReachesAnotherAccountThroughItsID(t *testing.T) {
 func TestNewUsersAreCheckedFieldByField(t *testing.T) {
 	w := open(t)
 	w.user("bo")
-	users := "/2016-07/accounts/" + w.account + "/users"
+	users := w.users()
 	for body, fields := range map[string][]string{
 		`{}`:                                      {"name", "email"},
 		`{"name":"Al","email":"no address"}`:      {"email"},
@@ -145,7 +145,7 @@ func TestNewUsersAreCheckedFieldByField(t *testing.T) {
 func TestTheOwnerCannotBeDeleted(t *testing.T) {
 	w := open(t).another("Acme")
 	owner := w.must(200, "GET", "/2016-07/user", "")["id"].(string)
-	w.must(422, "DELETE", "/2016-07/accounts/"+w.account+"/users/"+owner, "")
+	w.must(422, "DELETE", w.users(owner), "")
 }
 
 func TestANewUserHoldsNoRoleAndADeletedOneIsGone(t *testing.T) {
@@ -154,9 +154,9 @@ func TestANewUserHoldsNoRoleAndADeletedOneIsGone(t *testing.T) {
 	if made, err := w.Identity.FindUser(t.Context(), w.of.ID, "bo", func(u identity.User) bool { return u.Name == "bo" }); err != nil || made.Role != identity.Member || made.Program {
 		t.Errorf("%+v %v", made, err)
 	}
-	if list := w.list("users", "/2016-07/accounts/"+w.account+"/users"); len(list) != 2 || list[1]["id"] != bo {
+	if list := w.list("users", w.users()); len(list) != 2 || list[1]["id"] != bo {
 		t.Errorf("users %v", list)
 	}
-	w.must(200, "DELETE", "/2016-07/accounts/"+w.account+"/users/"+bo, "")
-	w.must(404, "DELETE", "/2016-07/accounts/"+w.account+"/users/"+bo, "")
+	w.must(200, "DELETE", w.users(bo), "")
+	w.must(404, "DELETE", w.users(bo), "")
 }

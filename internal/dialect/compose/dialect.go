@@ -11,12 +11,14 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/identity"
+	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/op"
 )
 
 // Deps are the rooms behind the operations.
 type Deps struct {
 	Identity *identity.Identity
+	Journal  *journal.Journal
 }
 
 //go:embed schema/*.json
@@ -43,9 +45,11 @@ func (d Deps) rows() []op.Row {
 		{N: 2, ID: closing, Route: "DELETE /2016-07/accounts/{id}", Need: "setup:deleteOrganization", Title: "Close an account", Section: "Accounts", Mutates: true, Do: op.Func(d.close)},
 		{N: 3, ID: "users.create", Route: "POST /2016-07/accounts/{id}/users", Need: "setup:createUser", Title: "Create a user in an account", Section: "Accounts", Mutates: true, Body: "user", Status: 201, Do: op.Func(d.createUser)},
 		{N: 4, ID: "users.delete", Route: "DELETE /2016-07/accounts/{id}/users/{user_id}", Need: "setup:deleteUser", Title: "Delete a user of an account", Section: "Accounts", Mutates: true, Filters: true, Do: op.Func(d.deleteUser)},
-		{ID: "users.list", Route: "GET /2016-07/accounts/{id}/users", Need: "setup:describeColleagues", Title: "List the users of an account", Section: "Accounts", Filters: true, Do: op.Func(d.users)},
+		{ID: "users.list", Route: "GET /2016-07/accounts/{id}/users", Need: "setup:describeColleagues", Title: "List the users of an account", Section: "Accounts", Do: op.Func(d.users)},
+		{N: 5, ID: "auditEvents.list", Route: "GET /2016-07/audit_events", Need: "setup:describeOwnAuditEvents", Title: "List audit events", Section: "Audit events", Do: op.Func(d.events)},
+		{N: 6, ID: "auditEvents.read", Route: "GET /2016-07/audit_events/{id}", Need: "setup:describeOwnAuditEvents", Title: "Read an audit event", Section: "Audit events", Do: op.Func(d.event)},
 
-		{N: 45, ID: "teams.list", Route: "GET /2016-07/teams", Need: "setup:describeTeams", Title: "List teams", Section: "Teams", Filters: true, Do: op.Func(d.teams)},
+		{N: 45, ID: "teams.list", Route: "GET /2016-07/teams", Need: "setup:describeTeams", Title: "List teams", Section: "Teams", Do: op.Func(d.teams)},
 		{N: 46, ID: "teams.create", Route: "POST /2016-07/teams", Need: "setup:createUserGroup", Title: "Create a team", Section: "Teams", Mutates: true, Body: "team", Status: 201, Do: op.Func(d.createTeam)},
 		{N: 47, ID: "teams.read", Route: "GET /2016-07/teams/{id}", Need: "setup:describeTeam", Title: "Read a team", Section: "Teams", Filters: true, Do: op.Func(d.team)},
 		{N: 48, ID: "teams.rename", Route: "PATCH /2016-07/teams/{id}", Need: "setup:updateUserGroup", Title: "Rename a team", Section: "Teams", Mutates: true, Filters: true, Body: "team", Do: op.Func(d.renameTeam)},

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 const (
@@ -36,14 +35,6 @@ type link struct {
 }
 
 func linkTo(path string) link { return link{root + path + "{?embed}", true} }
-
-// moment is a time on the wire: RFC 3339 in UTC, with milliseconds.
-type moment time.Time
-
-// MarshalJSON writes the wire form.
-func (m moment) MarshalJSON() ([]byte, error) {
-	return strconv.AppendQuote(nil, time.Time(m).UTC().Format("2006-01-02T15:04:05.000Z")), nil
-}
 
 // contentType is hypertext's own only for clients that ask for it; others would not know it for JSON.
 func contentType(r *http.Request) string {

@@ -40,8 +40,8 @@ func (k kind) spell(number uint64) string {
 	return k.prefix + strings.Repeat("0", max(0, k.digits-len(digits))) + digits
 }
 
-// wireID spells an id of ours; "" for one of no kind that this API shows.
-func wireID(ours string) string {
+// ID spells an id of ours as this API does; "" for one of no kind that this API shows.
+func ID(ours string) string {
 	for n, k := range kinds() {
 		number, err := strconv.ParseUint(strings.TrimPrefix(ours, k.prefix), k.base, 8*numberSize)
 		if err == nil && k.spell(number) == ours {
@@ -65,7 +65,7 @@ func ourID(text string, ofKinds ...int) (ours string, is bool) {
 	for _, n := range ofKinds {
 		if int(id[0]) == n {
 			ours = kinds()[n].spell(number)
-			return ours, wireID(ours) == text
+			return ours, ID(ours) == text
 		}
 	}
 	return "", false

@@ -29,7 +29,7 @@ func (d Deps) teamsOf(ctx context.Context, list ...identity.Group) ([]team, erro
 	}
 	shown := make([]team, len(list))
 	for n, g := range list {
-		shown[n] = team{ID: wireID(g.ID), Name: g.Name, Users: []user{}}
+		shown[n] = team{ID: ID(g.ID), Name: g.Name, Users: []user{}}
 		for _, id := range g.Users {
 			if u, is := byID[id]; is {
 				shown[n].Users = append(shown[n].Users, u)

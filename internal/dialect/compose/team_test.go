@@ -63,7 +63,7 @@ func TestATeamsMembersAreReplacedAllOrNone(t *testing.T) {
 		t.Errorf("after refused changes: members %s", got)
 	}
 	w.must(200, "PUT", "/2016-07/teams/"+crew+"/users", `{"user_ids":[]}`)
-	w.must(200, "DELETE", "/2016-07/accounts/"+w.account+"/users/"+bo, "")
+	w.must(200, "DELETE", w.users(bo), "")
 	if got := members(); len(got) != 0 {
 		t.Errorf("members %v", got)
 	}
@@ -116,7 +116,7 @@ func TestAccountsOfTheSameNamesNeverSeeEachOther(t *testing.T) {
 	}
 	for _, pair := range [][2]world{{one, two}, {two, one}, {first, one}} {
 		w, foreign := pair[0], ids[pair[1].account]
-		for _, path := range []string{"/2016-07/accounts", "/2016-07/accounts/" + w.account + "/users", "/2016-07/teams", "/2016-07/user"} {
+		for _, path := range []string{"/2016-07/accounts", w.users(), "/2016-07/teams", "/2016-07/user"} {
 			answer := w.call("GET", path, "")
 			if answer.Status != 200 {
 				t.Errorf("%s: %d %s", path, answer.Status, answer.Raw)
@@ -140,10 +140,10 @@ func TestAccountsOfTheSameNamesNeverSeeEachOther(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	admin := open(t)
 	crew, bo := admin.team("Crew"), admin.user("bo")
-	reads := []string{"/2016-07/accounts", "/2016-07/accounts/" + admin.account + "/users", "/2016-07/teams", "/2016-07/teams/" + crew, "/2016-07/user"}
+	reads := []string{"/2016-07/accounts", admin.users(), "/2016-07/teams", "/2016-07/teams/" + crew, "/2016-07/user"}
 	writes := []struct{ method, path, body string }{
-		{"POST", "/2016-07/accounts/" + admin.account + "/users", `{"name":"Al","email":"al@acme.example"}`},
-		{"DELETE", "/2016-07/accounts/" + admin.account + "/users/" + bo, ""},
+		{"POST", admin.users(), `{"name":"Al","email":"al@acme.example"}`},
+		{"DELETE", admin.users(bo), ""},
 		{"DELETE", "/2016-07/accounts/" + admin.account, ""},
 		{"POST", "/2016-07/teams", `{"team":{"name":"New"}}`},
 		{"PATCH", "/2016-07/teams/" + crew, `{"team":{"name":"New"}}`},

@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/op"
@@ -10,13 +11,13 @@ import (
 
 // trade is what a vendor gets.
 type trade struct {
-	Refresh string `json:"refresh_token,omitempty"`
-	Token   string `json:"token"`
-	Expires moment `json:"expires_at"`
+	Refresh string    `json:"refresh_token,omitempty"`
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires_at"`
 }
 
 func fromTrade(t identity.Trade, err error) (trade, error) {
-	return trade{t.Refresh, t.Bearer, moment(t.Expires)}, err
+	return trade{t.Refresh, t.Bearer, t.Expires}, err
 }
 
 type vendorBody struct {

@@ -3,6 +3,7 @@ package compose_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/neap-cloud/neap/internal/apptest"
@@ -114,9 +115,14 @@ func (w world) first(name, path string) map[string]any {
 	return items[0]
 }
 
+// users is the path of the account's users, or of one of them.
+func (w world) users(id ...string) string {
+	return strings.Join(append([]string{"/2016-07/accounts/" + w.account + "/users"}, id...), "/")
+}
+
 func (w world) user(name string) (id string) {
 	w.T.Helper()
-	return w.must(201, "POST", "/2016-07/accounts/"+w.account+"/users", `{"name":"`+name+`","email":"`+name+`@acme.example"}`)["id"].(string)
+	return w.must(201, "POST", w.users(), `{"name":"`+name+`","email":"`+name+`@acme.example"}`)["id"].(string)
 }
 
 func (w world) team(name string) (id string) {

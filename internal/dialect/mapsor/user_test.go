@@ -213,7 +213,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func TestTheTokenIsInNoLogLine(t *testing.T) {
+func TestTheTokenIsInNoLogLineAndNotInTheAudit(t *testing.T) {
 	var log lines
 	n := apptest.Start(t, func(c *app.Config) {
 		c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -224,6 +224,9 @@ func TestTheTokenIsInNoLogLine(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "mapsor.users.add") || strings.Contains(text, secret) {
 		t.Errorf("the log lacks the operation or holds the token: %v", strings.Contains(text, secret))
+	}
+	if kept := string(n.Must("GET", "/neap/v1/audit", nil).Raw); !strings.Contains(kept, `"path":"/dev/"`) || strings.Contains(kept, secret) {
+		t.Errorf("the audit lacks the calls or holds the token: %s", kept)
 	}
 }
 
