@@ -46,6 +46,7 @@ func (i *Identity) AddAccount(ctx context.Context, a Account) (made Account, err
 			return err
 		}
 		made, err = i.CreateAccount(ctx, tx, a)
+		acted(ctx, made.ID)
 		return err
 	})
 	return made, err

@@ -103,6 +103,7 @@ func (i *Identity) AttachRole(ctx context.Context, a Account, role string) (made
 		if made, err = i.CreateAccount(ctx, tx, a); err != nil {
 			return err
 		}
+		acted(ctx, made.ID)
 		_, err = credentials.Insert(ctx, tx, store.Doc[Credentials]{
 			Meta: store.Meta{ID: made.ID, Account: made.ID}, Value: Credentials{Account: made.ID, Provider: "AWS", Role: role, External: a.Organisation},
 		})

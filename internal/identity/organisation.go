@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -68,6 +69,7 @@ func (i *Identity) AddOrganisation(ctx context.Context, parent, name string) (ma
 		if err != nil {
 			return err
 		}
+		acted(ctx, made.ID)
 		made, err = i.furnish(ctx, tx, doc)
 		return err
 	})
@@ -170,6 +172,9 @@ func (i *Identity) govern(ctx context.Context, organisation string, change func(
 		}
 	}
 }
+
+// acted says what a request has made, for the audit entry of the very transaction.
+func acted(ctx context.Context, id string) { op.CallOf(ctx).Object = id }
 
 // number is the next of an organisation's integers.
 func (r *realm) number(ctx context.Context, tx *store.Tx) (n int, err error) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/op"
 )
 
 // Passwords are kept as argon2id hashes with the parameters that OWASP recommends first: 19 MiB, two passes, one lane. The text names them, so that they can be
@@ -104,6 +105,8 @@ func (i *Identity) SignIn(ctx context.Context, email, password string) (secret s
 	if found == nil {
 		return "", Token{}, fault.Of(fault.Unauthenticated, "password", "The e-mail address and the password don't belong together, or the user is disabled.")
 	}
+	// Nobody was the caller until now; the audit tells whose sign-in it is.
+	op.CallOf(ctx).Caller = op.Caller{Organisation: found.Organisation, Subject: found.ID, Name: found.Name, Email: found.Email}
 	return i.CreateToken(ctx, found.Organisation, NewToken{User: found.ID, Name: "sign-in", Expires: today().Add(signInLasts)})
 }
 

@@ -50,6 +50,7 @@ func (i *Identity) CreatePolicy(ctx context.Context, p Policy) (made Policy, err
 			return err
 		}
 		made, err = insertPolicy(ctx, tx, p)
+		acted(ctx, made.ID)
 		return err
 	})
 	return made, err

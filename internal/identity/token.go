@@ -156,6 +156,7 @@ type NewToken struct {
 func (i *Identity) CreateToken(ctx context.Context, organisation string, n NewToken) (secret string, made Token, err error) {
 	err = i.govern(ctx, organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
 		secret, made, err = i.createToken(ctx, tx, r, n)
+		acted(ctx, made.ID)
 		return err
 	})
 	if err != nil {

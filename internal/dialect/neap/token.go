@@ -43,7 +43,7 @@ func (d Deps) tokenRows() []op.Row {
 		{ID: "tokens.create", Route: "POST /neap/v1/tokens", Need: "neap:createToken", Title: "Create a token", NoAccount: true, Mutates: true, Do: op.Func(d.createToken)},
 		{ID: "tokens.list", Route: "GET /neap/v1/tokens", Need: "neap:listTokens", Title: "List tokens", NoAccount: true, Do: op.Func(d.tokens)},
 		{ID: "tokens.revoke", Route: "DELETE /neap/v1/tokens/{tokenId}", Need: "neap:revokeToken", Title: "Revoke a token", NoAccount: true, Mutates: true, Do: op.Func(d.revokeToken)},
-		{ID: "signIn", Route: "POST /neap/v1/sign-in", Need: "neap:signIn", Title: "Trade an e-mail address and a password for a token", NoAccount: true, Open: true, Do: op.Func(d.signIn)},
+		{ID: "signIn", Route: "POST /neap/v1/sign-in", Need: "neap:signIn", Title: "Trade an e-mail address and a password for a token", NoAccount: true, Open: true, Mutates: true, Do: op.Func(d.signIn)},
 	}
 }
 
