@@ -43,7 +43,10 @@ func (in inAccount) own(ctx context.Context) (organisation string, err error) {
 
 func (d Deps) accounts(ctx context.Context, _ nothing) (collection[account], error) {
 	of, err := d.Identity.Organisation(ctx, op.CallOf(ctx).Caller.Organisation)
-	return listed("accounts", []account{fromOrganisation(of)}), err
+	if err != nil {
+		return collection[account]{}, err
+	}
+	return listed("accounts", []account{fromOrganisation(of)}), nil
 }
 
 func (d Deps) close(ctx context.Context, in inAccount) (account, error) {

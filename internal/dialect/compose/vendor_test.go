@@ -105,7 +105,7 @@ func wrongTrades(w, other world) map[string]func() (status int, body []byte) {
 }
 
 func TestEveryFaultOfACredentialReadsAndTakesTheSame(t *testing.T) {
-	const floor, spread, tries = 50 * time.Millisecond, 150 * time.Millisecond, 3
+	const floor, spread, tries = 50 * time.Millisecond, 300 * time.Millisecond, 3
 	w := open(t)
 	var body []byte
 	var medians []time.Duration
