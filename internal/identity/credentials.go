@@ -6,6 +6,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -103,6 +104,7 @@ func (i *Identity) AttachRole(ctx context.Context, a Account, role string) (made
 		if made, err = i.CreateAccount(ctx, tx, a); err != nil {
 			return err
 		}
+		op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
 		_, err = credentials.Insert(ctx, tx, store.Doc[Credentials]{
 			Meta: store.Meta{ID: made.ID, Account: made.ID}, Value: Credentials{Account: made.ID, Provider: "AWS", Role: role},
 		})

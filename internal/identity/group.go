@@ -8,6 +8,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -31,7 +32,9 @@ func (i *Identity) CreateGroup(ctx context.Context, g Group) (made Group, err er
 		if err := i.checkGroup(ctx, tx, r, &g); err != nil {
 			return err
 		}
-		made, err = insertGroup(ctx, tx, g)
+		if made, err = insertGroup(ctx, tx, g); err == nil {
+			op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
+		}
 		return err
 	})
 	return made, err
