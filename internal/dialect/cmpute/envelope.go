@@ -62,10 +62,10 @@ func requestID(id string) string {
 func refuse(call *op.Call, status int, err *fault.Error) any {
 	texts := map[string][]string{}
 	for _, one := range append([]*fault.Error{err}, err.Others...) {
-		respelled := *one
-		respelled.Field = spelled(call.Row.Section, one.Field)
-		key := cmp.Or(respelled.Field, place(one.Kind))
-		texts[key] = append(texts[key], respelled.Sentence())
+		known := *one
+		known.Field = spelled(call.Row.Section, one.Field)
+		key := cmp.Or(known.Field, place(one.Kind))
+		texts[key] = append(texts[key], respelled(known.Sentence()))
 	}
 	body := map[string]any{"RequestId": requestID(call.ID), "Message": message(err), "Errors": texts, member(call): nil}
 	if call.Row.Kind == "" {

@@ -67,5 +67,5 @@ func message(err *fault.Error) string {
 		}
 		return strings.ToUpper(noun[:1]) + noun[1:] + " not found"
 	}
-	return err.Sentence()
+	return respelled(err.Sentence())
 }

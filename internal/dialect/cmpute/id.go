@@ -8,6 +8,7 @@ import (
 var (
 	wireID = regexp.MustCompile(`^[A-Z]-[0-9A-F]{8}$`)
 	ourID  = regexp.MustCompile(`^[a-z]+-[0-9a-f]{8}$`)
+	inText = regexp.MustCompile(`\b(` + accountPrefix + `|` + teamPrefix + `)-[0-9a-f]{8}\b`)
 )
 
 // Kinds of ids: the letter that they begin with on the wire, and our prefix.
@@ -22,6 +23,16 @@ func fromWire(letter, prefix, id string) (ours string, is bool) {
 		return "", false
 	}
 	return prefix + strings.ToLower(id[1:]), true
+}
+
+// respelled is a sentence of identity's with the ids that clients know.
+func respelled(sentence string) string {
+	return inText.ReplaceAllStringFunc(sentence, func(id string) string {
+		if account := toWire(accountLetter, accountPrefix, id); account != "" {
+			return account
+		}
+		return toWire(teamLetter, teamPrefix, id)
+	})
 }
 
 // toWire is the reverse; "" for what is no id of ours.

@@ -73,7 +73,7 @@ func rewriter(rows []op.Row) func(r *http.Request) *http.Request {
 
 // canonical brings an escaped path to the spelling of its row, and the verb to the row's. ours is false for paths that don't begin with /api. A path that is no
 // row's comes back without doubled slashes, so that its refusal is the dialect's.
-func canonical(routes []route, method, path string) (verb, canonical string, ours bool) {
+func canonical(routes []route, method, path string) (verb, address string, ours bool) {
 	segments := split(path)
 	if len(segments) == 0 || !strings.EqualFold(segments[0], "api") {
 		return "", "", false
@@ -84,7 +84,7 @@ func canonical(routes []route, method, path string) (verb, canonical string, our
 		segments[0] = "api"
 	}
 	segments = withAccounts(method, segments)
-	best, most := route{to: method}, -1
+	best, most := route{}, -1
 	for _, candidate := range routes {
 		literals, fits := candidate.fits(segments)
 		if fits && candidate.method == method {
@@ -94,20 +94,18 @@ func canonical(routes []route, method, path string) (verb, canonical string, our
 			best, most = candidate, literals
 		}
 	}
-	if most >= 0 {
-		if best.method != method {
-			best.to = method
-		}
-		for at := range segments {
-			switch {
-			case best.literal(at):
-				segments[at] = best.segments[at]
-			case best.isID(at):
-				segments[at] = bare(segments[at])
-			}
+	for at := range best.segments {
+		switch {
+		case best.literal(at):
+			segments[at] = best.segments[at]
+		case best.isID(at):
+			segments[at] = bare(segments[at])
 		}
 	}
-	return best.to, "/" + strings.Join(segments, "/"), true
+	if best.method == method {
+		method = best.to
+	}
+	return method, "/" + strings.Join(segments, "/"), true
 }
 
 // withAccounts adds the segment that some published addresses leave out: /api/A-… and POST /api/CloudFrontAWS.

@@ -124,6 +124,10 @@ func TestCredentialsThatAreNoneAreRefused(t *testing.T) {
 			t.Errorf("%q: %d %s", value, got.Status, got.Raw)
 		}
 	}
+	made := ana.n.Must("POST", "/neap/v1/tokens", `{"name":"ci","for":"cmpute"}`).Body["secret"].(string)
+	if got := ana.n.Call("GET", "/api/accounts", nil, "Authorization", "ApiKey "+made); got.Status != 200 {
+		t.Errorf("a key made with /neap/v1/tokens: %d %s", got.Status, got.Raw)
+	}
 	if err := ana.n.Identity.RevokeToken(t.Context(), ana.org, "", "tok-"+strings.TrimPrefix(access, "neapkey-")); err != nil {
 		t.Fatal(err)
 	}
