@@ -231,15 +231,15 @@ func (d Deps) addMembers(ctx context.Context, in struct {
 	if err != nil {
 		return false, err
 	}
+	g, t, err := d.named(ctx, in.Team)
+	if err != nil {
+		return false, err
+	}
 	names := f.list("UserName")
 	if len(names) == 0 {
 		f.wrong("UserName", "UserName is required")
 	}
 	if err := f.check(); err != nil {
-		return false, err
-	}
-	g, t, err := d.named(ctx, in.Team)
-	if err != nil {
 		return false, err
 	}
 	all, err := d.Identity.Users(ctx, g.Organisation)

@@ -75,6 +75,7 @@ func TestMembersAreAddedAllOrNone(t *testing.T) {
 	try(t,
 		attempt{ana, "POST", address, `{"UserName":["bo@acme.example","nobody@acme.example"]}`, 404, "User not found"},
 		attempt{ana, "GET", address, "", 200, `"Users":[]`},
+		attempt{ana, "POST", "/api/v2/Teams/Z-00000000/Users", `{}`, 404, "Team not found"},
 		attempt{ana, "POST", address, `{}`, 400, `"UserName":["UserName is required"]`},
 		attempt{ana, "POST", address, `{"UserName":[]}`, 400, `"UserName"`},
 		attempt{ana, "ADD", address, `{"User Name":"BO@acme.example"}`, 200, `"Success":true`},
