@@ -20,6 +20,7 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/dialect/cmpute"
 	"github.com/neap-cloud/neap/internal/dialect/compose"
 	"github.com/neap-cloud/neap/internal/dialect/mapsor"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
@@ -54,8 +55,12 @@ type Config struct {
 	Retention Retention     // how long what grows with time is kept
 	// AllowOutbound are networks that webhooks may reach although they are not public.
 	AllowOutbound []netip.Prefix
-	Log           *slog.Logger
-	Clock         clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
+	// Domain is the one below which each organisation has a host of its own, by its slug; "" = hosts name no organisation.
+	Domain string
+	// PublicURL is how clients reach this Neap ("https://neap.example.com"), when a proxy hides it; "" = as requests say.
+	PublicURL string
+	Log       *slog.Logger
+	Clock     clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
 	Hook    func(point string)
 	Unusual Unusual
@@ -148,6 +153,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
 			}), elastigroup.Schemas()),
+			cmpute.Dialect(cmpute.Deps{Identity: a.Identity, Catalog: facts, Domain: c.Domain, Public: c.PublicURL}),
 			compose.Dialect(compose.Deps{Identity: a.Identity, Journal: diary}),
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
@@ -170,6 +176,7 @@ const (
 func Operations() []op.Operation {
 	return op.Operations(
 		spot.Dialect(elastigroup.Rows(elastigroup.Deps{}), elastigroup.Schemas()),
+		cmpute.Dialect(cmpute.Deps{}),
 		compose.Dialect(compose.Deps{}),
 		mapsor.Dialect(mapsor.Deps{}),
 		neap.Dialect(neap.Deps{}),

@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type tenant struct {
 	id       string
 	accounts [2]string
 	ids      map[string]string // by the noun of a path's parameter
+	number   string            // of the user among them
 	canaries []string          // what nobody else may ever read
 	admin    holder
 }
@@ -105,6 +107,12 @@ func (m *matrix) tenant(name string) (t tenant) {
 	owner, err := m.Identity.User(ctx, of.ID, of.Owner)
 	m.check(err)
 	t.admin = m.holder(owner, text)
+	if name == "south" { // whose numbers of users are then none of north's
+		for range 100 {
+			_, _, err := m.Identity.CreateToken(ctx, of.ID, identity.NewToken{Name: "filler"})
+			m.check(err)
+		}
+	}
 	person, _, err := m.Identity.CreateUser(ctx, identity.NewUser{User: identity.User{Organisation: of.ID, Email: "ada@example.com", First: "Ada", Last: "Byron", Phone: name + "-canary"}})
 	m.check(err)
 	robot := m.user(of.ID, "robot", nil)
@@ -132,7 +140,9 @@ func (m *matrix) tenant(name string) (t tenant) {
 		"group": id, "instance": instance, "account": t.accounts[0], "acct": t.accounts[0], "user": person.ID, "usergroup": team.ID, "team": team.ID, "policy": document.ID,
 		"organization": of.ID, "token": t.admin.token, "programmatic": robot.user.ID,
 	}
+	t.number = strconv.Itoa(person.Number)
 	t.canaries = append(slices.Sorted(maps.Values(t.ids)), t.accounts[1], t.admin.text, t.admin.pair, name+"-canary")
+	t.canaries = append(t.canaries, spelled("cmpute", "account", t.accounts[0]), spelled("cmpute", "team", team.ID))
 	for _, id := range t.ids {
 		if wire := compose.ID(id); wire != "" {
 			t.canaries = append(t.canaries, wire)
@@ -184,6 +194,9 @@ func (t tenant) path(o op.Operation) (path string, filled bool) {
 		if !known {
 			id = noun + "-00000000"
 		}
+		if o.Dialect == "cmpute" && noun == "user" {
+			id = t.number
+		}
 		segments[n] = spelled(o.Dialect, noun, id)
 	}
 	return strings.Join(segments, "/"), filled
@@ -201,8 +214,6 @@ func spelled(dialect, noun, id string) string {
 			return "A-" + strings.ToUpper(digits)
 		case "team":
 			return "Z-" + strings.ToUpper(digits)
-		case "user":
-			return "1"
 		}
 	}
 	return url.PathEscape(id)
