@@ -30,7 +30,10 @@ type UpConfig struct {
 	KeyFile  string // "" = server.key inside Data
 	Key      []byte // the server key itself, from NEAP_SERVER_KEY alone: no command line shows it; nil = it is in a file
 	NextKey  []byte // what is to replace it, from NEAP_SERVER_KEY_NEXT
-	Cloud    string // of accounts that are made: "sim", or "aws" for those that their credentials are for
+	// PublicURL is where clients reach Neap, as they write it: what they sign has it in it. "" = as their requests say.
+	PublicURL string
+	Domain    string // below which host names name a tenant of the cmpute API: TENANT.DOMAIN; "" = none do
+	Cloud     string // of accounts that are made: "sim", or "aws" for those that their credentials are for
 	// Other addresses of the clouds than their own.
 	AWSEndpoint, GCPTokenURL, AzureLoginURL, AzureManagementURL string
 	Drain                                                       time.Duration
@@ -53,6 +56,8 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "host:port to serve on")
 	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
 	flags.StringVar(&c.KeyFile, "key-file", "", "file with the server key, the same for all replicas (default: server.key in the data folder)")
+	flags.StringVar(&c.PublicURL, "public-url", "", "address at which clients reach Neap, if a proxy stands between: signed requests have it in them")
+	flags.StringVar(&c.Domain, "domain", "", "domain below which host names name an organisation to cmpute clients: ORGANISATION.DOMAIN")
 	flags.StringVar(&c.Cloud, "cloud", "sim", "cloud of accounts that are made: sim, or aws for those that their credentials are for")
 	flags.StringVar(&c.AWSEndpoint, "aws-sts-endpoint", "", "address of AWS STS, if not AWS's own")
 	flags.StringVar(&c.GCPTokenURL, "gcp-token-url", "", "address of Google's tokens, if not Google's own")
@@ -179,6 +184,9 @@ func (c *UpConfig) check() []*fault.Error {
 	}
 	if c.Drain < 0 || c.Drain > time.Hour {
 		refuse("drain", "%s is not between 0s and 1h.", c.Drain)
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		refuse("public-url", "%q is no address such as https://neap.example.com.", c.PublicURL)
 	}
 	if c.Cloud != "sim" && c.Cloud != "aws" {
 		refuse("cloud", "%q is neither sim nor aws.", c.Cloud)
