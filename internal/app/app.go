@@ -23,6 +23,7 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
+	"github.com/neap-cloud/neap/internal/dialect/spot/setup"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -139,9 +140,9 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{
-			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
+			spot.Dialect(elastigroup.Product(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
-			}), elastigroup.Schemas()),
+			}), setup.Product(setup.Deps{Identity: a.Identity, Journal: diary, Operations: func() []op.Operation { return a.server.Operations() }})),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},
 		Authenticator: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
@@ -161,7 +162,7 @@ const (
 // Operations lists every operation without opening any data.
 func Operations() []op.Operation {
 	return op.Operations(
-		spot.Dialect(elastigroup.Rows(elastigroup.Deps{}), elastigroup.Schemas()),
+		spot.Dialect(elastigroup.Product(elastigroup.Deps{}), setup.Product(setup.Deps{})),
 		neap.Dialect(neap.Deps{}),
 	)
 }

@@ -13,6 +13,8 @@ type Operation struct {
 	Title   string `json:"title"`
 	Section string `json:"section,omitempty"`
 	Mutates bool   `json:"mutates"`
+	// NoAccount says that the operation is above accounts.
+	NoAccount bool `json:"noAccount,omitempty"`
 }
 
 // Operations lists the rows of dialects, in their order; it needs no server.
@@ -23,7 +25,7 @@ func Operations(dialects ...Dialect) []Operation {
 			method, path, _ := strings.Cut(row.Route, " ")
 			list = append(list, Operation{
 				Dialect: d.Name, ID: d.Name + "." + row.ID, Method: method, Path: path, Need: row.Need,
-				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates,
+				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates, NoAccount: row.NoAccount,
 			})
 		}
 	}

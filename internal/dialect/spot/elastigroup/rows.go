@@ -9,6 +9,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -41,6 +42,9 @@ func Schemas() fs.FS {
 	}
 	return folder
 }
+
+// Product is all that this package brings to the dialect.
+func Product(deps Deps) spot.Product { return spot.Product{Rows: Rows(deps), Schemas: Schemas()} }
 
 const section = "Elastigroup AWS"
 
