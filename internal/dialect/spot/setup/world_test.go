@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -86,14 +87,19 @@ func (c caller) call(method, path string, body any) apptest.Answer {
 	return c.Call(method, path, body, "Authorization", "Bearer "+c.token)
 }
 
-// may asks whether a request gets past the caller's rights, however it ends.
+// may asks whether a request gets past the caller's rights, however it ends. What one has no right at all to see reads like what is missing.
 func (c caller) may(method, path string, body any) bool {
 	c.t.Helper()
-	status := c.call(method, path, body).Status
-	if status == http.StatusUnauthorized || status >= 500 {
-		c.t.Errorf("%s %s: %d", method, path, status)
+	answer := c.call(method, path, body)
+	if answer.Status == http.StatusUnauthorized || answer.Status >= 500 {
+		c.t.Errorf("%s %s: %d", method, path, answer.Status)
 	}
-	return status != http.StatusForbidden
+	for _, f := range faults(answer) {
+		if strings.HasSuffix(f.code, "_DOESNT_EXIST") {
+			return false
+		}
+	}
+	return answer.Status != http.StatusForbidden
 }
 
 // faults are the code, field and message of each error of a refusal.
@@ -117,4 +123,13 @@ func (w world) refused(what, mark, says string, a apptest.Answer) {
 		}
 	}
 	w.t.Errorf("%s: want a refusal about %s that says %q, got %d %s", what, mark, says, a.Status, a.Raw)
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
