@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"regexp"
@@ -37,8 +38,9 @@ var (
 	accountForm = regexp.MustCompile(`^act-[0-9a-f]{8}$`)
 )
 
-// AddAccount adds an account to an organisation; the first is its default.
+// AddAccount adds an account to an organisation; the first is its default. Unless it says otherwise it is in the cloud of accounts that are made.
 func (i *Identity) AddAccount(ctx context.Context, a Account) (made Account, err error) {
+	a.Cloud = cmp.Or(a.Cloud, i.cloud)
 	err = i.govern(ctx, a.Organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
 		if err := r.checkAccount(a); err != nil {
 			return err
