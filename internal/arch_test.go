@@ -42,6 +42,7 @@ func rooms() []room {
 		{path: "fleet/plan", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "cluster/pack", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "identity/policy", layer: 0, beside: foundation, only: foundation, why: pure},
+		{path: "journal/chain", layer: 0, beside: foundation, only: foundation, why: pure},
 
 		{path: "store", layer: 1},
 		{path: "workflow", layer: 1, beside: []string{"store"}},
@@ -145,6 +146,7 @@ func libraries() []library {
 	const http = "op owns HTTP, documents and limits"
 	const sql = "store owns SQL; workflow speaks it for River, and the simulated cloud because its database is its own, as another party's would be"
 	const commands = "the command line alone reads flags, settings and YAML"
+	const vendors = "a cloud's own SDK and sign-in are its back end's business"
 	return []library{
 		{"github.com/danielgtaylor/huma", []string{"op"}, http},
 		{"github.com/go-chi/chi", []string{"op"}, http},
@@ -161,6 +163,8 @@ func libraries() []library {
 		{"github.com/knadh/koanf", []string{"cli"}, commands},
 		{"go.yaml.in/yaml", []string{"cli"}, commands},
 		{"golang.org/x/crypto", []string{"identity"}, "identity alone hashes passwords"},
+		{"github.com/aws", []string{"cloud/aws"}, vendors},
+		{"golang.org/x/oauth2", []string{"cloud/gcp", "cloud/azure"}, vendors},
 		{"golang.org/x/sync", []string{"store", "workflow", "op", "cloud", "fleet", "market", "app"}, "layer 0 stands on the standard library alone"},
 	}
 }
@@ -288,6 +292,10 @@ func TestTheTableRefusesWhatTheArchitectureForbids(t *testing.T) {
 		{"internal/cloud/sim", "database/sql", true},
 		{"internal/fleet", "github.com/riverqueue/river", false},
 		{"internal/workflow", "github.com/riverqueue/river", true},
+		{"internal/cloud/aws", "github.com/aws/aws-sdk-go-v2/service/sts", true},
+		{"internal/cloud/gcp", "github.com/aws/aws-sdk-go-v2/service/sts", false},
+		{"internal/app", "github.com/aws/aws-sdk-go-v2/aws", false},
+		{"internal/cloud/azure", "golang.org/x/oauth2/clientcredentials", true},
 		{"internal/fleet", "example.com/anything", false},
 		{"internal/helpers", internal + "fault", false},
 		{"internal/fleet", internal + "helpers", false},

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, and runs every check: format, vet, the tests of all modules. The last line counts tests.
 #
-# NEAP_TEST_POSTGRES=postgres://… uses a PostgreSQL that is there already; else one is started and stopped again.
+# NEAP_TEST_POSTGRES=postgres://… uses a PostgreSQL that is there already; else one is started and stopped again. So does NEAP_TEST_MOTO=http://… with
+# the stand-in for AWS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -30,7 +31,38 @@ install_postgres() {
     has_postgres || fail "PostgreSQL could not be installed; install Debian's package postgresql by hand."
 }
 
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+install_venv() {
+    say "installing python3-venv"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; } </dev/null >&2 || true
+    has_venv || fail "Python's module venv could not be installed; install Debian's package python3-venv by hand."
+}
+
+# Stops what was started here, and nothing else.
+stop_servers() {
+    if [ -n "${starting_moto:-}" ]; then kill "$starting_moto" 2>/dev/null || true; fi
+    if [ -n "${started_moto:-}" ]; then test/moto.sh stop; fi
+    if [ -n "${started_postgres:-}" ]; then test/postgres.sh stop; fi
+}
+trap stop_servers EXIT
+
 command -v go >/dev/null || fail "Go is missing; install the version that go.mod names."
+
+# moto comes up while the rest is prepared and built: in a second, the first time on a machine in half a minute.
+if [ -z "${NEAP_TEST_MOTO:-}" ]; then
+    if ! has_venv; then
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+            fail "Python's module venv is missing: apt-get install python3-venv, or set NEAP_TEST_MOTO to what test/moto.sh start prints elsewhere."
+        fi
+        install_venv
+    fi
+    NEAP_TEST_MOTO_HOME="$(mktemp -u)-neap-moto"
+    export NEAP_TEST_MOTO_HOME
+    test/moto.sh start >/dev/null &
+    starting_moto=$!
+    started_moto=yes
+fi
 
 if [ -z "${NEAP_TEST_POSTGRES:-}" ]; then
     if ! has_postgres; then
@@ -42,7 +74,7 @@ if [ -z "${NEAP_TEST_POSTGRES:-}" ]; then
     # A home of its own, so that two runs on one machine don't stop each other's server.
     NEAP_TEST_POSTGRES_HOME="$(mktemp -u)-neap-postgres"
     export NEAP_TEST_POSTGRES_HOME
-    trap 'test/postgres.sh stop' EXIT
+    started_postgres=yes
     NEAP_TEST_POSTGRES="$(test/postgres.sh start)"
     export NEAP_TEST_POSTGRES
 fi
@@ -74,6 +106,13 @@ go build -buildvcs=false -o bin/neap ./cmd/neap
 go build -buildvcs=false -o bin/report ./test/report
 NEAP_BIN="$PWD/bin/neap"
 export NEAP_BIN
+
+if [ -n "${starting_moto:-}" ]; then
+    wait "$starting_moto" || fail "The stand-in for AWS does not start; see above."
+    starting_moto=
+    NEAP_TEST_MOTO="$(test/moto.sh start)"
+    export NEAP_TEST_MOTO
+fi
 
 say "tests"
 in_modules go test -json -count=1 -parallel 4 -timeout 12m ./... </dev/null | bin/report -skips test/skips-allowed.txt

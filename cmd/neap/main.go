@@ -26,6 +26,9 @@ func main() {
 		ResetToken: func(ctx context.Context, c cli.UpConfig) (string, error) {
 			return app.ResetToken(ctx, config(c))
 		},
+		RotateKey: func(ctx context.Context, c cli.UpConfig) error {
+			return app.RotateKey(ctx, config(c), c.NextKey)
+		},
 		Backup: func(ctx context.Context, c cli.UpConfig, to string, withKey bool) (cli.CopyReport, error) {
 			done, err := app.Backup(ctx, config(c), app.BackupOptions{To: to, Key: withKey})
 			return cli.CopyReport(done), err
@@ -48,8 +51,14 @@ func config(c cli.UpConfig) app.Config {
 		drain = 0 // nobody else could take the requests
 	}
 	return app.Config{
-		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, Retention: retention(c),
+		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Key: c.Key, Clouds: clouds(c), Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, Retention: retention(c),
 		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
+	}
+}
+
+func clouds(c cli.UpConfig) app.Clouds {
+	return app.Clouds{
+		Real: c.Cloud == "aws", AWSEndpoint: c.AWSEndpoint, GCPTokenURL: c.GCPTokenURL, AzureLoginURL: c.AzureLoginURL, AzureManagementURL: c.AzureManagementURL,
 	}
 }
 

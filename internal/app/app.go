@@ -20,6 +20,8 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/dialect/compose"
+	"github.com/neap-cloud/neap/internal/dialect/mapsor"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
@@ -39,9 +41,11 @@ import (
 // Config is how one Neap is started.
 type Config struct {
 	Version   string
-	Data      string        // folder of everything that is kept; "" = nothing is kept (tests)
-	Database  string        // PostgreSQL URL; "" = SQLite inside Data
-	KeyFile   string        // the server key, which replicas share; "" = server.key inside Data
+	Data      string // folder of everything that is kept; "" = nothing is kept (tests)
+	Database  string // PostgreSQL URL; "" = SQLite inside Data
+	KeyFile   string // the server key, which replicas share; "" = server.key inside Data
+	Key       []byte // the server key itself, instead of a file; nil = it is in a file
+	Clouds    Clouds
 	Rate      float64       // engine seconds per second; 1 unless every account is simulated
 	Seed      int64         // of the simulated cloud
 	Demo      bool          // make a running demo group at the first start
@@ -83,6 +87,7 @@ type App struct {
 	nature  clock.Clock // the true time, in which the simulated cloud lives
 	db      *store.DB
 	server  *op.Server
+	diary   *journal.Journal
 	lock    *os.File
 	started time.Time
 	demo    string // id of a group to show to a newcomer: the account's oldest
@@ -113,7 +118,8 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock, Log: c.Log})
+	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock, Log: c.Log, Signer: a.Identity})
+	a.diary = diary
 	books := ledger.New(ledger.Config{DB: a.db, Clock: a.clock, Market: prices})
 	a.Workflow, err = workflow.New(workflow.Config{DB: a.db, Clock: a.clock, Log: c.Log, Replica: ident.UUID(), Lease: 5 * time.Second, Alone: c.Database == ""})
 	if err != nil {
@@ -143,6 +149,8 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			spot.Dialect(elastigroup.Product(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
 			}), setup.Product(setup.Deps{Identity: a.Identity, Journal: diary, Operations: func() []op.Operation { return a.server.Operations() }})),
+			compose.Dialect(compose.Deps{Identity: a.Identity, Journal: diary}),
+			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},
 		Authenticator: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
@@ -163,6 +171,8 @@ const (
 func Operations() []op.Operation {
 	return op.Operations(
 		spot.Dialect(elastigroup.Product(elastigroup.Deps{}), setup.Product(setup.Deps{})),
+		compose.Dialect(compose.Deps{}),
+		mapsor.Dialect(mapsor.Deps{}),
 		neap.Dialect(neap.Deps{}),
 	)
 }
@@ -179,7 +189,10 @@ func (a *App) open(ctx context.Context) error {
 		a.lock = lock
 		keys = identity.Config{KeyFile: filepath.Join(c.Data, "server.key")}
 	}
-	if c.KeyFile != "" {
+	switch {
+	case c.Key != nil:
+		keys = identity.Config{Key: c.Key}
+	case c.KeyFile != "":
 		keys = identity.Config{KeyFile: c.KeyFile}
 	}
 	db, err := store.Open(ctx, stored(c))
@@ -187,7 +200,10 @@ func (a *App) open(ctx context.Context) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	a.db, keys.DB, keys.Log = db, db, c.Log
-	keys.Cloud, keys.Clouds, keys.Occupied, keys.Needs = simCloud, checks{}, a.occupied, a.needs
+	keys.Cloud, keys.Occupied, keys.Needs = c.Clouds.made(), a.occupied, a.needs
+	if keys.Clouds, err = newChecks(ctx, c.Clouds, c.Log); err != nil {
+		return err
+	}
 	// The token is on disk before it is valid, so that no crash can lock everybody out.
 	announced := false
 	keys.Announce = func(admin string) error {

@@ -3,8 +3,13 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 
+	"github.com/neap-cloud/neap/internal/cloud/aws"
+	"github.com/neap-cloud/neap/internal/cloud/azure"
+	"github.com/neap-cloud/neap/internal/cloud/gcp"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet"
@@ -14,41 +19,79 @@ import (
 // simCloud is the cloud of accounts that cost nothing.
 const simCloud = "sim"
 
+// Clouds says where the clouds are; zero = every account is simulated.
+type Clouds struct {
+	Real bool // accounts that are made are in the cloud that their credentials are for
+	// Other addresses than the clouds' own, for private ways to them and for tests.
+	AWSEndpoint, GCPTokenURL, AzureLoginURL, AzureManagementURL string
+}
+
 // checks asks the clouds whether credentials are good; what a simulated account is given is looked at and believed.
-type checks struct{}
+type checks struct {
+	aws   *aws.AWS
+	gcp   *gcp.GCP
+	azure *azure.Azure
+}
+
+func newChecks(ctx context.Context, c Clouds, log *slog.Logger) (checks, error) {
+	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.AWSEndpoint, Log: log})
+	return checks{
+		aws: amazon, gcp: gcp.New(gcp.Config{TokenURL: c.GCPTokenURL}),
+		azure: azure.New(azure.Config{LoginURL: c.AzureLoginURL, ManagementURL: c.AzureManagementURL}),
+	}, err
+}
+
+// made is the cloud of accounts that are made.
+func (c Clouds) made() string {
+	if c.Real {
+		return ""
+	}
+	return simCloud
+}
 
 // AssumeRole is identity.Clouds'.
-func (checks) AssumeRole(_ context.Context, a identity.Account, role, _ string) (string, error) {
+func (c checks) AssumeRole(ctx context.Context, a identity.Account, role, external string) (string, error) {
 	if a.Cloud == simCloud {
 		return sim.AssumeRole(role)
 	}
-	return "", unreachable(a)
+	return c.aws.AssumeRole(ctx, role, external)
 }
 
 // ServiceAccount is identity.Clouds'.
-func (checks) ServiceAccount(_ context.Context, a identity.Account, key []byte) (project, email string, err error) {
-	if a.Cloud == simCloud {
-		return sim.ServiceAccount(key)
+func (c checks) ServiceAccount(ctx context.Context, a identity.Account, key []byte) (project, email string, err error) {
+	project, email, err = sim.ServiceAccount(key)
+	if err == nil && a.Cloud != simCloud {
+		project, err = c.gcp.Check(ctx, key)
+		err = below("serviceAccount", err)
 	}
-	return "", "", unreachable(a)
+	return project, email, err
 }
 
 // App is identity.Clouds'.
-func (checks) App(_ context.Context, a identity.Account, app identity.AzureApp) error {
-	if a.Cloud != simCloud {
-		return unreachable(a)
+func (c checks) App(ctx context.Context, a identity.Account, app identity.AzureApp) error {
+	if a.Cloud == simCloud {
+		return sim.App(app.Client, app.Secret, app.Tenant)
 	}
-	var faults []*fault.Error
-	for field, value := range map[string]string{"clientId": app.Client, "clientSecret": app.Secret, "tenantId": app.Tenant} {
-		if value == "" {
-			faults = append(faults, fault.Field(field, "is required"))
-		}
-	}
-	return fault.All(faults)
+	return c.azure.Check(ctx, azure.App{ClientID: app.Client, ClientSecret: app.Secret, TenantID: app.Tenant, SubscriptionID: app.Subscription, Expires: app.Expires})
 }
 
-func unreachable(a identity.Account) error {
-	return fault.Of(fault.Unavailable, "cloud", "This Neap cannot reach the cloud of account %s.", a.ID)
+// below puts the fields of all faults below another one.
+func below(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	known := *fault.As(err)
+	others := known.Others
+	known.Others = nil
+	var all []*fault.Error
+	for _, f := range append([]*fault.Error{&known}, others...) {
+		moved := *f
+		if moved.Kind == fault.Invalid {
+			moved.Field = strings.TrimSuffix(field+"."+moved.Field, ".")
+		}
+		all = append(all, &moved)
+	}
+	return fault.All(all)
 }
 
 // occupied says what still runs in an account.

@@ -47,10 +47,10 @@ func (r Retention) usual() Retention {
 }
 
 // rules is the table of everything that is forgotten some day. What has no row here is kept for ever: live groups, accounts, tokens, settings.
-func (r Retention) rules() []store.Rule {
+func (r Retention) rules(diary *journal.Journal) []store.Rule {
 	r = r.usual()
 	var all []store.Rule
-	all = append(all, journal.Retention(r.Logs, r.Audit, r.Decisions)...)
+	all = append(all, diary.Retention(r.Logs, r.Audit, r.Decisions)...)
 	all = append(all, webhook.Retention(r.Dead)...)
 	all = append(all, fleet.Retention(r.Decisions, r.Ledger, r.Logs)...)
 	all = append(all, workflow.Retention(r.Decisions)...)
@@ -85,7 +85,7 @@ func post(books *ledger.Ledger, prices *market.Market) func(context.Context) err
 func (a *App) Prune(ctx context.Context) (map[string]int, error) {
 	gone := map[string]int{}
 	var failed []error
-	for _, rule := range a.config.Retention.rules() {
+	for _, rule := range a.config.Retention.rules(a.diary) {
 		if rule.Idle || rule.Of != "" || rule.Wall { // told in wall time, which passes more slowly than a fast engine's
 			rule.Keep = time.Duration(float64(rule.Keep) / cmp.Or(a.config.Rate, 1))
 		}

@@ -22,11 +22,17 @@ import (
 func (a *App) routes() http.Handler {
 	a.server.Registry().MustRegister(&alertMetrics{a.health}, &fleetMetrics{app: a}, a.calls)
 	mux := http.NewServeMux()
-	mux.Handle("/", a.server)
 	mux.Handle("GET /metrics", a.server.Metrics())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, a.isReady(r.Context())) })
-	return a.presence.folding(mux)
+	return a.presence.folding(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The mux would send a client with a doubled slash in its address elsewhere, and clients repeat what they post there as a GET.
+		if _, own := mux.Handler(r); own != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		a.server.ServeHTTP(w, r)
+	}))
 }
 
 // status is the installation at a glance, as far as it belongs to whoever sees these accounts.

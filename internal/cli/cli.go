@@ -35,6 +35,8 @@ type Hooks struct {
 	Operations func() []Operation
 	// ResetToken makes a new admin token in the data of a Neap that is not running, and returns it.
 	ResetToken func(ctx context.Context, c UpConfig) (token string, err error)
+	// RotateKey replaces the server key in the data of a Neap that is not running.
+	RotateKey func(ctx context.Context, c UpConfig) error
 	// Backup writes a file ("" = in the data folder); Restore fills the data of a Neap that is not running. Both or neither are given.
 	Backup  func(ctx context.Context, c UpConfig, to string, withKey bool) (CopyReport, error)
 	Restore func(ctx context.Context, c UpConfig, from string, force bool) (CopyReport, error)
@@ -121,7 +123,7 @@ func (s *shell) root() *cobra.Command {
 	}
 	root.AddCommand(s.status(), s.get(), s.explain(), s.replay(), s.interrupt(), s.call())
 	root.AddCommand(s.protect(true), s.protect(false), s.undelete(), s.accept())
-	root.AddCommand(s.alerts(), s.webhook())
+	root.AddCommand(s.alerts(), s.webhook(), s.audit())
 	if s.hooks.Operations != nil {
 		root.AddCommand(s.operations())
 	}
@@ -130,6 +132,9 @@ func (s *shell) root() *cobra.Command {
 	}
 	root.AddCommand(s.acceptGeneration())
 	root.AddCommand(s.token(), s.version())
+	if s.hooks.RotateKey != nil {
+		root.AddCommand(s.key())
+	}
 	return root
 }
 

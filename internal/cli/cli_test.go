@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net/http"
@@ -27,8 +28,10 @@ func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 type server struct {
 	*httptest.Server
 	answers map[string]reply
+	then    map[string]reply // answers to the second question on
 	mu      sync.Mutex
 	asked   []asked
+	agent   string // that asked last
 }
 
 type reply struct {
@@ -51,8 +54,12 @@ func serve(t *testing.T, answers map[string]reply) *server {
 		}
 		s.mu.Lock()
 		s.asked = append(s.asked, asked{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Authorization"), r.Header.Get("Neap-Dry-Run"), string(body)})
-		s.mu.Unlock()
+		s.agent = r.UserAgent()
 		answer, ok := s.answers[r.Method+" "+r.URL.EscapedPath()]
+		if next, is := s.then[r.Method+" "+r.URL.EscapedPath()]; is {
+			s.answers[r.Method+" "+r.URL.EscapedPath()] = next
+		}
+		s.mu.Unlock()
 		if !ok {
 			answer = refused(400, "CANT_FIND", "There is nothing here.", "")
 		}
@@ -168,6 +175,12 @@ func hooksOfTests() Hooks {
 		Operations: operationsOfTests,
 		ResetToken: func(_ context.Context, c UpConfig) (string, error) {
 			return "npt_new_for_" + filepath.Base(c.Data), nil
+		},
+		RotateKey: func(_ context.Context, c UpConfig) error {
+			if len(c.NextKey) != len(c.Key) {
+				return errors.New("the keys have different sizes")
+			}
+			return nil
 		},
 	}
 }

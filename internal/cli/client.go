@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,11 +23,12 @@ const (
 type client struct {
 	base           *url.URL
 	token, account string
+	agent          string // what it calls itself in the server's audit
 	http           *http.Client
 }
 
-func newClient(base *url.URL, token, account string) *client {
-	return &client{base: base, token: token, account: account, http: &http.Client{Timeout: answerTimeout}}
+func newClient(base *url.URL, token, account, version string) *client {
+	return &client{base: base, token: token, account: account, agent: "neap-cli/" + cmp.Or(version, "dev"), http: &http.Client{Timeout: answerTimeout}}
 }
 
 // request is one question. Path is below the server's address, with its parameters already escaped.
@@ -82,6 +84,7 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 		return answer{}, err
 	}
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.agent)
 	if len(r.body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -28,10 +28,15 @@ type UpConfig struct {
 	Listen   string // "host:port"
 	Database string // PostgreSQL URL; "" = SQLite inside Data
 	KeyFile  string // "" = server.key inside Data
-	Drain    time.Duration
-	Hold     time.Duration // of deleted groups
-	Spend    money.Price   // what an account may newly commit to per hour; 0 = no limit
-	spend    string
+	Key      []byte // the server key itself, from NEAP_SERVER_KEY alone: no command line shows it; nil = it is in a file
+	NextKey  []byte // what is to replace it, from NEAP_SERVER_KEY_NEXT
+	Cloud    string // of accounts that are made: "sim", or "aws" for those that their credentials are for
+	// Other addresses of the clouds than their own.
+	AWSEndpoint, GCPTokenURL, AzureLoginURL, AzureManagementURL string
+	Drain                                                       time.Duration
+	Hold                                                        time.Duration // of deleted groups
+	Spend                                                       money.Price   // what an account may newly commit to per hour; 0 = no limit
+	spend                                                       string
 	// Days to keep what grows with time; 0 = for ever.
 	KeepLogs, KeepDecisions, KeepLedger, KeepAudit, KeepDead int
 	Rate                                                     float64
@@ -48,6 +53,11 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "host:port to serve on")
 	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
 	flags.StringVar(&c.KeyFile, "key-file", "", "file with the server key, the same for all replicas (default: server.key in the data folder)")
+	flags.StringVar(&c.Cloud, "cloud", "sim", "cloud of accounts that are made: sim, or aws for those that their credentials are for")
+	flags.StringVar(&c.AWSEndpoint, "aws-sts-endpoint", "", "address of AWS STS, if not AWS's own")
+	flags.StringVar(&c.GCPTokenURL, "gcp-token-url", "", "address of Google's tokens, if not Google's own")
+	flags.StringVar(&c.AzureLoginURL, "azure-login-url", "", "address of Microsoft's tokens, if not Microsoft's own")
+	flags.StringVar(&c.AzureManagementURL, "azure-management-url", "", "address of Azure's management, if not Microsoft's own")
 	flags.DurationVar(&c.Drain, "drain", time.Second, "how long to go on serving after SIGTERM, so that load balancers notice; counts with --database only")
 	flags.DurationVar(&c.Hold, "deletion-hold", 0, "how long a deleted group's instances are kept, so that neap undelete can bring it back")
 	flags.StringVar(&c.spend, "spend-limit", "", "most that an account's launches within an hour may cost per hour, in dollars: 12.50 (default: no limit)")
@@ -84,6 +94,7 @@ func settle(flags *pflag.FlagSet, c *UpConfig, path string, environ []string) er
 		}
 		faults = append(faults, apply(flags, s.name, values, known, given)...)
 	}
+	faults = append(faults, c.readKeys(environ)...)
 	if err := fault.All(append(faults, c.check()...)); err != nil {
 		return &usageError{err}
 	}
@@ -168,6 +179,9 @@ func (c *UpConfig) check() []*fault.Error {
 	}
 	if c.Drain < 0 || c.Drain > time.Hour {
 		refuse("drain", "%s is not between 0s and 1h.", c.Drain)
+	}
+	if c.Cloud != "sim" && c.Cloud != "aws" {
+		refuse("cloud", "%q is neither sim nor aws.", c.Cloud)
 	}
 	if c.Hold < 0 {
 		refuse("deletion-hold", "%s is below 0s; 0s means that nothing is held.", c.Hold)

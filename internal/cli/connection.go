@@ -43,7 +43,7 @@ func (s *shell) client() (*client, error) {
 			return nil, err
 		}
 	}
-	return newClient(base, token, setting(s.connect.account, "ACCOUNT", "")), nil
+	return newClient(base, token, setting(s.connect.account, "ACCOUNT", ""), s.hooks.Version), nil
 }
 
 // readToken reads what `neap up` left for its own machine; a folder without the file gives "".

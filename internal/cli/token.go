@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,9 +21,22 @@ const tokensPath = "/neap/v1/tokens"
 type tokenView struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
+	User    string    `json:"user"`
+	Kind    string    `json:"kind"`
 	Last    string    `json:"lastCharacters"`
 	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	Used    time.Time `json:"used"`
 	Secret  string    `json:"secret"`
+}
+
+// newToken asks for a token; what is empty is left to the server.
+type newToken struct {
+	Name         string     `json:"name"`
+	For          string     `json:"for,omitempty"`
+	User         string     `json:"user,omitempty"`
+	Organisation string     `json:"organisation,omitempty"`
+	Expires      *time.Time `json:"expires,omitempty"`
 }
 
 func (s *shell) token() *cobra.Command {
@@ -34,42 +48,61 @@ func (s *shell) token() *cobra.Command {
 }
 
 func (s *shell) tokenCreate() *cobra.Command {
-	return &cobra.Command{
-		Use:   "create NAME",
+	var asked newToken
+	var lasts time.Duration
+	cmd := &cobra.Command{
+		Use:   "create [NAME]",
 		Short: "Make a token; it is shown this once and never again",
-		Args:  cobra.ExactArgs(1),
+		Long: "Makes a token of yours, or of another user's if you manage the organisation, in the form that the clients of an API want: " +
+			"a token for spot, compose and mapsor, ACCESS:SECRET for cmpute. With --for vendor it makes the client secret of a program that asks users of the Compose API " +
+			"for refresh tokens; its client id is the token's id.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := s.checkOutput(); err != nil {
 				return err
 			}
-			c, err := s.client()
-			if err != nil {
-				return err
+			asked.Name = cmp.Or(append(args, "")[0], asked.For, "token")
+			if lasts != 0 {
+				end := s.world.Clock.Now().Add(lasts).UTC().Truncate(time.Second)
+				asked.Expires = &end
 			}
-			r, err := post(tokensPath, map[string]string{"name": args[0]})
-			if err != nil {
-				return err
-			}
-			a, err := c.do(cmd.Context(), r)
-			if err != nil {
-				return err
-			}
-			items, err := a.items()
-			if err != nil {
-				return err
-			}
-			made, err := decode[tokenView](items)
-			if err != nil {
-				return err
-			}
-			if len(made) != 1 || made[0].Secret == "" {
-				return errors.New("the server's answer holds no token")
-			}
-			return s.write(cmd.OutOrStdout(), page{raw: items[0], text: func(w io.Writer, _ bool) error {
-				return showSecret(w, cmd.ErrOrStderr(), made[0].Secret)
-			}})
+			return s.makeToken(cmd, asked)
 		},
 	}
+	cmd.Flags().StringVar(&asked.For, "for", "", "API whose clients use it: spot, cmpute, compose, mapsor, launch, or vendor")
+	cmd.Flags().StringVar(&asked.User, "user", "", "id of the user whose it is (default: yourself)")
+	cmd.Flags().StringVar(&asked.Organisation, "organisation", "", "id of a child organisation, for a token of its owner")
+	cmd.Flags().DurationVar(&lasts, "expires", 0, "how long it is valid, such as 720h (default: until it is revoked)")
+	return cmd
+}
+
+func (s *shell) makeToken(cmd *cobra.Command, asked newToken) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	r, err := post(tokensPath, asked)
+	if err != nil {
+		return err
+	}
+	a, err := c.do(cmd.Context(), r)
+	if err != nil {
+		return err
+	}
+	items, err := a.items()
+	if err != nil {
+		return err
+	}
+	made, err := decode[tokenView](items)
+	if err != nil {
+		return err
+	}
+	if len(made) != 1 || made[0].Secret == "" {
+		return errors.New("the server's answer holds no token")
+	}
+	return s.write(cmd.OutOrStdout(), page{raw: items[0], text: func(w io.Writer, _ bool) error {
+		return showSecret(w, cmd.ErrOrStderr(), made[0].Secret)
+	}})
 }
 
 // showSecret prints the token alone, so that it can be piped, and the advice beside it.
@@ -117,8 +150,12 @@ func (s *shell) tokensText(w io.Writer, wide bool, tokens []tokenView) error {
 	return writeTable(w, wide, []column[tokenView]{
 		{head: "ID", cell: func(t tokenView) string { return t.ID }},
 		{head: "NAME", cell: func(t tokenView) string { return t.Name }},
+		{head: "KIND", cell: func(t tokenView) string { return t.Kind }},
+		{head: "USER", cell: func(t tokenView) string { return t.User }},
 		{head: "ENDS IN", cell: func(t tokenView) string { return t.Last }},
 		{head: "AGE", cell: func(t tokenView) string { return age(now, t.Created) }},
+		{head: "EXPIRES", cell: func(t tokenView) string { return age(now, t.Expires) }},
+		{head: "LAST USED", wide: true, cell: func(t tokenView) string { return age(now, t.Used) }},
 	}, tokens)
 }
 

@@ -42,6 +42,7 @@ var (
 func (i *Identity) AddAccount(ctx context.Context, a Account) (made Account, err error) {
 	a.Cloud = cmp.Or(a.Cloud, i.cloud)
 	err = i.govern(ctx, a.Organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
+		a.Cloud = cmp.Or(a.Cloud, i.cloud)
 		if err := r.checkAccount(a); err != nil {
 			return err
 		}

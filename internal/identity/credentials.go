@@ -88,10 +88,10 @@ func (i *Identity) SetRole(ctx context.Context, organisation, account, role stri
 	})
 }
 
-// AttachRole makes an account of AWS from a role that could be assumed, without an external id of Neap's.
+// AttachRole makes an account of AWS from a role that could be assumed. The external id is the organisation's id: there is no account yet that one could be made for.
 func (i *Identity) AttachRole(ctx context.Context, a Account, role string) (made Account, err error) {
 	a.Cloud, a.Provider = i.cloud, "AWS"
-	owner, err := i.clouds.AssumeRole(ctx, a, role, "")
+	owner, err := i.clouds.AssumeRole(ctx, a, role, a.Organisation)
 	if err != nil {
 		return Account{}, err
 	}
@@ -104,7 +104,7 @@ func (i *Identity) AttachRole(ctx context.Context, a Account, role string) (made
 			return err
 		}
 		_, err = credentials.Insert(ctx, tx, store.Doc[Credentials]{
-			Meta: store.Meta{ID: made.ID, Account: made.ID}, Value: Credentials{Account: made.ID, Provider: "AWS", Role: role},
+			Meta: store.Meta{ID: made.ID, Account: made.ID}, Value: Credentials{Account: made.ID, Provider: "AWS", Role: role, External: a.Organisation},
 		})
 		return err
 	})

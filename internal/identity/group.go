@@ -8,6 +8,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -32,6 +33,7 @@ func (i *Identity) CreateGroup(ctx context.Context, g Group) (made Group, err er
 			return err
 		}
 		made, err = insertGroup(ctx, tx, g)
+		op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
 		return err
 	})
 	return made, err

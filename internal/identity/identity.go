@@ -28,7 +28,7 @@ type Config struct {
 	Needs func() []string
 	// Clouds checks credentials with the clouds that they are for.
 	Clouds Clouds
-	// Cloud is that of accounts that are made; "sim" when everything is simulated.
+	// Cloud is that of accounts that are made: "sim", or "" where their credentials will tell.
 	Cloud string
 	Log   *slog.Logger
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"crypto/cipher"
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -30,6 +31,7 @@ type key struct {
 	secret []byte
 	mark   string // of the server key
 	seal   cipher.AEAD
+	signer ed25519.PrivateKey
 	hashes sync.Pool // of hash.Hash
 }
 
@@ -46,7 +48,11 @@ func newKey(server, secret []byte) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &key{secret: secret, mark: mark, seal: seal, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, hashing) }}}, nil
+	signer, err := newSigner(secret)
+	if err != nil {
+		return nil, err
+	}
+	return &key{secret: secret, mark: mark, seal: seal, signer: signer, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, hashing) }}}, nil
 }
 
 func markOf(server []byte) (string, error) {

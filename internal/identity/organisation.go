@@ -33,7 +33,7 @@ var (
 
 // Slug is the organisation's name as a host's label writes it, with digits of its id, so that no two have the same: "acme-4711".
 func (o Organisation) Slug() string {
-	return strings.Trim(notInSlug.ReplaceAllString(strings.ToLower(o.Name), "-")+"-"+o.ID[len(o.ID)-4:], "-")
+	return strings.Trim(notInSlug.ReplaceAllString(strings.ToLower(o.Name+" "+o.ID[len(o.ID)-4:]), "-"), "-")
 }
 
 // CreateOrganisation makes a tenant without accounts, users or tokens.

@@ -68,7 +68,7 @@ func (s *standing) Authorize(d op.Deed) error {
 		}
 		return fault.Of(fault.Denied, "action", "You have no right to %s here; your role does not include it.", d.Need)
 	}
-	if d.Lists && (byRole || at.set.Could(d.Need)) {
+	if d.Lists && !at.set.DeniesAll(d.Need) && (byRole || at.set.Could(d.Need)) {
 		return nil
 	}
 	decision := at.set.Decide(policy.Deed{Action: d.Need, Email: s.user.Email, Object: policy.Object{ID: d.Object.ID, Attribute: d.Object.Attributes, Names: namesOf(d)}})

@@ -1,6 +1,11 @@
 package identity
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/neap-cloud/neap/internal/op"
+	"github.com/neap-cloud/neap/internal/store"
+)
 
 func TestADatabaseKnowsItsOwnStartsAndNoneOfACopys(t *testing.T) {
 	i := Installation{Generation: 500, Starts: []int64{100, 300, 500}}
@@ -28,4 +33,32 @@ func TestOnlyTheNewestStartsAreRememberedAndOlderOnesAreTakenForKnown(t *testing
 	if len(i.Starts) != rememberedStarts || !i.Knows(first) || !i.Knows(i.Generation) {
 		t.Errorf("%d starts are remembered", len(i.Starts))
 	}
+}
+
+func TestADatabaseOfAnOlderReleaseIsFurnishedAtTheNextStart(t *testing.T) {
+	i, admin := started(t)
+	of, err := organisations.Get(t.Context(), i.db, store.Installation(), i.organisation)
+	must(t, err)
+	must(t, users.Delete(t.Context(), i.db, store.Account(i.organisation), of.Value.Owner))
+	must(t, groups.Delete(t.Context(), i.db, store.Account(i.organisation), of.Value.Everyone))
+	of.Value.Owner, of.Value.Everyone = "", ""
+	_, err = organisations.Update(t.Context(), i.db, of)
+	must(t, err)
+	held, err := activeTokens(t.Context(), i.db, i.organisation)
+	must(t, err)
+	held[0].Value.User = ""
+	_, err = tokens.Update(t.Context(), i.db, held[0])
+	must(t, err)
+
+	next := New(Config{DB: i.db, Key: testKey})
+	for range 2 {
+		_, _, _, err = next.Start(t.Context())
+		must(t, err)
+	}
+	caller, err := next.Authenticate(t.Context(), bearer(admin))
+	must(t, err)
+	must(t, caller.Rights.Authorize(op.Deed{Need: "setup:createUser"}))
+	list, err := next.Users(t.Context(), i.organisation)
+	must(t, err)
+	check(t, "users", len(list), 1)
 }

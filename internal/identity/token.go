@@ -204,6 +204,21 @@ func activeTokens(ctx context.Context, s store.Session, organisation string) ([]
 	return docs, err
 }
 
+// ReplaceTokens makes a token of a user, which is from then on the only one of its kind that the user has: the others are void at once. A disabled user stays nobody.
+func (i *Identity) ReplaceTokens(ctx context.Context, organisation string, n NewToken) (secret string, made Token, err error) {
+	err = i.govern(ctx, organisation, func(ctx context.Context, tx *store.Tx, r *realm) error {
+		if err := i.revokeAll(ctx, tx, r, n.User, n.Kind); err != nil {
+			return err
+		}
+		secret, made, err = i.createToken(ctx, tx, r, n)
+		return err
+	})
+	if err != nil {
+		return "", Token{}, err
+	}
+	return secret, made, nil
+}
+
 // holder is the user whose token it is; tokens of older releases are the owner's.
 func (i *Identity) holder(r *realm, t token) string {
 	if t.User == "" {
@@ -271,14 +286,14 @@ func (i *Identity) revokeWith(ctx context.Context, tx *store.Tx, docs []store.Do
 	return nil
 }
 
-// revokeAll ends all tokens of a user.
-func (i *Identity) revokeAll(ctx context.Context, tx *store.Tx, r *realm, user string) error {
+// revokeAll ends all tokens of a user, or those of the kinds that are given.
+func (i *Identity) revokeAll(ctx context.Context, tx *store.Tx, r *realm, user string, kinds ...Kind) error {
 	docs, err := activeTokens(ctx, tx, r.organisation.ID)
 	if err != nil {
 		return err
 	}
 	for _, doc := range docs {
-		if i.holder(r, doc.Value) == user {
+		if i.holder(r, doc.Value) == user && (len(kinds) == 0 || slices.Contains(kinds, doc.Value.Kind)) {
 			if err := i.revoke(ctx, tx, doc); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,4 +146,34 @@ func TestATokenNeedsANameAndAnOrganisation(t *testing.T) {
 		_, _, err := i.CreateToken(t.Context(), c.organisation, NewToken{Name: c.name})
 		check(t, fmt.Sprintf("creating %.20q in %s", c.name, c.organisation), fault.KindOf(err), c.want)
 	}
+}
+
+func TestAReplacedTokenIsTheOnlyOneOfItsKind(t *testing.T) {
+	i, admin := started(t)
+	robot, first, err := i.CreateUser(t.Context(), NewUser{Token: "first", User: User{Organisation: i.organisation, Program: true, Name: "robot", Role: Admin}})
+	must(t, err)
+	_, _, err = i.CreateToken(t.Context(), i.organisation, NewToken{User: robot.ID, Name: "key", Kind: AccessKey})
+	must(t, err)
+	second, made, err := i.ReplaceTokens(t.Context(), i.organisation, NewToken{User: robot.ID, Name: "second"})
+	must(t, err)
+	for text, want := range map[string]fault.Kind{first: fault.Unauthenticated, second: "", admin: ""} {
+		_, err := i.Authenticate(t.Context(), bearer(text))
+		check(t, "a token of "+text[:13], fault.KindOf(err), want)
+	}
+	list, err := i.Tokens(t.Context(), i.organisation)
+	must(t, err)
+	var names []string
+	for _, one := range list {
+		names = append(names, one.Name)
+	}
+	slices.Sort(names)
+	check(t, "tokens", strings.Join(names, " "), "admin key second")
+	check(t, "made for", made.User, robot.ID)
+
+	_, _, err = i.ReplaceTokens(t.Context(), i.organisation, NewToken{User: "pu-00000000", Name: "third"})
+	check(t, "an unknown user's", fault.KindOf(err), fault.NotFound)
+	_, _, err = i.ReplaceTokens(t.Context(), i.organisation, NewToken{User: robot.ID, Name: "3"})
+	check(t, "a nameless one", fault.KindOf(err), fault.Invalid)
+	_, err = i.Authenticate(t.Context(), bearer(second))
+	check(t, "the token after a refused replacement", fault.KindOf(err), "")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -92,6 +93,7 @@ func (i *Identity) CreateUser(ctx context.Context, n NewUser) (made User, secret
 		if made, err = insertUser(ctx, tx, u); err != nil {
 			return err
 		}
+		op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
 		if err := i.setGroups(ctx, tx, r, made.ID, n.Groups); err != nil || n.Token == "" {
 			return err
 		}

@@ -25,15 +25,17 @@ type Trade struct {
 }
 
 // TradeToken gives a vendor a refresh token of the user whose personal token the credential is, and a first bearer. Whatever is wrong (with the token, the
-// vendor's id or its secret) is the same fault.NotFound, after the same time. A vendor works for users of its own organisation.
+// vendor's id or its secret) is the same fault.NotFound, after the same time. A vendor works for users of its own organisation. The user becomes the caller of an
+// operation that has none.
 func (i *Identity) TradeToken(ctx context.Context, personal op.Credential, vendor, secret string) (t Trade, err error) {
 	err = i.discreetly(ctx, func() error {
 		held, tokenErr := i.present(ctx, personal)
-		_, standErr := i.standingOf(ctx, &held)
+		s, standErr := i.standingOf(ctx, &held)
 		v, vendorErr := i.vendor(ctx, vendor, secret)
 		if tokenErr != nil || standErr != nil || vendorErr != nil || held.Kind != Bearer || held.Organisation != v.Organisation {
 			return worse(tokenErr, standErr, vendorErr)
 		}
+		op.CallOf(ctx).Caller = s.caller(held) // the trade is the user's, and so is its audit entry
 		var made Token
 		if t.Refresh, made, err = i.CreateToken(ctx, held.Organisation, NewToken{User: held.User, Name: "refresh token of " + v.Name, Kind: Refresh, from: v.ID}); err != nil {
 			return err
@@ -47,11 +49,12 @@ func (i *Identity) TradeToken(ctx context.Context, personal op.Credential, vendo
 func (i *Identity) RefreshToken(ctx context.Context, refresh, vendor, secret string) (t Trade, err error) {
 	err = i.discreetly(ctx, func() error {
 		held, tokenErr := i.recognise(ctx, refresh)
-		_, standErr := i.standingOf(ctx, &held)
+		s, standErr := i.standingOf(ctx, &held)
 		v, vendorErr := i.vendor(ctx, vendor, secret)
 		if tokenErr != nil || standErr != nil || vendorErr != nil || held.Kind != Refresh || held.From != v.ID {
 			return worse(tokenErr, standErr, vendorErr)
 		}
+		op.CallOf(ctx).Caller = s.caller(held)
 		return i.bear(ctx, held.Organisation, held.Token, &t)
 	})
 	return t, err

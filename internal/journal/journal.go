@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/clock"
@@ -17,11 +18,13 @@ import (
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// Config is what the journal needs. Clock dates lines and events; audit entries live on wall time. Log hears of alerts; nil = nobody does.
+// Config is what the journal needs. Clock dates lines and events; audit entries live on wall time. Log hears of alerts; nil = nobody does. Without a Signer, audit
+// entries are sealed without hashes.
 type Config struct {
-	DB    *store.DB
-	Clock clock.Clock
-	Log   *slog.Logger
+	DB     *store.DB
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Signer Signer
 }
 
 // Journal writes inside its callers' transactions and reads on its own. Safe for concurrent use.
@@ -29,7 +32,10 @@ type Journal struct {
 	db     *store.DB
 	clock  clock.Clock
 	slog   *slog.Logger
+	signer Signer
 	packer packer
+
+	verifying sync.Mutex
 }
 
 // New makes a journal over an open database.
@@ -37,7 +43,7 @@ func New(c Config) *Journal {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Journal{db: c.DB, clock: c.Clock, slog: c.Log}
+	return &Journal{db: c.DB, clock: c.Clock, slog: c.Log, signer: c.Signer}
 }
 
 // The logs.
@@ -57,7 +63,7 @@ func (j *Journal) Seal(ctx context.Context) (int, error) {
 		Waiting(ctx context.Context, s store.Session) (id string, err error)
 		Seal(ctx context.Context, tx *store.Tx, limit int) (int, error)
 	}
-	for _, l := range []log{lines, events, audit} {
+	for _, l := range []log{lines, events, sealer{j}} {
 		// Mostly nothing waits, and to see that takes no transaction.
 		if waiting, err := l.Waiting(ctx, j.db); err != nil {
 			return total, err

@@ -10,11 +10,11 @@ import (
 const snapshotGrace = 24 * time.Hour
 
 // Retention is how long the journal keeps log lines and events, audit entries, and decisions with the markets they were made on.
-func Retention(linesFor, auditFor, decisionsFor time.Duration) []store.Rule {
+func (j *Journal) Retention(linesFor, auditFor, decisionsFor time.Duration) []store.Rule {
 	rules := []store.Rule{
 		{Table: lines.Table, Log: true, Keep: linesFor},
 		{Table: events.Table, Log: true, Keep: linesFor},
-		{Table: audit.Table, Log: true, Wall: true, Keep: auditFor},
+		{Table: audit.Table, Log: true, Wall: true, Keep: auditFor, Chained: j.forgot},
 		{Table: alerts.Table, States: []string{alertClosed}, Keep: linesFor},
 		{Table: decisions.Table, Keep: decisionsFor},
 	}

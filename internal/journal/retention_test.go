@@ -22,7 +22,7 @@ func TestAMarketStaysAsLongAsTheNewestDecisionThatWasMadeOnIt(t *testing.T) {
 		}
 		prune := func() {
 			t.Helper()
-			for _, rule := range Retention(keep, keep, keep) {
+			for _, rule := range j.Retention(keep, keep, keep) {
 				_, err := db.Prune(t.Context(), rule, clock.Now(), 1000)
 				must(t, err)
 			}
@@ -50,7 +50,8 @@ func TestAMarketStaysAsLongAsTheNewestDecisionThatWasMadeOnIt(t *testing.T) {
 }
 
 func TestNothingIsForgottenThatIsKeptForEver(t *testing.T) {
-	for _, rule := range Retention(-1, -1, -1) {
+	j, _ := newJournal(t)
+	for _, rule := range j.Retention(-1, -1, -1) {
 		if rule.Keep > 0 {
 			t.Errorf("%+v", rule)
 		}
@@ -70,7 +71,7 @@ func TestAuditEntriesGoInWallTime(t *testing.T) {
 			keep time.Duration
 			left int
 		}{{time.Hour, 3}, {time.Nanosecond, 1}} {
-			for _, rule := range Retention(-1, step.keep, -1) {
+			for _, rule := range j.Retention(-1, step.keep, -1) {
 				_, err := j.db.Prune(t.Context(), rule, clock.Now(), 1000)
 				must(t, err)
 			}

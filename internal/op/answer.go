@@ -3,7 +3,6 @@ package op
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -49,17 +48,7 @@ func (x *exchange) answer(out any) {
 // refuse writes a failure in the envelope of the dialect that the request belongs to, or a neutral one.
 func (x *exchange) refuse(err error) {
 	x.fault = fault.As(err)
-	status := http.StatusInternalServerError
-	if x.dialect != nil {
-		status = x.dialect.Status[x.fault.Kind]
-		if exception := x.dialect.Exception; exception != nil {
-			status = orElse(exception(&x.call, x.fault), status)
-		}
-	}
-	var fixed *httpError
-	if errors.As(err, &fixed) {
-		status = fixed.status
-	}
+	status := x.statusOf(err)
 	if status == http.StatusUnauthorized {
 		challenge := "Bearer"
 		if x.dialect != nil {

@@ -13,11 +13,13 @@ type Call struct {
 	Path     string // as the client wrote it, without the query
 	URL      string // path and query, for envelopes that repeat it
 	At       time.Time
-	Caller   Caller
+	Caller   Caller // of an Open operation nobody, unless its function sets it, for the audit
 	Account  string // the account that the request is about, resolved and authorised; "" for operations above accounts
 	Object   string // id of the object acted on; known from the path, or set by the function of a create row inside its transaction, for the audit
 	DryRun   bool   // nothing may change; store transactions are rolled back by themselves
 	Decision string // set by the domain during a dry run: id of the stored plan, sent as header Neap-Decision
+	// Credential is what an Open operation was shown, unchecked; zero when that was nothing readable, and for all other operations.
+	Credential Credential
 }
 
 // Caller is who asks.

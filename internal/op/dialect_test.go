@@ -32,6 +32,7 @@ func stall() Dialect {
 		Name: "stall", Title: "The stall", Status: statuses(), Challenge: "Stall",
 		Rows: []Row{
 			{ID: "open", Route: "POST /stall/key", Need: "stall:open", NoAccount: true, Open: true, Do: says("a key")},
+			{ID: "trade", Route: "POST /stall/trade", Need: "stall:trade", NoAccount: true, Open: true, Mutates: true, Do: Func(trade)},
 			{ID: "refuse", Route: "GET /stall/refuse", Need: "stall:read", NoAccount: true, Do: Func(func(context.Context, empty) (string, error) {
 				return "", fault.Of(fault.Conflict, "debt", "Pay first.")
 			})},
@@ -102,5 +103,39 @@ func TestAListShowsWhatItsCallerSees(t *testing.T) {
 	}
 	if (&Call{}).Sees(Object{ID: "ani-1"}) {
 		t.Error("a caller without rights sees something")
+	}
+}
+
+// trade knows one token, and sets who it belongs to.
+func trade(ctx context.Context, _ empty) (string, error) {
+	call := CallOf(ctx)
+	if call.Credential.Token == "" {
+		return "", fault.Of(fault.NotFound, "credential", "There is nothing for these credentials.")
+	}
+	call.Caller = Caller{Organisation: "north", Subject: "u-" + call.Credential.Token}
+	return call.Credential.Token, nil
+}
+
+func TestAnOpenOperationIsShownTheCredentialAndSaysForTheAuditWhoseItIs(t *testing.T) {
+	for _, c := range []struct {
+		request string
+		status  int
+		subject string // "" = nothing is recorded
+	}{
+		{"POST /stall/trade?token=coin", 200, "u-coin"},
+		{"POST /stall/trade", 404, ""},
+	} {
+		h := open(t, func(c *Config) { c.Dialects = append(c.Dialects, stall()) })
+		w := h.ask(c.request)
+		if got := h.book.last(); w.Code != c.status || got.Subject != c.subject || len(h.book.entries) > 1 {
+			t.Errorf("%s: %d %s, recorded %+v", c.request, w.Code, w.Body, h.book.entries)
+		}
+	}
+}
+
+func TestOtherOperationsKeepTheCredentialToThemselves(t *testing.T) {
+	h := open(t)
+	if h.ask("GET /zoo/animal/ani-1"); h.zoo.last.ID == "" || h.zoo.last.Credential.Token != "" {
+		t.Errorf("the call has the credential %q", h.zoo.last.Credential.Token)
 	}
 }

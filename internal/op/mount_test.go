@@ -45,7 +45,7 @@ func TestMountReportsBrokenSchemas(t *testing.T) {
 func TestOperationsAreListedInOrder(t *testing.T) {
 	h := open(t)
 	got := h.Operations()
-	want := Operation{Dialect: "zoo", ID: "zoo.animal.create", Method: "POST", Path: "/zoo/animal", Need: "zoo:createAnimal", N: 1, Title: "Create an animal", Section: "zoo", Mutates: true}
+	want := Operation{Dialect: "zoo", ID: "zoo.animal.create", Method: "POST", Path: "/zoo/animal", Need: "zoo:createAnimal", N: 1, Title: "Create an animal", Section: "zoo", Mutates: true, Account: "accountId", Status: 200}
 	if len(got) != 9 || got[0] != want || got[8].ID != "shop.item.list" {
 		t.Errorf("got %+v", got)
 	}

@@ -33,7 +33,7 @@ type Row struct {
 	NoAccount bool
 	// Filters marks a list whose function leaves out what Call.Sees refuses: who may see any of it may ask for it. Without it one has to be allowed to see all.
 	Filters bool
-	// Open marks an operation that is itself the way to credentials: it asks for none, and its callers are counted by address.
+	// Open marks an operation that is itself the way to credentials: it asks for none (what it is shown stands in Call.Credential), and its callers are counted by address.
 	Open   bool
 	Status int // of a success; 0 = 200
 	Do     Do
@@ -56,12 +56,18 @@ type Auditor interface {
 	Record(ctx context.Context, tx *store.Tx, entry AuditEntry) error
 }
 
-// AuditEntry says who asked for what and how it ended. It never holds a body or a secret.
+// AuditEntry says who asked for what, from where, and how it ended. It never holds a secret.
 type AuditEntry struct {
 	Request, Organisation, Account, Subject, Name string
+	Email                                         string // of the caller, "" when it has none
+	Remote                                        string // address of the peer, without its port
+	Agent                                         string // what the client calls itself, cut when it is long
+	Source                                        string // "CLI", "UI", "API"
 	Operation, Need, Method, Path, Object         string
 	Outcome                                       string // "done", "refused", "failed", "dryRun"
+	Status                                        int    // that was answered
 	Message                                       string // of the refusal
+	Context                                       string // JSON: the body, url and query of the request, without secrets
 }
 
 // Dialect is one wire language.

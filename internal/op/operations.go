@@ -1,6 +1,9 @@
 package op
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // Operation is a row as it is listed for people and programs.
 type Operation struct {
@@ -13,6 +16,9 @@ type Operation struct {
 	Title   string `json:"title"`
 	Section string `json:"section,omitempty"`
 	Mutates bool   `json:"mutates"`
+	Open    bool   `json:"open,omitempty"`    // asks for no credential
+	Account string `json:"account,omitempty"` // name of the query parameter that names the account; "" = it has none
+	Status  int    `json:"status"`            // of a success
 	// NoAccount says that the operation is above accounts.
 	NoAccount bool `json:"noAccount,omitempty"`
 }
@@ -25,8 +31,11 @@ func Operations(dialects ...Dialect) []Operation {
 			method, path, _ := strings.Cut(row.Route, " ")
 			list = append(list, Operation{
 				Dialect: d.Name, ID: d.Name + "." + row.ID, Method: method, Path: path, Need: row.Need,
-				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates, NoAccount: row.NoAccount,
+				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates, Open: row.Open, NoAccount: row.NoAccount, Status: orElse(row.Status, http.StatusOK),
 			})
+			if !row.NoAccount {
+				list[len(list)-1].Account = d.AccountFrom
+			}
 		}
 	}
 	return list

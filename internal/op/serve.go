@@ -23,6 +23,8 @@ import (
 type exchange struct {
 	http.ResponseWriter
 	server   *Server
+	request  *http.Request
+	sent     []byte   // the body, once it has been read and is a JSON object
 	dialect  *Dialect // whose envelope the answer has; nil = the neutral one
 	route    *route   // nil before the router found one
 	call     Call
@@ -46,7 +48,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // ServeHTTP answers every request, in the envelope of the dialect it belongs to. A trailing slash is accepted on every route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, server: s, contentType: jsonType, call: Call{
+	x := &exchange{ResponseWriter: w, server: s, request: r, contentType: jsonType, call: Call{
 		ID: requestID(r.Header.Get("X-Request-Id")), Method: r.Method, Path: r.URL.Path, URL: r.URL.RequestURI(), At: time.Now().UTC(),
 	}}
 	w.Header().Set("X-Request-Id", x.call.ID)
@@ -161,7 +163,7 @@ func (rt *route) serve(h huma.Context) {
 	ctx := withCall(r.Context(), &x.call)
 	out, err := x.perform(ctx, h, r)
 	if err != nil {
-		x.recordRefusal(ctx, fault.As(err))
+		x.recordRefusal(ctx, err)
 		x.refuse(err)
 		return
 	}
@@ -227,14 +229,17 @@ func (x *exchange) admit(ctx context.Context, r *http.Request) error {
 }
 
 func (x *exchange) authenticate(ctx context.Context, r *http.Request) (Caller, error) {
-	if x.route.row.Open {
-		return Caller{}, nil
-	}
 	find := x.dialect.Credential
 	if find == nil {
 		find = bearer
 	}
 	credential, err := find(r)
+	if x.route.row.Open {
+		if err == nil { // whoever shows nothing readable is nobody; what that means is for the operation to say
+			x.call.Credential = credential
+		}
+		return Caller{}, nil
+	}
 	if err != nil {
 		return Caller{}, err
 	}
@@ -293,6 +298,7 @@ func (x *exchange) body(r *http.Request) (Document, node, error) {
 		return nil, node{}, nil
 	}
 	root, err := parseDocument(content, x.server.maxDepth)
+	x.sent = content
 	return content, root, err
 }
 

@@ -96,6 +96,8 @@ type zoo struct {
 	fed     int
 	db      *store.DB
 	last    Call
+
+	committed func() // nil = nobody asks
 }
 
 func (z *zoo) accountOf(_ context.Context, id string) (string, error) {
@@ -140,7 +142,13 @@ func (z *zoo) create(ctx context.Context, in creation) (animal, error) {
 	call.Object = "ani-new"
 	z.last = *call
 	if z.db != nil {
-		err := z.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { z.fed++; return nil })
+		err := z.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			z.fed++
+			if z.committed != nil {
+				tx.AfterCommit(z.committed)
+			}
+			return nil
+		})
 		if err != nil {
 			return animal{}, err
 		}

@@ -48,8 +48,21 @@ func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Re
 	if len(q.Kinds) > 0 {
 		sel.oneOf("kind", q.Kinds)
 	}
+	if q.ID != "" {
+		sel.and("id = ?", q.ID)
+	}
+	for _, text := range q.Holding {
+		sel.and("replace(CAST(doc AS TEXT), ?, '') <> CAST(doc AS TEXT)", text) // both databases know it, and it tells capital letters from small ones
+	}
 	sel.between(q.From, q.To)
 	order := direction(q.Descending, "at", "ord")
+	if q.After != "" {
+		beyond := "(at, ord) > "
+		if q.Descending {
+			beyond = "(at, ord) < "
+		}
+		sel.and(beyond+"(SELECT at, ord FROM "+l.Table+" WHERE id = ? ORDER BY at, ord LIMIT 1)", q.After)
+	}
 	if q.Sealed || q.AfterSeq > 0 {
 		sel.and("seq > ?", q.AfterSeq)
 		order = direction(q.Descending, "seq")
@@ -79,11 +92,8 @@ func (l Log[T]) List(ctx context.Context, s Session, sc Scope, q LogQuery) ([]Re
 
 // Seal gives unsealed records the next sequence numbers, in order of insertion, and returns how many. One caller at a time (hold a lease), first thing in its transaction.
 func (l Log[T]) Seal(ctx context.Context, tx *Tx, limit int) (int, error) {
-	if tx.db.isPartitioned(l.Table) {
-		// No constraint spans all partitions, so whoever seals without knowing that the lease is lost waits here, before anything is read.
-		if _, err := tx.Exec(ctx, "LOCK TABLE ONLY "+l.Table+" IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
-			return 0, err
-		}
+	if err := l.Lock(ctx, tx); err != nil {
+		return 0, err
 	}
 	var last sql.NullInt64
 	if err := tx.conn.row(ctx, "SELECT max(seq) FROM "+l.Table).Scan(&last); err != nil {

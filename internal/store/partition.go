@@ -115,7 +115,7 @@ func (db *DB) dropWeeks(ctx context.Context, r Rule, now time.Time) (total int, 
 	}
 	_, over := turnOver(have, now, r.Keep)
 	for _, from := range over {
-		n, err := db.dropWeek(ctx, r, partitionName(r.Table, from))
+		n, err := db.dropWeek(ctx, r, partitionName(r.Table, from), now.Add(-r.Keep))
 		if total += n; err != nil && !db.left(ctx, r.Table, err) {
 			return total, err
 		}
@@ -124,8 +124,8 @@ func (db *DB) dropWeeks(ctx context.Context, r Rule, now time.Time) (total int, 
 }
 
 // dropWeek looks beside the writers first, and locks them out only for the drop itself and for a last look, which is one into an index.
-func (db *DB) dropWeek(ctx context.Context, r Rule, name string) (n int, err error) {
-	needed, err := r.holds(ctx, db, name)
+func (db *DB) dropWeek(ctx context.Context, r Rule, name string, before time.Time) (n int, err error) {
+	needed, err := r.holds(ctx, db, name, before)
 	if err != nil || needed {
 		return 0, err
 	}
@@ -133,8 +133,13 @@ func (db *DB) dropWeek(ctx context.Context, r Rule, name string) (n int, err err
 		return 0, err
 	}
 	err = db.change(ctx, "LOCK TABLE ONLY "+r.Table+" IN ACCESS EXCLUSIVE MODE", func(ctx context.Context, tx *Tx) error {
-		if needed, err = r.holds(ctx, tx, name); err != nil || needed {
+		if needed, err = r.holds(ctx, tx, name, before); err != nil || needed {
 			return err
+		}
+		if r.Chained != nil {
+			if err := r.forgetWeek(ctx, tx, name); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(ctx, "DROP TABLE "+name)
 		return err
@@ -145,13 +150,17 @@ func (db *DB) dropWeek(ctx context.Context, r Rule, name string) (n int, err err
 	return n, nil
 }
 
-// holds reports whether a partition has rows that the rule keeps whatever their age.
-func (r Rule) holds(ctx context.Context, s Session, name string) (needed bool, err error) {
-	query := "SELECT EXISTS (SELECT 1 FROM " + name + " WHERE state > '')"
+// holds reports whether a partition has rows that the rule keeps whatever their age. A chained log's go in order: none may go before an older one that has to stay.
+func (r Rule) holds(ctx context.Context, s Session, name string, before time.Time) (needed bool, err error) {
+	query, args := "SELECT EXISTS (SELECT 1 FROM "+name+" WHERE state > '')", []any(nil)
 	if r.Log {
 		query = "SELECT EXISTS (SELECT 1 FROM " + name + " WHERE seq IS NULL) OR coalesce((SELECT max(seq) FROM " + name + ") = (SELECT max(seq) FROM " + r.Table + "), false)"
 	}
-	err = Rows(ctx, s, func(rows Row) error { return rows.Scan(&needed) }, query)
+	if r.Chained != nil {
+		query += " OR EXISTS (SELECT 1 FROM " + r.Table + " WHERE at >= ? AND seq < (SELECT max(seq) FROM " + name + "))"
+		args = []any{before.UnixMicro()}
+	}
+	err = Rows(ctx, s, func(rows Row) error { return rows.Scan(&needed) }, query, args...)
 	return needed, err
 }
 

@@ -15,6 +15,9 @@ type Rule struct {
 	Wall bool
 	// Log is for append-only logs: the oldest sealed records go, the newest one stays whatever its age, because order goes on behind it.
 	Log bool
+	// Chained is given for a log whose records are chained: they go from the oldest on without leaving a gap, and it is told, in the same transaction, of which place
+	// the last one was that went, and the newest hash of those that went; "" when none of them had one.
+	Chained func(ctx context.Context, tx *Tx, last int64, hash string) error
 	// States of the documents that may go, for collections. nil = those without a state.
 	States []string
 	// Idle counts from a document's last change (wall time) instead of its own time At.
@@ -48,6 +51,11 @@ func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (tota
 	if r.Log {
 		prune = db.pruneLog
 	}
+	if r.Chained != nil {
+		prune = func(ctx context.Context, r Rule, now time.Time) (int, error) {
+			return db.pruneChained(ctx, r, now.Add(-r.Keep).UnixMicro())
+		}
+	}
 	if db.isPartitioned(r.Table) {
 		if err := db.makeWeeks(ctx, r.Table, now); err != nil {
 			return 0, err
@@ -55,7 +63,7 @@ func (db *DB) Prune(ctx context.Context, r Rule, now time.Time, limit int) (tota
 		if total, err = db.dropWeeks(ctx, r, now); err != nil {
 			return total, err
 		}
-		if r.Keep >= week {
+		if r.Keep >= week && r.Chained == nil {
 			prune = db.pruneRest
 		}
 	}

@@ -85,7 +85,10 @@ type Record[T any] struct {
 type LogQuery struct {
 	Resource   string
 	Kinds      []string
+	ID         string
+	Holding    []string  // texts that the stored JSON has
 	From, To   time.Time // From ≤ At < To
+	After      string    // only what comes behind the record of this ID; nothing when there is none
 	AfterSeq   int64     // only sealed records beyond it, in order of Seq
 	Sealed     bool      // only sealed records, in order of Seq: what AfterSeq means for the very first page
 	Descending bool      // by At, then order of insertion; ascending by default

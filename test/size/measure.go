@@ -83,7 +83,7 @@ func measure(ctx context.Context, o options) (f figures, err error) {
 		return f, err
 	}
 	f.SweepCPU = used() - before
-	size, err := a.Fleet.Size(ctx)
+	size, err := a.Fleet.Size(ctx, "")
 	if err != nil {
 		return f, err
 	}

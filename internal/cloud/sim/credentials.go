@@ -33,10 +33,21 @@ func ServiceAccount(key []byte) (project, email string, err error) {
 	if file.Type != "service_account" {
 		faults = append(faults, fault.Field("serviceAccount.type", "must be service_account, not %.40q", file.Type))
 	}
-	for name, value := range map[string]string{"project_id": file.Project, "client_email": file.Email, "private_key": file.Key} {
-		if value == "" {
-			faults = append(faults, fault.Field("serviceAccount."+name, "is required"))
+	for _, member := range []struct{ name, value string }{{"project_id", file.Project}, {"client_email", file.Email}, {"private_key", file.Key}} {
+		if member.value == "" {
+			faults = append(faults, fault.Field("serviceAccount."+member.name, "is required"))
 		}
 	}
 	return file.Project, file.Email, fault.All(faults)
+}
+
+// App is what the simulated cloud says of an app registration: it believes one that has everything.
+func App(client, secret, tenant string) error {
+	var faults []*fault.Error
+	for _, member := range []struct{ name, value string }{{"clientId", client}, {"clientSecret", secret}, {"tenantId", tenant}} {
+		if member.value == "" {
+			faults = append(faults, fault.Field(member.name, "is required"))
+		}
+	}
+	return fault.All(faults)
 }

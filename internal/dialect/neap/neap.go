@@ -57,7 +57,7 @@ func Dialect(d Deps) op.Dialect {
 			{ID: "decisions.list", Route: "GET /neap/v1/groups/{groupId}/decisions", Need: "neap:readDecision", Title: "List decisions of a group", Target: group, Do: op.Func(d.decisions)},
 			{ID: "decisions.read", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}", Need: "neap:readDecision", Title: "Read a decision", Target: group, Do: op.Func(d.decision)},
 			{ID: "decisions.replay", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}/replay", Need: "neap:readDecision", Title: "Plan again from a decision's inputs", Target: group, Do: op.Func(d.replay)},
-		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.generationRows()),
+		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.generationRows(), d.auditRows()),
 		Answer: func(_ *op.Call, out any) any { return out },
 		Refuse: refuse,
 		Status: map[fault.Kind]int{
