@@ -47,6 +47,7 @@ func (i *Identity) AddAccount(ctx context.Context, a Account) (made Account, err
 			return err
 		}
 		made, err = i.CreateAccount(ctx, tx, a)
+		op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
 		return err
 	})
 	return made, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -69,6 +70,7 @@ func (i *Identity) AddOrganisation(ctx context.Context, parent, name string) (ma
 			return err
 		}
 		made, err = i.furnish(ctx, tx, doc)
+		op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
 		return err
 	})
 	return made, err

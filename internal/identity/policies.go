@@ -9,6 +9,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity/policy"
+	"github.com/neap-cloud/neap/internal/op"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -50,6 +51,7 @@ func (i *Identity) CreatePolicy(ctx context.Context, p Policy) (made Policy, err
 			return err
 		}
 		made, err = insertPolicy(ctx, tx, p)
+		op.CallOf(ctx).Object = made.ID // for the audit entry of this very transaction
 		return err
 	})
 	return made, err

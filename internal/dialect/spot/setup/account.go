@@ -62,7 +62,6 @@ func (d dialect) createOrganisation(ctx context.Context, in createIn) (spot.Item
 	if err != nil {
 		return nil, err
 	}
-	call.Object = made.ID
 	return spot.One(organisationItem{number(made.ID), made.Name}), nil
 }
 
@@ -83,7 +82,6 @@ func (d dialect) createAccount(ctx context.Context, in createIn) (spot.Items[cre
 	if err != nil {
 		return nil, err
 	}
-	call.Object = a.ID
 	return spot.One(createdAccount{a.ID, a.Name, a.Organisation}), nil
 }
 

@@ -88,7 +88,6 @@ func (d dialect) createPolicy(ctx context.Context, in createPolicyIn) (spot.Item
 	if err != nil {
 		return nil, err
 	}
-	call.Object = made.ID
 	item, err := policyOf(made)
 	return spot.One(item), err
 }

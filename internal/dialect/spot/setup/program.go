@@ -82,7 +82,6 @@ func (d dialect) createProgram(ctx context.Context, in createIn) (spot.Items[cre
 	if err != nil {
 		return nil, respelled(err, "", programFields())
 	}
-	call.Object = u.ID
 	return spot.One(createdProgram{secret, u.Name, u.ID}), nil
 }
 

@@ -77,6 +77,7 @@ func samples() []sample {
 		{"set-credentials-aws", "POST", "/setup/credentials/aws?accountId=FIRST", nil},
 		{"list-accounts", "GET", "/setup/account", []string{"id", "cloudProvider", "createdAt"}},
 		{"set-credentials-gcp", "POST", "/gcp/setup/credentials?accountId=FIRST", nil},
+		{"audit-events", "GET", "/audit/events?fromDate=2020-01-01&toDate=2099-01-01", nil},
 		{"set-credentials-azure", "POST", "/azure/setup/credentials?accountId=FIRST", nil},
 	}
 }

@@ -52,6 +52,7 @@ func Rows(deps Deps) []op.Row {
 		{"Organizations", true, slices.Concat(d.userRows(), d.groupRows(), d.organisationRows())},
 		{"Accounts", true, slices.Concat(d.policyRows(), d.mappingRows())},
 		{"Accounts", false, slices.Concat(d.accountRows(), d.permissionRows(), d.credentialRows())},
+		{"Audit Service", true, d.auditRows()},
 	}
 	var all []op.Row
 	for _, section := range sections {

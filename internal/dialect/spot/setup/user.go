@@ -121,7 +121,6 @@ func (d dialect) createUser(ctx context.Context, in createUserIn) (spot.Items[cr
 	if err != nil {
 		return nil, respelled(err, "", map[string]string{"name": "firstName"})
 	}
-	call.Object = u.ID
 	return spot.One(createdUser{u.Number, u.First, u.Last, u.Name, u.Email, number(u.Organisation), secret, u.ID}), nil
 }
 

@@ -71,7 +71,6 @@ func (d dialect) createGroup(ctx context.Context, in createIn) (spot.Items[creat
 	if err != nil {
 		return nil, err
 	}
-	call.Object = g.ID
 	item := createdGroup{groupOf(g), list(g.Users), []mapping{}}
 	for _, m := range g.Policies {
 		item.Policies = append(item.Policies, mapping{Policy: m.Policy, Accounts: list(m.Accounts)})
