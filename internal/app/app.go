@@ -26,6 +26,7 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
+	"github.com/neap-cloud/neap/internal/dialect/spot/setup"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -150,9 +151,9 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{
-			spot.Dialect(elastigroup.Rows(elastigroup.Deps{
+			spot.Dialect(elastigroup.Product(elastigroup.Deps{
 				Fleet: a.Fleet, Journal: diary, Ledger: books, Catalog: facts, Schemas: schemas, Clock: a.clock,
-			}), elastigroup.Schemas()),
+			}), setup.Product(setup.Deps{Identity: a.Identity, Journal: diary, Operations: func() []op.Operation { return a.server.Operations() }})),
 			cmpute.Dialect(cmpute.Deps{Identity: a.Identity, Catalog: facts, Domain: c.Domain, Public: c.PublicURL}),
 			compose.Dialect(compose.Deps{Identity: a.Identity, Journal: diary}),
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
@@ -175,7 +176,7 @@ const (
 // Operations lists every operation without opening any data.
 func Operations() []op.Operation {
 	return op.Operations(
-		spot.Dialect(elastigroup.Rows(elastigroup.Deps{}), elastigroup.Schemas()),
+		spot.Dialect(elastigroup.Product(elastigroup.Deps{}), setup.Product(setup.Deps{})),
 		cmpute.Dialect(cmpute.Deps{}),
 		compose.Dialect(compose.Deps{}),
 		mapsor.Dialect(mapsor.Deps{}),

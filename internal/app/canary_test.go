@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/apptest"
@@ -86,6 +87,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 			answers = append(answers, n.Call(o.Method, o.Path+"?fromDate=2020-01-01&toDate=2099-01-01", nil))
 		}
 	}
+	n.Until("the audit is sealed", time.Minute, func() bool { return n.Call("GET", "/neap/v1/audit/export", nil).Status == http.StatusOK })
 	answers = append(answers, n.Must("GET", "/neap/v1/audit/export", nil))
 
 	secrets := append(slices.Clone(planted), n.Admin)

@@ -140,6 +140,9 @@ func (i *Identity) SetServiceAccount(ctx context.Context, organisation, account 
 
 // CheckApp does all that SetApp does but keep it.
 func (i *Identity) CheckApp(ctx context.Context, organisation, account string, app AzureApp) error {
+	if !app.Expires.IsZero() && app.Expires.Before(today()) {
+		return fault.Field("expirationDate", "lies in the past; make a new secret for the app")
+	}
 	a, _, err := i.credentialsOf(ctx, organisation, account)
 	if err != nil {
 		return err

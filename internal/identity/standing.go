@@ -39,10 +39,14 @@ func (i *Identity) standing(ctx context.Context, r *realm, user string) (*standi
 	if err != nil {
 		return nil, err
 	}
-	s := &standing{revision: r.organisation.Version, realm: r, user: doc.Value, groups: r.groupsOf(user), places: map[string]*place{}}
+	s := r.standingOf(doc.Value)
 	s.standard = s.fallback()
 	i.standings.put(user, s)
 	return s, nil
+}
+
+func (r *realm) standingOf(u User) *standing {
+	return &standing{revision: r.organisation.Version, realm: r, user: u, groups: r.groupsOf(u.ID), places: map[string]*place{}}
 }
 
 // Authorize is op.Rights'. An administrator of the organisation is above its policies, so that no policy can lock everybody out.
@@ -64,7 +68,7 @@ func (s *standing) Authorize(d op.Deed) error {
 		}
 		return fault.Of(fault.Denied, "action", "You have no right to %s here; your role does not include it.", d.Need)
 	}
-	if d.Lists && (byRole || at.set.Could(d.Need)) {
+	if d.Lists && !at.set.DeniesAll(d.Need) && (byRole || at.set.Could(d.Need)) {
 		return nil
 	}
 	decision := at.set.Decide(policy.Deed{Action: d.Need, Email: s.user.Email, Object: policy.Object{ID: d.Object.ID, Attribute: d.Object.Attributes, Names: namesOf(d)}})
@@ -161,13 +165,24 @@ func (s *standing) mappings(visit func(Mapping)) {
 	}
 }
 
-// setIn puts together the policies that apply in an account: those given for it or for all, those of its mapping, and those of the organisation, which are the
-// only ones that apply above accounts.
+// setIn puts together the policies that apply in an account.
 func (s *standing) setIn(account string) *policy.Set {
-	var apply []*policy.Policy
+	var compiled []*policy.Policy
+	for _, p := range s.policiesIn(account) {
+		compiled = append(compiled, p.compiled)
+	}
+	if len(compiled) == 0 {
+		return nil
+	}
+	return policy.NewSet(compiled...)
+}
+
+// policiesIn are those that apply in an account: given for it or for all, of its mapping, and of the organisation, which are the only ones that apply above
+// accounts.
+func (s *standing) policiesIn(account string) (apply []*heldPolicy) {
 	add := func(id string, given func(p *heldPolicy) bool) {
-		if p := s.realm.policies[id]; p != nil && given(p) && !slices.Contains(apply, p.compiled) {
-			apply = append(apply, p.compiled)
+		if p := s.realm.policies[id]; p != nil && given(p) && !slices.Contains(apply, p) {
+			apply = append(apply, p)
 		}
 	}
 	s.mappings(func(m Mapping) {
@@ -178,10 +193,7 @@ func (s *standing) setIn(account string) *policy.Set {
 			add(id, func(*heldPolicy) bool { return true })
 		}
 	}
-	if len(apply) == 0 {
-		return nil
-	}
-	return policy.NewSet(apply...)
+	return apply
 }
 
 // fallback is the account of requests that name none: the organisation's default, or else the first one that the user may do anything in.

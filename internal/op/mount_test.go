@@ -49,6 +49,11 @@ func TestOperationsAreListedInOrder(t *testing.T) {
 	if len(got) != 9 || got[0] != want || got[8].ID != "shop.item.list" {
 		t.Errorf("got %+v", got)
 	}
+	for _, o := range got {
+		if o.NoAccount != (o.ID == "zoo.ticket.list") {
+			t.Errorf("%s is above accounts: %v", o.ID, o.NoAccount)
+		}
+	}
 	if !slices.Equal(got, Operations(h.zoo.dialect(), shop())) {
 		t.Error("the list without a server is another one")
 	}

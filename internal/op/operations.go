@@ -19,6 +19,8 @@ type Operation struct {
 	Open    bool   `json:"open,omitempty"`    // asks for no credential
 	Account string `json:"account,omitempty"` // name of the query parameter that names the account; "" = it has none
 	Status  int    `json:"status"`            // of a success
+	// NoAccount says that the operation is above accounts.
+	NoAccount bool `json:"noAccount,omitempty"`
 }
 
 // Operations lists the rows of dialects, in their order; it needs no server.
@@ -29,7 +31,7 @@ func Operations(dialects ...Dialect) []Operation {
 			method, path, _ := strings.Cut(row.Route, " ")
 			list = append(list, Operation{
 				Dialect: d.Name, ID: d.Name + "." + row.ID, Method: method, Path: path, Need: row.Need,
-				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates, Open: row.Open, Status: orElse(row.Status, http.StatusOK),
+				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates, Open: row.Open, NoAccount: row.NoAccount, Status: orElse(row.Status, http.StatusOK),
 			})
 			if !row.NoAccount {
 				list[len(list)-1].Account = d.AccountFrom

@@ -5,21 +5,70 @@
 package spot
 
 import (
+	"cmp"
 	"io/fs"
+	"math"
+	"slices"
 
 	"github.com/neap-cloud/neap/internal/op"
 )
 
-// Dialect is the Spot API as op mounts it: the rows of all products in the order of the facts table, and their schemas.
-func Dialect(rows []op.Row, schemas fs.FS) op.Dialect {
+// Product is what a package below this one brings.
+type Product struct {
+	Rows    []op.Row
+	Schemas fs.FS // no two products have a file of the same name
+}
+
+// Dialect is the Spot API as op mounts it: the rows of all products in the order of the facts table, behind them those that are not in it, and their schemas.
+func Dialect(products ...Product) op.Dialect {
+	var rows []op.Row
+	var shelves schemas
+	for _, p := range products {
+		rows = append(rows, p.Rows...)
+		shelves = append(shelves, p.Schemas)
+	}
+	place := func(r op.Row) int {
+		if r.N == 0 {
+			return math.MaxInt
+		}
+		return r.N
+	}
+	slices.SortStableFunc(rows, func(a, b op.Row) int { return cmp.Compare(place(a), place(b)) })
 	return op.Dialect{
 		Name:        "spot",
 		Title:       "Spot API",
 		Rows:        rows,
-		Schemas:     schemas,
+		Schemas:     shelves,
 		AccountFrom: "accountId",
 		Answer:      answer,
 		Refuse:      refuse,
 		Status:      statuses(),
 	}
 }
+
+// schemas shows the folders of all products as one.
+type schemas []fs.FS
+
+// Open finds a file in the first folder that has it.
+func (s schemas) Open(name string) (fs.File, error) {
+	for _, folder := range s {
+		if file, err := folder.Open(name); err == nil {
+			return file, nil
+		}
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// ReadDir lists the files of all folders.
+func (s schemas) ReadDir(name string) (all []fs.DirEntry, err error) {
+	for _, folder := range s {
+		entries, err := fs.ReadDir(folder, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
+	}
+	return all, nil
+}
+
+var _ fs.ReadDirFS = schemas(nil)

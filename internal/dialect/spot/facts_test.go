@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
+	"github.com/neap-cloud/neap/internal/dialect/spot/setup"
 	"github.com/neap-cloud/neap/internal/op"
 )
 
@@ -18,7 +20,7 @@ var update = flag.Bool("update", false, "drop the operations that are built now 
 
 // rows are those of all products.
 func rows() []op.Row {
-	return elastigroup.Rows(elastigroup.Deps{})
+	return spot.Dialect(elastigroup.Product(elastigroup.Deps{}), setup.Product(setup.Deps{})).Rows
 }
 
 // fact is a published operation.
@@ -74,8 +76,12 @@ func TestRowsAgreeWithTheFacts(t *testing.T) {
 }
 
 func TestRowsStandInTheOrderOfTheFacts(t *testing.T) {
-	if !slices.IsSortedFunc(rows(), func(a, b op.Row) int { return cmp.Compare(a.N, b.N) }) {
+	inTable := slices.DeleteFunc(rows(), func(r op.Row) bool { return r.N == 0 })
+	if !slices.IsSortedFunc(inTable, func(a, b op.Row) int { return cmp.Compare(a.N, b.N) }) {
 		t.Error("sort the rows by N")
+	}
+	if slices.ContainsFunc(rows()[:len(inTable)], func(r op.Row) bool { return r.N == 0 }) {
+		t.Error("rows that are not in the table stand among those that are")
 	}
 }
 
@@ -83,8 +89,8 @@ func TestRowsStandInTheOrderOfTheFacts(t *testing.T) {
 func TestEveryFactIsBuiltOrListedAsUncovered(t *testing.T) {
 	const file = "testdata/uncovered.txt"
 	built := map[int]bool{}
-	for _, row := range rows() {
-		built[row.N] = true
+	for n, published := range facts(t) { // what the table lists twice is one row
+		built[n] = slices.ContainsFunc(rows(), func(r op.Row) bool { return r.N != 0 && r.Route == published.method+" "+published.path })
 	}
 	var open []string
 	listed := map[int]bool{}
@@ -110,6 +116,36 @@ func TestEveryFactIsBuiltOrListedAsUncovered(t *testing.T) {
 	if *update && !t.Failed() {
 		if err := os.WriteFile(file, []byte(fmt.Sprintln(strings.Join(open, "\n"))), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestRowsBeyondTheTableAgreeWithTheExtraFacts holds what clients use, or newer descriptions have, to its own table.
+func TestRowsBeyondTheTableAgreeWithTheExtraFacts(t *testing.T) {
+	published := map[string]bool{}
+	for _, line := range lines(t, "testdata/operations-extra.tsv")[1:] {
+		cells := strings.Split(line, "\t")
+		if len(cells) != 5 {
+			t.Fatalf("bad line %q", line)
+		}
+		published[cells[3]+" "+cells[4]] = false
+	}
+	for _, row := range rows() {
+		seen, known := published[row.Route]
+		switch {
+		case row.N != 0:
+		case !known:
+			t.Errorf("%s: the extra facts have no %q", row.ID, row.Route)
+		case seen:
+			t.Errorf("%q has two rows", row.Route)
+		}
+		if row.N == 0 {
+			published[row.Route] = true
+		}
+	}
+	for route, built := range published {
+		if !built {
+			t.Errorf("%q has no row", route)
 		}
 	}
 }

@@ -40,8 +40,8 @@ func serve(t *testing.T) *op.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := elastigroup.Rows(elastigroup.Deps{Catalog: catalog.AWS(), Schemas: schemas, Clock: clock.Wall{}})
-	server, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(rows, elastigroup.Schemas())}, Authenticator: doorman{}})
+	product := elastigroup.Product(elastigroup.Deps{Catalog: catalog.AWS(), Schemas: schemas, Clock: clock.Wall{}})
+	server, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(product)}, Authenticator: doorman{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestTheServerRefusesInTheEnvelope(t *testing.T) {
 }
 
 func TestABrokenSchemaDoesNotStart(t *testing.T) {
-	_, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(nil, fstest.MapFS{"x.json": {Data: []byte("{")}})}, Authenticator: doorman{}})
+	_, err := op.Mount(op.Config{Dialects: []op.Dialect{spot.Dialect(spot.Product{Schemas: fstest.MapFS{"x.json": {Data: []byte("{")}}})}, Authenticator: doorman{}})
 	if err == nil {
 		t.Error("a broken schema was mounted")
 	}

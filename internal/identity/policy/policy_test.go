@@ -184,6 +184,31 @@ func TestWhoMayDoSomethingSomewhereMayListIt(t *testing.T) {
 	}
 }
 
+func TestADenialOfEverythingIsToldFromOneOfSomething(t *testing.T) {
+	const condition = `{"StringEquals":{"spot:elastigroup:name":"web"}}`
+	allow := compile(t, "pol-1", statement("ALLOW", "*", "*", ""))
+	for _, c := range []struct {
+		action, resource, condition string
+		all                         bool
+	}{
+		{"*", "*", "", true},
+		{"elastigroup:describe*", "elastigroup:*", "", true},
+		{"elastigroup:describeGroups", "*", "", true},
+		{"elastigroup:describeGroups", "*", condition, false},
+		{"elastigroup:describeGroups", "sig-1*", "", false},
+		{"elastigroup:describeGroups", "sig-1", "", false},
+		{"elastigroup:describeGroups", "account:*", "", false},
+		{"elastigroup:delete*", "*", "", false},
+	} {
+		if set := policy.NewSet(allow, compile(t, "pol-2", statement("DENY", c.action, c.resource, c.condition))); set.DeniesAll("elastigroup:describeGroups") != c.all {
+			t.Errorf("%+v: %t", c, !c.all)
+		}
+	}
+	if policy.NewSet(allow).DeniesAll("elastigroup:describeGroups") {
+		t.Error("what is allowed is denied")
+	}
+}
+
 // The index of a set must not change what its statements mean together: the rule is written here once more, without one.
 func TestDecisionsAgreeWithTheRule(t *testing.T) {
 	type rule struct{ effect, action, resource string }

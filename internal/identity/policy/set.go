@@ -126,3 +126,16 @@ func (s *Set) Could(action string) bool {
 	}
 	return false
 }
+
+// DeniesAll reports whether the action is denied on everything, whatever its attributes: there is no use in listing then.
+func (s *Set) DeniesAll(action string) bool {
+	service, _, _ := strings.Cut(action, ":")
+	for _, of := range []*grants{s.exact[action], s.open[service], s.open[""]} {
+		if of != nil && slices.ContainsFunc(of.rest, func(g grant) bool {
+			return g.effect == Deny && g.condition == nil && g.id == pattern{open: true} && (g.scope == "" || g.scope == service) && strings.HasPrefix(action, g.prefix)
+		}) {
+			return true
+		}
+	}
+	return false
+}

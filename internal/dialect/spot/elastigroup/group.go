@@ -32,10 +32,13 @@ func (d dialect) create(ctx context.Context, in createIn) (spot.Items[groupItem]
 }
 
 func (d dialect) list(ctx context.Context, _ struct{}) (spot.Items[groupItem], error) {
-	groups, err := d.Fleet.List(ctx, op.CallOf(ctx).Account, FormName)
-	items := make(spot.Items[groupItem], len(groups))
-	for i, g := range groups {
-		items[i] = itemOf(g)
+	call := op.CallOf(ctx)
+	groups, err := d.Fleet.List(ctx, call.Account, FormName)
+	items := make(spot.Items[groupItem], 0, len(groups))
+	for _, g := range groups {
+		if call.Sees(op.Object{ID: g.ID, Attributes: lazily(g.Document)}) {
+			items = append(items, itemOf(g))
+		}
 	}
 	return items, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -42,17 +43,20 @@ func Schemas() fs.FS {
 	return folder
 }
 
+// Product is all that this package brings to the dialect.
+func Product(deps Deps) spot.Product { return spot.Product{Rows: Rows(deps), Schemas: Schemas()} }
+
 const section = "Elastigroup AWS"
 
 // Rows are the operations in the order of the facts table.
 func Rows(deps Deps) []op.Row {
 	d := dialect{deps, NewForm(deps.Catalog)}
-	group := op.Target{Noun: "group", Param: "groupId", AccountOf: d.Fleet.AccountOf}
-	instance := op.Target{Noun: "instance", Param: "instanceId", AccountOf: d.Fleet.AccountOfInstance}
+	group := op.Target{Noun: "group", Param: "groupId", AccountOf: d.Fleet.AccountOf, Attributes: d.ofGroup}
+	instance := op.Target{Noun: "instance", Param: "instanceId", AccountOf: d.Fleet.AccountOfInstance, Attributes: d.ofInstance}
 	rows := []op.Row{
 		// Groups.
-		{N: 179, ID: "elastigroup.aws.createElastigroup", Route: "POST /aws/ec2/group", Need: "elastigroup:createGroup", Title: "Create a group", Mutates: true, Kind: "spotinst:aws:ec2:group", Body: "group-create", Do: op.Func(d.create)},
-		{N: 180, ID: "elastigroup.aws.listAllElastigroups", Route: "GET /aws/ec2/group", Need: "elastigroup:describeGroups", Title: "List groups", Kind: "spotinst:aws:ec2:group", Do: op.Func(d.list)},
+		{N: 179, ID: "elastigroup.aws.createElastigroup", Route: "POST /aws/ec2/group", Need: "elastigroup:createGroup", Title: "Create a group", Target: op.Target{Attributes: d.ofGroup}, Mutates: true, Kind: "spotinst:aws:ec2:group", Body: "group-create", Do: op.Func(d.create)},
+		{N: 180, ID: "elastigroup.aws.listAllElastigroups", Route: "GET /aws/ec2/group", Need: "elastigroup:describeGroups", Title: "List groups", Filters: true, Kind: "spotinst:aws:ec2:group", Do: op.Func(d.list)},
 		{N: 181, ID: "elastigroup.aws.updateElastigroup", Route: "PUT /aws/ec2/group/{groupId}", Need: "elastigroup:updateGroup", Title: "Change a group", Target: group, Mutates: true, Kind: "spotinst:aws:ec2:group", Body: "group-update", Do: op.Func(d.update)},
 		{N: 182, ID: "elastigroup.aws.deleteElastigroup", Route: "DELETE /aws/ec2/group/{groupId}", Need: "elastigroup:deleteGroup", Title: "Delete a group", Target: group, Mutates: true, Body: "group-delete", BodyOptional: true, Do: op.Func(d.delete)},
 		{N: 183, ID: "elastigroup.aws.listElastigroup", Route: "GET /aws/ec2/group/{groupId}", Need: "elastigroup:describeGroup", Title: "Show a group", Target: group, Kind: "spotinst:aws:ec2:group", Do: op.Func(d.get)},
