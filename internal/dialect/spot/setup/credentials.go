@@ -123,12 +123,19 @@ type serviceAccount struct {
 	Email   string `json:"client_email"`
 }
 
-func (d dialect) gcp(ctx context.Context, _ struct{}) (spot.Items[serviceAccount], error) {
+// wrappedAccount has all of it twice: the Go client reads a service account, as nothing else, within a wrapper.
+type wrappedAccount struct {
+	serviceAccount
+	Wrapped serviceAccount `json:"serviceAccount"`
+}
+
+func (d dialect) gcp(ctx context.Context, _ struct{}) (spot.Items[wrappedAccount], error) {
 	c, err := d.connected(ctx, "GCP", "service account")
 	if err != nil {
 		return nil, err
 	}
-	return spot.One(serviceAccount{c.Account, "service_account", c.Project, c.Email}), nil
+	item := serviceAccount{c.Account, "service_account", c.Project, c.Email}
+	return spot.One(wrappedAccount{item, item}), nil
 }
 
 // appOf reads an app of Azure.

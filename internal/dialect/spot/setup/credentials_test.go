@@ -49,7 +49,7 @@ func TestAServiceAccountIsKeptWithoutItsKeyBeingShown(t *testing.T) {
 	w.refused("a validation keeps nothing", "ServiceAccount_DOESNT_EXIST", "", w.Call("GET", "/gcp/setup/credentials"+at, nil))
 	w.Must("POST", "/gcp/setup/credentials"+at, set)
 	shown := w.Must("GET", "/gcp/setup/credentials"+at, nil)
-	if item := shown.Items()[0]; item["project_id"] != "lab" || item["client_email"] != "neap@lab.example.com" || strings.Contains(string(shown.Raw), "very-private") {
+	if item := shown.Items()[0]; item["serviceAccount"].(object)["project_id"] != "lab" || item["project_id"] != "lab" || item["client_email"] != "neap@lab.example.com" || strings.Contains(string(shown.Raw), "very-private") {
 		t.Errorf("shown is %s", shown.Raw)
 	}
 	for _, path := range []string{"/gcp/setup/credentials", "/gcp/setup/credentials/validation"} {
