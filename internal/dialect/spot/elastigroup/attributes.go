@@ -34,13 +34,20 @@ func (d dialect) ofGroup(ctx context.Context, account, id string, body op.Docume
 	return attributes(g.Document)
 }
 
-// ofInstance are the attributes of the group that an instance is in.
-func (d dialect) ofInstance(ctx context.Context, account, id string, body op.Document) (op.Attributes, error) {
-	i, err := d.Fleet.Instance(ctx, account, id)
+// allowed refuses an instance of a group that the caller may not do to what the row does: an instance has no rights of its own.
+func (d dialect) allowed(ctx context.Context, instance string) error {
+	call := op.CallOf(ctx)
+	i, err := d.Fleet.Instance(ctx, call.Account, instance)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return d.ofGroup(ctx, account, i.Group, body)
+	g, err := d.Fleet.Get(ctx, call.Account, i.Group)
+	if err != nil {
+		return err
+	}
+	return call.Caller.Rights.Authorize(op.Deed{
+		Need: call.Row.Need, Account: call.Account, Reads: !call.Row.Mutates, Object: op.Object{ID: g.ID, Attributes: lazily(g.Document)},
+	})
 }
 
 // lazily reads a document when the first attribute is asked for: most policies have no conditions. What is stored has been read before.

@@ -33,11 +33,17 @@ func (d dialect) lock(ctx context.Context, in lockIn) (spot.Done, error) {
 		length := time.Duration(*in.TTL) * time.Minute
 		ttl = &length
 	}
+	if err := d.allowed(ctx, in.Instance); err != nil {
+		return spot.Done{}, err
+	}
 	_, err := d.Fleet.Lock(ctx, op.CallOf(ctx).Account, in.Instance, ttl)
 	return spot.Done{}, err
 }
 
 func (d dialect) unlock(ctx context.Context, in instanceIn) (spot.Done, error) {
+	if err := d.allowed(ctx, in.Instance); err != nil {
+		return spot.Done{}, err
+	}
 	_, err := d.Fleet.Unlock(ctx, op.CallOf(ctx).Account, in.Instance)
 	return spot.Done{}, err
 }
@@ -48,6 +54,9 @@ type instanceItem struct {
 }
 
 func (d dialect) instance(ctx context.Context, in instanceIn) (spot.Items[instanceItem], error) {
+	if err := d.allowed(ctx, in.Instance); err != nil {
+		return nil, err
+	}
 	i, err := d.Fleet.Instance(ctx, op.CallOf(ctx).Account, in.Instance)
 	if err != nil {
 		return nil, err
@@ -183,6 +192,11 @@ func (d dialect) interrupt(ctx context.Context, in interruptIn) (spot.Done, erro
 	}
 	if err := json.Unmarshal(in.Body, &body); err != nil {
 		return spot.Done{}, unreadable(err)
+	}
+	for _, id := range body.Instances {
+		if err := d.allowed(ctx, id); err != nil {
+			return spot.Done{}, err
+		}
 	}
 	call := op.CallOf(ctx)
 	return spot.Done{}, d.Fleet.Interrupt(ctx, call.Account, author(call), body.Instances)

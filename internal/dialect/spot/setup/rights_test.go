@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // web is the body that makes a small group, of that name and team.
@@ -145,6 +146,38 @@ func TestATagThatNamesTheCallerAllowsAnUpdate(t *testing.T) {
 	}
 	if got := robot.call("GET", "/aws/ec2/group", nil); got.Status != 200 || len(got.Items()) != 0 {
 		t.Errorf("the program sees %s", got.Raw)
+	}
+}
+
+// What may be done to a group's instances is what may be done to the group, though a request names the instance alone.
+func TestAnInstanceIsUnderTheRightsOfItsGroup(t *testing.T) {
+	w := begin(t)
+	own, other := w.group("own", "ada@example.com"), w.group("other", "bob@example.com")
+	ada := w.person("ada@example.com", object{"policies": []object{given(conditional(w), "*")}})
+	one := w.program("one", object{"policies": []object{given(w.policy("one", statement("ALLOW", []string{"elastigroup:*"}, own)), "*")}})
+	instance := func(group string) (id string) {
+		w.Until("a member of "+group+" is there", 5*time.Minute, func() bool {
+			for _, i := range w.Must("GET", "/aws/ec2/group/"+group+"/status", nil).Items() {
+				id, _ = i["instanceId"].(string)
+			}
+			return id != ""
+		})
+		return id
+	}
+	for id, want := range map[string]bool{instance(own): true, instance(other): false} {
+		path, interrupt := "/aws/ec2/instance/"+id, object{"instancesToInterrupt": []string{id}}
+		for name, who := range map[string]caller{"the tag": ada, "the id": one} {
+			for what, may := range map[string]bool{
+				"seen":        who.may("GET", path, nil),
+				"locked":      who.may("POST", path+"/lock", nil),
+				"unlocked":    who.may("POST", path+"/unlock", nil),
+				"interrupted": who.may("POST", "/aws/ec2/instance/interruption", interrupt),
+			} {
+				if may != want {
+					t.Errorf("by %s, %s may be %s: %v", name, id, what, may)
+				}
+			}
+		}
 	}
 }
 
