@@ -167,6 +167,7 @@ func TestTheSealersLagIsThatOfTheOldestUnsealedRecord(t *testing.T) {
 	must(t, err)
 	check(t, "sealed", lag(), 0)
 	check(t, "the age that an id tells", recordAge(fmt.Sprintf("%x", noon.UnixNano())+"0123456789ab", noon.Add(time.Minute)), time.Minute)
+	check(t, "the age that an audit entry's shorter id tells", recordAge(fmt.Sprintf("%x", noon.UnixNano())+"01234567", noon.Add(time.Minute)), time.Minute)
 	check(t, "of another id", recordAge("whatever-it-is-called", noon), 0)
 }
 

@@ -43,11 +43,11 @@ func (j *Journal) SealerLag(ctx context.Context) (time.Duration, error) {
 
 // recordAge reads the time out of a record's id; zero when it has none.
 func recordAge(id string, now time.Time) time.Duration {
-	const random = 12 // the digits behind the time
-	if len(id) <= random {
+	const dated = 16 // digits of the time, see recordID; what follows is random
+	if len(id) <= dated {
 		return 0
 	}
-	nanos, err := strconv.ParseInt(id[:len(id)-random], 16, 64)
+	nanos, err := strconv.ParseInt(id[:dated], 16, 64)
 	if err != nil {
 		return 0
 	}
