@@ -110,7 +110,7 @@ func showSecret(out, advice io.Writer, token string) error {
 	if _, err := fmt.Fprintln(out, token); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(advice, "Keep it safe: only a hash is stored, so it cannot be shown again.")
+	_, err := fmt.Fprintln(advice, "Keep it safe: it cannot be shown again.")
 	return err
 }
 
