@@ -31,7 +31,8 @@ type Row struct {
 	BodyOptional bool
 	// NoAccount marks an operation above accounts: the account parameter is ignored and Call.Account stays "".
 	NoAccount bool
-	// Filters marks a list whose function leaves out what Call.Sees refuses: who may see any of it may ask for it. Without it one has to be allowed to see all.
+	// Filters marks an operation whose function asks for each object again whether the caller may: a list that leaves out what Call.Sees refuses, an instance that
+	// goes by its group. Who may do it to anything may then ask. Without it one has to be allowed to do it to all, or to the object in the path.
 	Filters bool
 	// Open marks an operation that is itself the way to credentials: it asks for none (what it is shown stands in Call.Credential), and its callers are counted by address.
 	Open   bool
