@@ -5,6 +5,7 @@
 package spot
 
 import (
+	"embed"
 	"cmp"
 	"io/fs"
 	"math"
@@ -72,3 +73,12 @@ func (s schemas) ReadDir(name string) (all []fs.DirEntry, err error) {
 }
 
 var _ fs.ReadDirFS = schemas(nil)
+
+// Schemas are the JSON Schemas in a product's folder "schema".
+func Schemas(product embed.FS) fs.FS {
+	folder, err := fs.Sub(product, "schema")
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	return folder
+}

@@ -35,13 +35,7 @@ type dialect struct {
 var schemas embed.FS
 
 // Schemas are the JSON Schemas that the rows name.
-func Schemas() fs.FS {
-	folder, err := fs.Sub(schemas, "schema")
-	if err != nil {
-		panic(err) // the path is a constant
-	}
-	return folder
-}
+func Schemas() fs.FS { return spot.Schemas(schemas) }
 
 // Product is all that this package brings to the dialect.
 func Product(deps Deps) spot.Product { return spot.Product{Rows: Rows(deps), Schemas: Schemas()} }

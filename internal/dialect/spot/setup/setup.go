@@ -6,7 +6,6 @@ package setup
 import (
 	"embed"
 	"encoding/json"
-	"io/fs"
 	"slices"
 
 	"github.com/neap-cloud/neap/internal/dialect/spot"
@@ -29,17 +28,8 @@ type dialect struct{ Deps }
 //go:embed schema/*.json
 var schemas embed.FS
 
-// Schemas are the JSON Schemas that the rows name.
-func Schemas() fs.FS {
-	folder, err := fs.Sub(schemas, "schema")
-	if err != nil {
-		panic(err) // the path is a constant
-	}
-	return folder
-}
-
 // Product is all that this package brings to the dialect.
-func Product(deps Deps) spot.Product { return spot.Product{Rows: Rows(deps), Schemas: Schemas()} }
+func Product(deps Deps) spot.Product { return spot.Product{Rows: Rows(deps), Schemas: spot.Schemas(schemas)} }
 
 // Rows are the operations, section by section.
 func Rows(deps Deps) []op.Row {
