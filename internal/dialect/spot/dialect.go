@@ -5,8 +5,8 @@
 package spot
 
 import (
-	"embed"
 	"cmp"
+	"embed"
 	"io/fs"
 	"math"
 	"slices"

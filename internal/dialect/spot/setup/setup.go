@@ -29,7 +29,9 @@ type dialect struct{ Deps }
 var schemas embed.FS
 
 // Product is all that this package brings to the dialect.
-func Product(deps Deps) spot.Product { return spot.Product{Rows: Rows(deps), Schemas: spot.Schemas(schemas)} }
+func Product(deps Deps) spot.Product {
+	return spot.Product{Rows: Rows(deps), Schemas: spot.Schemas(schemas)}
+}
 
 // Rows are the operations, section by section.
 func Rows(deps Deps) []op.Row {
