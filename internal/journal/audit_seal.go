@@ -3,9 +3,9 @@ package journal
 import (
 	"context"
 	"crypto/ed25519"
+	"slices"
 	"time"
 
-	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/journal/chain"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -127,52 +127,6 @@ func (j *Journal) mark(ctx context.Context, tx *store.Tx, before mark, m chain.M
 	return marks.Insert(ctx, tx, mark{Meta: store.Meta{ID: recordID(), State: m.Kind, At: m.At}, Value: m})
 }
 
-// forgot signs that retention has deleted entries, in the same transaction, so that it can be told from an intruder's doing; and drops the marks of what is gone.
-func (j *Journal) forgot(ctx context.Context, tx *store.Tx, last int64, hash string) error {
-	if j.signer == nil {
-		return nil
-	}
-	all, _, err := marks.List(ctx, tx, store.Installation(), store.Query{})
-	if err != nil {
-		return err
-	}
-	public, err := j.signer.PublicKey()
-	if err != nil {
-		return err
-	}
-	base, begun := beginning(signedBy(public, all))
-	if !begun || last <= base.Seq {
-		return nil // the chain begins behind what is gone
-	}
-	gone := chain.Mark{Kind: chain.Pruned, Seq: last, Hash: base.Hash}
-	if hash != "" {
-		if err := gone.Hash.UnmarshalText([]byte(hash)); err != nil {
-			return fault.Of(fault.Conflict, "audit", "The hash of audit entry %d cannot be read, so it is not deleted; run neap audit verify.", last).With(err)
-		}
-	}
-	head := newestHead(all)
-	for _, m := range all {
-		if past := m.Value.Seq <= last || m.State == chain.Pruned; !past || m.ID == head {
-			continue
-		}
-		if err := marks.Delete(ctx, tx, store.Installation(), m.ID); err != nil {
-			return err
-		}
-	}
-	_, err = j.mark(ctx, tx, all[len(all)-1], gone)
-	return err
-}
-
-// newestHead is the id of the mark that the sealer goes on behind.
-func newestHead(ascending []mark) (id string) {
-	for _, m := range ascending {
-		if m.State != chain.Pruned {
-			id = m.ID
-		}
-	}
-	return id
-}
-
 // signedBy are the marks that count.
 func signedBy(public ed25519.PublicKey, all []mark) (valid []mark) {
 	for _, m := range all {
@@ -189,7 +143,7 @@ func beginning(ascending []mark) (base chain.Mark, found bool) {
 		switch {
 		case m.State == chain.Pruned && (base.Kind != chain.Pruned || m.Value.Seq > base.Seq):
 			base, found = m.Value, true
-		case m.State != chain.Pruned && m.State != chain.Sealed && !found:
+		case slices.Contains([]string{chain.Began, chain.Rekeyed, chain.Broken}, m.State) && !found:
 			base, found = m.Value, true
 		}
 	}

@@ -114,6 +114,8 @@ func (v *verification) readMarks(ctx context.Context) error {
 			if m.Value.Seq >= v.report.Head.Seq {
 				v.report.Head = m.Value
 			}
+		case chain.Doubtful:
+			v.problem(chain.Problem{Kind: chain.Head, Seq: m.Value.Seq, Message: fmt.Sprintf("On %s retention deleted entries that were not as they had been sealed: somebody had changed or removed some of them before. This was the newest one then.", m.Value.At.Format(time.RFC3339))})
 		case chain.Broken:
 			v.problem(chain.Problem{Kind: chain.Head, Seq: m.Value.Seq, Message: fmt.Sprintf("On %s the newest signed head was missing or did not fit the entries, of which this was the newest; they may have been written anew.", m.Value.At.Format(time.RFC3339))})
 		}
@@ -169,7 +171,7 @@ func (v *verification) readEntries(ctx context.Context) (err error) {
 	var walking sync.WaitGroup
 	errs := make([]error, len(walks))
 	for n, w := range walks {
-		walking.Go(func() { errs[n] = v.walk(ctx, w, ends[n]) })
+		walking.Go(func() { errs[n] = walkAlong(ctx, v.j.db, w, ends[n], v.tell) })
 	}
 	walking.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -212,32 +214,13 @@ func (v *verification) parts(ctx context.Context) (walks []*chain.Walk, ends []i
 	}
 }
 
-func (v *verification) walk(ctx context.Context, w *chain.Walk, until int64) error {
-	for {
-		read := 0
-		err := audit.Raw(ctx, v.j.db, w.Passed(), until, verifyPage, func(r *store.Raw) error {
-			read++
-			e := entryOf(r)
-			w.Take(&e, hashOf(r))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		v.tell(int64(read))
-		if read < verifyPage {
-			return nil
-		}
-	}
-}
-
-func (v *verification) tell(read int64) {
+func (v *verification) tell(read int) {
 	if v.entries == nil {
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.passed += read
+	v.passed += int64(read)
 	v.entries(v.passed, max(v.passed, v.newest-v.report.Begin.Seq))
 }
 

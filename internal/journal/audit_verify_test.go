@@ -326,6 +326,24 @@ func TestRetentionIsToldFromAnIntruder(t *testing.T) {
 	})
 }
 
+func TestEntriesThatSomebodyDatedBackForRetentionLeaveATraceThatStays(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		j := signing(at.Open(t), newPen(1))
+		j.sealed(t, 200, 100)
+		j.change(t, "UPDATE audit SET at = at - 7200000000 WHERE seq <= 50")
+		for range 2 {
+			for _, rule := range j.Retention(-1, time.Hour, -1) {
+				_, err := j.db.Prune(t.Context(), rule, noon, 1000)
+				must(t, err)
+			}
+			j.sealed(t, 10, 10)
+			r := j.verified(t)
+			check(t, "problems", told(r.Problems), "head 200")
+			check(t, "begin", fmt.Sprint(r.Begin.Kind, r.Begin.Seq), "pruned50")
+		}
+	})
+}
+
 func TestTheChainIsOneAlthoughTwoSealAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, at storetest.Place) {
 		one, two := signing(at.Open(t), newPen(1)), signing(at.Open(t), newPen(1))

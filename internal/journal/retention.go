@@ -14,7 +14,7 @@ func (j *Journal) Retention(linesFor, auditFor, decisionsFor time.Duration) []st
 	rules := []store.Rule{
 		{Table: lines.Table, Log: true, Keep: linesFor},
 		{Table: events.Table, Log: true, Keep: linesFor},
-		{Table: audit.Table, Log: true, Wall: true, Keep: auditFor, Chained: j.forgot},
+		{Table: audit.Table, Log: true, Wall: true, Keep: auditFor, Chained: j.forget},
 		{Table: alerts.Table, States: []string{alertClosed}, Keep: linesFor},
 		{Table: decisions.Table, Keep: decisionsFor},
 	}

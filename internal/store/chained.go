@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-)
+import "context"
 
 // Raw is a record of a chained log (one whose table has the column hash), letter by letter as it stands there.
 type Raw struct {
@@ -82,28 +79,10 @@ func (l Log[T]) Lock(ctx context.Context, tx *Tx) error {
 	return err
 }
 
-// forget deletes a chained log's records up to last, but for those that the condition spares, and tells the log's owner.
-func (r Rule) forget(ctx context.Context, tx *Tx, last int64, spared string) (int, error) {
-	newest, err := (Log[struct{}]{Table: r.Table}).Newest(ctx, tx, last, true)
-	if err != nil {
-		return 0, err
-	}
-	n, err := tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE seq <= ?"+spared, last)
-	if err != nil {
-		return 0, err
-	}
-	return int(n), r.Chained(ctx, tx, last, newest.Hash)
-}
-
-// forgetWeek is forget for what a partition holds that is about to be dropped, and for older records beside it.
-func (r Rule) forgetWeek(ctx context.Context, tx *Tx, name string) error {
-	var last sql.NullInt64
-	err := Rows(ctx, tx, func(row Row) error { return row.Scan(&last) }, "SELECT max(seq) FROM "+name)
-	if err != nil || !last.Valid {
-		return err
-	}
-	_, err = r.forget(ctx, tx, last.Int64, " AND tableoid <> '"+name+"'::regclass")
-	return err
+// newestIn is the newest place in a table or partition, 0 when nothing there is sealed.
+func newestIn(ctx context.Context, s Session, name string) (seq int64, err error) {
+	err = Rows(ctx, s, func(row Row) error { return row.Scan(&seq) }, "SELECT coalesce(max(seq), 0) FROM "+name)
+	return seq, err
 }
 
 // pruneChained deletes the leading records of a chained log that may go: nothing behind one that has to stay.
@@ -126,9 +105,16 @@ func (db *DB) pruneChained(ctx context.Context, r Rule, before int64) (n int, er
 	if err != nil || last == 0 {
 		return 0, err
 	}
-	err = db.Tx(ctx, func(ctx context.Context, tx *Tx) (err error) {
-		n, err = r.forget(ctx, tx, last, "")
-		return err
+	gone, err := r.Chained(ctx, db, last)
+	if err != nil {
+		return 0, err
+	}
+	err = db.Tx(ctx, func(ctx context.Context, tx *Tx) error {
+		deleted, err := tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE seq <= ?", last)
+		if n = int(deleted); err != nil || n == 0 { // another replica was quicker
+			return err
+		}
+		return gone(ctx, tx)
 	})
 	if err != nil {
 		return 0, err

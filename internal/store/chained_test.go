@@ -91,9 +91,12 @@ func TestRecordsOfAChainedLogAreReadLetterByLetterWithTheirHashes(t *testing.T) 
 func forgetting(t *testing.T, db *store.DB, keep time.Duration, now time.Time) string {
 	t.Helper()
 	var told []string
-	rule := store.Rule{Table: "audit", Log: true, Keep: keep, Chained: func(_ context.Context, tx *store.Tx, last int64, hash string) error {
-		told = append(told, fmt.Sprint(last, ":", hash))
-		return nil
+	rule := store.Rule{Table: "audit", Log: true, Keep: keep, Chained: func(ctx context.Context, db *store.DB, last int64) (func(context.Context, *store.Tx) error, error) {
+		newest, err := chained.Newest(ctx, db, last, true)
+		return func(context.Context, *store.Tx) error {
+			told = append(told, fmt.Sprint(last, ":", newest.Hash))
+			return nil
+		}, err
 	}}
 	if _, err := db.Prune(t.Context(), rule, now, 10_000); err != nil {
 		t.Fatal(err)
@@ -161,7 +164,9 @@ func TestWhenTheOwnerCannotSignNothingIsForgotten(t *testing.T) {
 			chain(t, db, fmt.Sprint(n), monday)
 		}
 		sealHashed(t, db, 10)
-		rule := store.Rule{Table: "audit", Log: true, Keep: day, Chained: func(context.Context, *store.Tx, int64, string) error { return errOops }}
+		rule := store.Rule{Table: "audit", Log: true, Keep: day, Chained: func(context.Context, *store.DB, int64) (func(context.Context, *store.Tx) error, error) {
+			return func(context.Context, *store.Tx) error { return errOops }, nil
+		}}
 		if n, err := db.Prune(t.Context(), rule, time.Now(), 1000); err != errOops || n != 0 || lies(t, db) != "1=1-0 2=2-1 3=3-2" {
 			t.Errorf("%d went, %v, left: %s", n, err, lies(t, db))
 		}

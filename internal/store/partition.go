@@ -132,14 +132,19 @@ func (db *DB) dropWeek(ctx context.Context, r Rule, name string, before time.Tim
 	if err := Rows(ctx, db, func(rows Row) error { return rows.Scan(&n) }, "SELECT count(*) FROM "+name); err != nil {
 		return 0, err
 	}
+	alongWith := func(context.Context, *Tx) (taken bool, err error) { return true, nil }
+	if r.Chained != nil {
+		if alongWith, err = db.forgetWeek(ctx, r, name); err != nil {
+			return 0, err
+		}
+	}
 	err = db.change(ctx, "LOCK TABLE ONLY "+r.Table+" IN ACCESS EXCLUSIVE MODE", func(ctx context.Context, tx *Tx) error {
 		if needed, err = r.holds(ctx, tx, name, before); err != nil || needed {
 			return err
 		}
-		if r.Chained != nil {
-			if err := r.forgetWeek(ctx, tx, name); err != nil {
-				return err
-			}
+		if taken, err := alongWith(ctx, tx); err != nil || !taken {
+			needed = true
+			return err
 		}
 		_, err := tx.Exec(ctx, "DROP TABLE "+name)
 		return err
@@ -148,6 +153,30 @@ func (db *DB) dropWeek(ctx context.Context, r Rule, name string, before time.Tim
 		return 0, err
 	}
 	return n, nil
+}
+
+// forgetWeek looks at a week of a chained log that is about to go. What it returns deletes older records beside the week, and tells the log's owner; taken is false
+// when the week has grown since.
+func (db *DB) forgetWeek(ctx context.Context, r Rule, name string) (alongWith func(ctx context.Context, tx *Tx) (taken bool, err error), err error) {
+	last, err := newestIn(ctx, db, name)
+	if err != nil {
+		return nil, err
+	}
+	gone := func(context.Context, *Tx) error { return nil }
+	if last > 0 {
+		if gone, err = r.Chained(ctx, db, last); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, tx *Tx) (bool, error) {
+		if now, err := newestIn(ctx, tx, name); err != nil || now != last {
+			return false, err
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE seq <= ? AND tableoid <> '"+name+"'::regclass", last); err != nil {
+			return false, err
+		}
+		return true, gone(ctx, tx)
+	}, nil
 }
 
 // holds reports whether a partition has rows that the rule keeps whatever their age. A chained log's go in order: none may go before an older one that has to stay.

@@ -15,9 +15,9 @@ type Rule struct {
 	Wall bool
 	// Log is for append-only logs: the oldest sealed records go, the newest one stays whatever its age, because order goes on behind it.
 	Log bool
-	// Chained is given for a log whose records are chained: they go from the oldest on without leaving a gap, and it is told, in the same transaction, of which place
-	// the last one was that went, and the newest hash of those that went; "" when none of them had one.
-	Chained func(ctx context.Context, tx *Tx, last int64, hash string) error
+	// Chained is given for a log whose records are chained: they go from the oldest on without leaving a gap. It looks at what is about to go, up to the place last,
+	// beside the writers, and returns what has to be written in the transaction that deletes it.
+	Chained func(ctx context.Context, db *DB, last int64) (gone func(ctx context.Context, tx *Tx) error, err error)
 	// States of the documents that may go, for collections. nil = those without a state.
 	States []string
 	// Idle counts from a document's last change (wall time) instead of its own time At.

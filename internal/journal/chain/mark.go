@@ -14,7 +14,9 @@ const (
 	Sealed  = "sealed"  // a head: the entry Seq has this hash, and is the newest
 	Pruned  = "pruned"  // retention has deleted everything up to Seq, which had this hash
 	Rekeyed = "rekeyed" // from behind Seq on marks are signed with another key than before
-	Broken  = "broken"  // behind Seq the sealer did not find the head that it had signed, and went on from what was there
+	// Doubtful says that retention deleted entries that were not as they had been sealed, while Seq was the newest head.
+	Doubtful = "doubtful"
+	Broken   = "broken" // behind Seq the sealer did not find the head that it had signed, and went on from what was there
 )
 
 // Mark is a signed statement about a place in the chain.

@@ -142,6 +142,12 @@ func (w *Walk) settle() {
 // Passed is the newest place that was passed.
 func (w *Walk) Passed() int64 { return w.last }
 
+// Hash is the one that the chain has there, as it is stored.
+func (w *Walk) Hash() Hash { return w.hash }
+
+// IsIntact reports that everything fitted so far.
+func (w *Walk) IsIntact() bool { return len(w.Problems) == 0 && len(w.suspects) == 0 }
+
 // End closes the walk. It has to have reached the place until, at least; what lacks there is a problem of the given kind, Missing or CutOff.
 func (w *Walk) End(until int64, kind string) *Findings {
 	w.settle()
