@@ -55,7 +55,7 @@ func (r Retention) rules(diary *journal.Journal) []store.Rule {
 	all = append(all, fleet.Retention(r.Decisions, r.Ledger, r.Logs)...)
 	all = append(all, workflow.Retention(r.Decisions)...)
 	all = append(all, ledger.Retention(r.Ledger)...)
-	all = append(all, identity.NonceRule())
+	all = append(all, identity.Retention()...)
 	return append(all, market.Retention()...)
 }
 

@@ -97,8 +97,13 @@ func (i *Identity) fresh(ctx context.Context, t token, c op.Credential) error {
 	return err
 }
 
-// NonceRule is how long nonces are kept.
-func NonceRule() store.Rule { return store.Rule{Table: nonces.Table, Wall: true, Keep: 3 * skew} }
+// Retention is how long nonces and expired tokens are kept.
+func Retention() []store.Rule {
+	return []store.Rule{
+		{Table: nonces.Table, Wall: true, Keep: 3 * skew},
+		{Table: tokens.Table, Wall: true, Keep: expiredStay, States: []string{expiring}},
+	}
+}
 
 // rememberedToken is a token as it was at a revision of its organisation.
 type rememberedToken struct {
@@ -150,7 +155,7 @@ func (i *Identity) stillHeld(ctx context.Context, t token, revision int64) (toke
 // readToken reads a valid token, and one that it depends on.
 func (i *Identity) readToken(ctx context.Context, id string, revision int64) (token, error) {
 	doc, err := tokens.Get(ctx, i.db, store.Installation(), id)
-	if err == nil && doc.State != active {
+	if err == nil && doc.State == revoked {
 		err = unknownToken()
 	}
 	if err != nil {

@@ -48,11 +48,11 @@ type Identity struct {
 	strangers *memory[[hashSize]byte, struct{}] // hashes that are no token
 	realms    *shelf[string, *realm]
 	standings *shelf[string, *standing] // by user
-	signIns   chan struct{}
+	hashes    chan struct{}
 }
 
-// signInsAtOnce bounds the memory that hashing passwords takes.
-const signInsAtOnce = 2
+// hashesAtOnce bounds the memory that hashing passwords takes.
+const hashesAtOnce = 2
 
 // New makes an identity over an open database; it reads nothing yet.
 func New(c Config) *Identity {
@@ -66,7 +66,7 @@ func New(c Config) *Identity {
 		db: c.DB, log: c.Log, announce: c.Announce, occupied: c.Occupied, needs: c.Needs, clouds: c.Clouds, cloud: c.Cloud,
 		key: newKeyring(c.DB, c.Key, c.KeyFile), standard: standardPolicies(),
 		tokens: newShelf[string, rememberedToken](), strangers: newMemory[[hashSize]byte, struct{}](),
-		realms: newShelf[string, *realm](), standings: newShelf[string, *standing](), signIns: make(chan struct{}, signInsAtOnce),
+		realms: newShelf[string, *realm](), standings: newShelf[string, *standing](), hashes: make(chan struct{}, hashesAtOnce),
 	}
 }
 

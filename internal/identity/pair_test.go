@@ -90,6 +90,7 @@ func TestATokenEndsWhenItSaysSo(t *testing.T) {
 	must(t, err)
 	doc, err := tokens.Get(t.Context(), i.db, store.Installation(), made.ID)
 	must(t, err)
+	check(t, "retention goes by its end", doc.State+" "+doc.At.String(), expiring+" "+doc.Value.Expires.Truncate(time.Microsecond).UTC().String())
 	doc.Value.Expires = time.Now().Add(-time.Second)
 	_, err = tokens.Update(t.Context(), i.db, doc)
 	must(t, err)

@@ -25,17 +25,29 @@ const (
 	sumSize    = 32
 )
 
+// hashing waits for its turn: a hash takes 19 MiB, so that few may be made at a time.
+func (i *Identity) hashing(ctx context.Context) (done func(), err error) {
+	select {
+	case i.hashes <- struct{}{}:
+		return func() { <-i.hashes }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // hashPassword refuses a weak password and hashes another; "" stays "".
-func hashPassword(ctx context.Context, password string) (string, error) {
+func (i *Identity) hashPassword(ctx context.Context, password string) (string, error) {
 	if password == "" {
 		return "", nil
 	}
 	if weak(password) {
 		return "", fault.Field("password", "needs at least 8 characters, among them a digit, an upper-case and a lower-case letter, and a special character")
 	}
-	if err := ctx.Err(); err != nil {
+	done, err := i.hashing(ctx)
+	if err != nil {
 		return "", err
 	}
+	defer done()
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
 	sum := argon2.IDKey([]byte(password), salt, passes, memorySize, lanes, sumSize)
@@ -87,12 +99,15 @@ func isPassword(hash, password string) bool {
 // SignIn trades a person's e-mail address and password for a token that lasts a day. fault.Unauthenticated, in the same words and after the same work, whatever
 // of it is wrong. The address may be known in several organisations; the password tells which is meant.
 func (i *Identity) SignIn(ctx context.Context, email, password string) (secret string, made Token, err error) {
-	i.signIns <- struct{}{} // a hash takes 19 MiB: few at a time
-	defer func() { <-i.signIns }()
 	docs, err := i.byEmail(ctx, email)
 	if err != nil {
 		return "", Token{}, err
 	}
+	done, err := i.hashing(ctx)
+	if err != nil {
+		return "", Token{}, err
+	}
+	defer done()
 	var found *User
 	for _, u := range docs {
 		if isPassword(u.Password, password) && !u.Disabled {

@@ -29,11 +29,18 @@ const (
 	tokenSize    = secretStart + secretSize + checksumSize
 )
 
-// States of a stored token. A revoked one stays for the audit.
+// States of a stored token. A revoked one stays for the audit. One that ends by itself has its end as its time, so that retention finds it.
 const (
-	active  = "active"
-	revoked = "revoked"
+	active   = "active"
+	expiring = "expiring"
+	revoked  = "revoked"
 )
+
+// expiredStay is how long an expired token is kept.
+const expiredStay = 7 * 24 * time.Hour
+
+// valid are the states of tokens that were not revoked.
+func valid() []string { return []string{active, expiring} }
 
 const adminName = "admin"
 
@@ -136,10 +143,11 @@ func (i *Identity) keep(ctx context.Context, tx *store.Tx, k *key, m minted, t t
 }
 
 func insertToken(ctx context.Context, tx *store.Tx, t token) (Token, error) {
-	_, err := tokens.Insert(ctx, tx, store.Doc[token]{
-		Meta:  store.Meta{ID: t.ID, Parent: t.Organisation, Name: t.Name, State: active, At: t.Created},
-		Value: t,
-	})
+	meta := store.Meta{ID: t.ID, Parent: t.Organisation, Name: t.Name, State: active, At: t.Created}
+	if !t.Expires.IsZero() {
+		meta.State, meta.At = expiring, t.Expires
+	}
+	_, err := tokens.Insert(ctx, tx, store.Doc[token]{Meta: meta, Value: t})
 	return t.Token, err
 }
 
@@ -201,7 +209,7 @@ func (i *Identity) createToken(ctx context.Context, tx *store.Tx, r *realm, n Ne
 }
 
 func activeTokens(ctx context.Context, s store.Session, organisation string) ([]store.Doc[token], error) {
-	docs, _, err := tokens.List(ctx, s, store.Installation(), store.Query{Parent: organisation, States: []string{active}})
+	docs, _, err := tokens.List(ctx, s, store.Installation(), store.Query{Parent: organisation, States: valid()})
 	return docs, err
 }
 
@@ -248,6 +256,7 @@ func (i *Identity) Tokens(ctx context.Context, organisation string) ([]Token, er
 			list = append(list, t)
 		}
 	}
+	slices.SortStableFunc(list, func(a, b Token) int { return a.Created.Compare(b.Created) })
 	return list, nil
 }
 

@@ -76,7 +76,7 @@ type NewUser struct {
 
 // CreateUser makes a user; secret is the text of the token, if one was wanted. fault.Exists when a person of that e-mail address, or a program of that name, is there.
 func (i *Identity) CreateUser(ctx context.Context, n NewUser) (made User, secret string, err error) {
-	hash, err := hashPassword(ctx, n.Password)
+	hash, err := i.hashPassword(ctx, n.Password)
 	if err != nil {
 		return User{}, "", err
 	}

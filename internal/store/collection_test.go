@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,6 +163,43 @@ func TestAnUpdateOfAnOldVersionIsAConflict(t *testing.T) {
 		}
 		_, err = boats.Update(ctx, db, next)
 		wantKind(t, err, fault.NotFound)
+	})
+}
+
+func TestTouchingRaisesTheVersionAndLetsOneGoOnAtATime(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		ctx := t.Context()
+		old := insert(t, db, newBoat("act-1", "b-1"))
+		const hands = 8
+		var wait sync.WaitGroup
+		for range hands { // each counts on what the one before wrote
+			wait.Go(func() {
+				err := db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+					if err := boats.Touch(ctx, tx, store.Account("act-1"), "b-1"); err != nil {
+						return err
+					}
+					d, err := boats.Get(ctx, tx, store.Account("act-1"), "b-1")
+					if err != nil {
+						return err
+					}
+					d.Value.Name += "+"
+					_, err = boats.Update(ctx, tx, d)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		d, err := boats.Get(ctx, db, store.Account("act-1"), "b-1")
+		if err != nil || d.Version != old.Version+2*hands || d.Value.Name != "b-1"+strings.Repeat("+", hands) {
+			t.Errorf("%+v, %v", d, err)
+		}
+		wantKind(t, db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return boats.Touch(ctx, tx, store.Account("act-2"), "b-1")
+		}), fault.NotFound)
 	})
 }
 
