@@ -38,7 +38,9 @@ func TestRulesHoldWhenReplicasChangeAnOrganisationAtOnce(t *testing.T) {
 		check(t, "users of one address", both(func(_ int, i *Identity) error {
 			return second2(i.CreateUser(ctx, NewUser{User: User{Organisation: org, Email: "ada@example.com", Role: Admin}}))
 		}), 1)
-		check(t, "teams of one name", both(func(_ int, i *Identity) error { return second(i.CreateGroup(ctx, Group{Organisation: org, Name: "team"})) }), 1)
+		check(t, "teams of one name", both(func(_ int, i *Identity) error {
+			return second(i.CreateGroup(ctx, Group{Organisation: org, Name: "team"}))
+		}), 1)
 		check(t, "accounts of one name", both(func(_ int, i *Identity) error {
 			return second(i.AddAccount(ctx, Account{Organisation: org, Name: "prod", Cloud: simulated}))
 		}), 1)

@@ -39,6 +39,7 @@ func stall() Dialect {
 			{ID: "name", Route: "POST /stall/name", Need: "zoo:name", NoAccount: true, Mutates: true, Target: Target{Attributes: name}, Do: Func(func(_ context.Context, in struct{ Body Document }) (string, error) { return string(in.Body), nil })},
 			{ID: "rename", Route: "PUT /stall/name/{id}", Need: "zoo:name", NoAccount: true, Mutates: true, Target: Target{Noun: "name", Param: "id", Attributes: name}, Do: Func(func(_ context.Context, in named) (string, error) { return in.ID, nil })},
 		},
+		Carrier:    Carrier{"query", "token"},
 		Credential: func(r *http.Request) (Credential, error) { return Credential{Token: r.URL.Query().Get("token")}, nil },
 		Rewrite: func(r *http.Request) *http.Request {
 			if !strings.EqualFold(r.URL.Path[:min(6, len(r.URL.Path))], "/stall") {
@@ -137,5 +138,19 @@ func TestOtherOperationsKeepTheCredentialToThemselves(t *testing.T) {
 	h := open(t)
 	if h.ask("GET /zoo/animal/ani-1"); h.zoo.last.ID == "" || h.zoo.last.Credential.Token != "" {
 		t.Errorf("the call has the credential %q", h.zoo.last.Credential.Token)
+	}
+}
+
+func TestTheDocumentSaysHowTheCredentialIsCarried(t *testing.T) {
+	h := open(t, func(c *Config) { c.Dialects = append(c.Dialects, stall()) })
+	if scheme := at(t, document(t, h, "zoo"), "components", "securitySchemes", "token"); at(t, scheme, "scheme") != "bearer" {
+		t.Errorf("the zoo's is %v", scheme)
+	}
+	doc := document(t, h, "stall")
+	if scheme := at(t, doc, "components", "securitySchemes", "token"); at(t, scheme, "in") != "query" || at(t, scheme, "name") != "token" {
+		t.Errorf("the stall's is %v", scheme)
+	}
+	if needs := at(t, doc, "paths", "/stall/key", "post", "security", 0).(map[string]any); len(needs) != 0 {
+		t.Errorf("an open operation asks for %v", needs)
 	}
 }

@@ -82,7 +82,8 @@ type Dialect struct {
 	AccountFrom string // name of the query parameter that names the account; "" = none
 	// Credential finds what a request says of who sends it; nil = a bearer token. fault.Unauthenticated when it says nothing, or nothing readable.
 	Credential func(r *http.Request) (Credential, error)
-	Challenge  string // of the header WWW-Authenticate of a 401; "" = "Bearer"
+	Carrier    Carrier // where Credential looks, for the description
+	Challenge  string  // of the header WWW-Authenticate of a 401; "" = "Bearer"
 	// Rewrite brings the spellings of an address that the dialect's clients use to the one of its rows, before routing. It answers nil for an address that is
 	// not the dialect's, and never changes the request it is given. nil = rows are matched as they are.
 	Rewrite func(r *http.Request) *http.Request
@@ -96,6 +97,9 @@ type Dialect struct {
 	// ContentType is that of the answer to a request; nil = application/json.
 	ContentType func(r *http.Request) string
 }
+
+// Carrier is the part of a request that holds the credential: In "header" or "query", under Name. Zero = a bearer token.
+type Carrier struct{ In, Name string }
 
 // Config is what the server needs. Zero PerMinute, MaxBody and MaxDepth mean 6,000, 1 MiB and 64.
 type Config struct {

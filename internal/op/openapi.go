@@ -29,7 +29,7 @@ func newDescription(d *Dialect, version string, schemas *Schemas) *description {
 		JSONSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
 		Security:          []map[string][]string{{"token": {}}},
 		Components: &huma.Components{
-			SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}},
+			SecuritySchemes: map[string]*huma.SecurityScheme{"token": scheme(d.Carrier)},
 			Parameters: map[string]*huma.Param{"dryRun": {
 				Name: "Neap-Dry-Run", In: "header", Schema: &huma.Schema{Type: "boolean"},
 				Description: "Answers as if it were done and changes nothing; the header Neap-Decision of the answer names the stored plan.",
@@ -51,6 +51,13 @@ func newDescription(d *Dialect, version string, schemas *Schemas) *description {
 	return &description{dialect: d, doc: doc, schemas: schemas, known: map[string]bool{}}
 }
 
+func scheme(c Carrier) *huma.SecurityScheme {
+	if c == (Carrier{}) {
+		return &huma.SecurityScheme{Type: "http", Scheme: "bearer"}
+	}
+	return &huma.SecurityScheme{Type: "apiKey", In: c.In, Name: c.Name}
+}
+
 // add describes a route and returns it as huma knows it.
 func (d *description) add(rt *route) *huma.Operation {
 	row := rt.row
@@ -70,6 +77,9 @@ func (d *description) add(rt *route) *huma.Operation {
 	}
 	if row.N != 0 {
 		operation.Extensions["x-neap-n"] = row.N
+	}
+	if row.Open {
+		operation.Security = []map[string][]string{{}}
 	}
 	d.doc.AddOperation(operation)
 	return operation

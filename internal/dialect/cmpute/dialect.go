@@ -31,6 +31,7 @@ func Dialect(d Deps) op.Dialect {
 		Rows:       rows,
 		Rewrite:    rewriter(rows),
 		Credential: d.credential,
+		Carrier:    op.Carrier{In: "header", Name: "Authorization"},
 		Challenge:  "ApiKey",
 		Answer:     answer,
 		Refuse:     refuse,

@@ -36,7 +36,7 @@ func Dialect(d Deps) op.Dialect {
 	}
 	return op.Dialect{
 		Name: "mapsor", Title: "Mapsor API", Rows: rows, Prefixes: prefixes, Schemas: folder, Challenge: "Token",
-		Credential: credential, Rewrite: func(r *http.Request) *http.Request { return rewrite(r, names) },
+		Carrier: op.Carrier{In: "query", Name: "token"}, Credential: credential, Rewrite: func(r *http.Request) *http.Request { return rewrite(r, names) },
 		Answer: func(_ *op.Call, out any) any { return out }, Refuse: refuse, Status: statuses(), Exception: exception,
 	}
 }
