@@ -148,6 +148,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	}})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "clock.reached", Every: reachedEvery, Do: a.noteTime})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "ledger.post", Every: postEvery, Do: post(books, prices)})
+	a.Workflow.AddPeriodic(expiry{a.db, a.Identity, diary}.periodic())
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{

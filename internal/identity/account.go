@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -135,6 +136,9 @@ func (i *Identity) UpdateAccount(ctx context.Context, organisation, id string, c
 		changed, err = i.changeAccount(ctx, tx, r, id, change)
 		return err
 	})
+	if err == nil && len(changed.Settings) > 0 {
+		i.log.WarnContext(ctx, "settings of an account are kept, and nothing acts on them yet", "account", id, "settings", slices.Sorted(maps.Keys(changed.Settings)))
+	}
 	return changed, err
 }
 

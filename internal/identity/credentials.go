@@ -180,6 +180,18 @@ func (i *Identity) Credentials(ctx context.Context, organisation, account string
 	return c, err
 }
 
+// ExpiringCredentials are those of all accounts that end before a time, without secrets.
+func (i *Identity) ExpiringCredentials(ctx context.Context, before time.Time) (ending []Credentials, err error) {
+	docs, _, err := credentials.List(ctx, i.db, store.Installation(), store.Query{})
+	for _, doc := range docs {
+		if c := doc.Value; !c.Expires.IsZero() && c.Expires.Before(before) {
+			c.Sealed = nil
+			ending = append(ending, c)
+		}
+	}
+	return ending, err
+}
+
 func (i *Identity) credentialsOf(ctx context.Context, organisation, account string) (Account, Credentials, error) {
 	a, err := i.Account(ctx, account)
 	if err != nil || a.Organisation != organisation {

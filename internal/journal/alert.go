@@ -27,6 +27,7 @@ const (
 	AlertSealerLag    AlertKind = "sealerLag"
 	AlertSpooled      AlertKind = "spooled"
 	AlertWebhook      AlertKind = "webhook"
+	AlertCredentials  AlertKind = "credentials"
 )
 
 // Alert is something that a person should know, from the moment it began until it was over.
@@ -226,6 +227,8 @@ func AlertKinds() []AlertAdvice {
 			"Bring the database back, and leave the data folder alone until the alert is over."},
 		{AlertWebhook, "A webhook's receiver did not take a delivery in all attempts, so it was put on the list of dead letters.",
 			"Repair the receiver, read `neap webhook dead ID`, and send the letters again with `neap webhook redeliver ID`."},
+		{AlertCredentials, "An account's credentials of its cloud end soon, or have ended: Neap cannot act there then.",
+			"Make a new client secret for the app in Azure, and set the account's credentials anew."},
 	}
 }
 
