@@ -27,7 +27,7 @@ func (x *exchange) resolve(ctx context.Context, h huma.Context, from source) err
 	}
 	owned := call.Object != "" && row.Target.AccountOf != nil
 	account := ""
-	if name := x.route.dialect.AccountFrom; name != "" {
+	if name := x.route.dialect.AccountFrom; name != "" && !row.Target.IsAccount {
 		if values := queryValues(from.query, name); len(values) > 0 {
 			account = values[0]
 		}
@@ -90,13 +90,17 @@ func lazily(read func() Attributes) Attributes {
 // resolveByObject takes the account from the object itself. An object in an account that the caller cannot see reads like a missing one.
 func (x *exchange) resolveByObject(ctx context.Context, body Document) error {
 	call, row := &x.call, &x.route.row
-	home, err := x.server.accountOf(ctx, row.Target, call.Object)
+	named := call.Object
+	home, err := x.server.accountOf(ctx, row.Target, named)
 	if err != nil {
 		return err
 	}
+	if row.Target.IsAccount {
+		call.Object = home
+	}
 	err = x.authorize(ctx, home, body)
 	if known := fault.As(err); err != nil && known.Noun == "account" && (known.Kind == fault.Denied || known.Kind == fault.NotFound) {
-		return fault.Missing(row.Target.Noun, call.Object)
+		return fault.Missing(row.Target.Noun, named)
 	}
 	if err == nil {
 		call.Account = home

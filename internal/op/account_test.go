@@ -1,10 +1,13 @@
 package op
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/neap-cloud/neap/internal/fault"
 )
 
 func TestCallersAreAdmittedInOrder(t *testing.T) {
@@ -118,4 +121,30 @@ func TestManyCallersAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestAnAccountIsItsOwnWhateverTheQueryNames(t *testing.T) {
+	z := &zoo{}
+	cage := Target{Noun: "account", Param: "cage", IsAccount: true, AccountOf: func(_ context.Context, id string) (string, error) {
+		home, known := strings.CutPrefix(id, "C-")
+		if !known {
+			return "", fault.Missing("account", id)
+		}
+		return "act-" + home, nil
+	}}
+	d := z.dialect()
+	d.Rows = []Row{{ID: "cage.read", Route: "GET /zoo/cage/{cage}", Need: "zoo:describeCage", Target: cage, Do: Func(func(ctx context.Context, _ empty) (string, error) {
+		return CallOf(ctx).Object + " in " + CallOf(ctx).Account, nil
+	})}}
+	for request, want := range map[string]string{
+		"GET /zoo/cage/C-n1":                  "act-n1 in act-n1",
+		"GET /zoo/cage/C-n1?accountId=act-n2": "act-n1 in act-n1",
+		"GET /zoo/cage/C-s1":                  `"C-s1"`, // of another organisation, missing by the name that the client used
+		"GET /zoo/cage/nothing":               `"nothing"`,
+	} {
+		w := open(t, func(c *Config) { c.Dialects = []Dialect{d} }).ask(request)
+		if body := strings.ReplaceAll(w.Body.String(), `\`, ""); !strings.Contains(body, want) || strings.Contains(body, "act-s1") {
+			t.Errorf("%s: %d %s", request, w.Code, body)
+		}
+	}
 }

@@ -46,6 +46,9 @@ type Target struct {
 	Param string // the path parameter that holds its id
 	// AccountOf names the account that the object belongs to; fault.NotFound when there is none. Successful answers are cached.
 	AccountOf func(ctx context.Context, id string) (account string, err error)
+	// IsAccount says that the object is an account itself: whatever account the query names is then beside the point, and the id that policies and the audit know it
+	// by is the one that AccountOf gives.
+	IsAccount bool
 	// Attributes reads what conditions of policies ask for: of the object of this id, or, when id is "", of the body that is to create one. It is asked only
 	// when a condition is. nil = the object has none.
 	Attributes func(ctx context.Context, account, id string, body Document) (Attributes, error)

@@ -100,7 +100,7 @@ func (d *description) parameters(rt *route) []*huma.Param {
 			list = append(list, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
 		}
 	}
-	if name := d.dialect.AccountFrom; name != "" && !rt.row.NoAccount && !described[name] {
+	if name := d.dialect.AccountFrom; name != "" && !rt.row.NoAccount && !rt.row.Target.IsAccount && !described[name] {
 		list = append(list, &huma.Param{Ref: "#/components/parameters/account"})
 	}
 	if rt.row.Mutates {

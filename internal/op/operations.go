@@ -33,7 +33,7 @@ func Operations(dialects ...Dialect) []Operation {
 				Dialect: d.Name, ID: d.Name + "." + row.ID, Method: method, Path: path, Need: row.Need,
 				N: row.N, Title: row.Title, Section: sectionOf(row, path), Mutates: row.Mutates, Open: row.Open, NoAccount: row.NoAccount, Status: orElse(row.Status, http.StatusOK),
 			})
-			if !row.NoAccount {
+			if !row.NoAccount && !row.Target.IsAccount {
 				list[len(list)-1].Account = d.AccountFrom
 			}
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 func (d Deps) accountRows() []op.Row {
-	one := op.Target{Noun: "account", Param: "accountId", AccountOf: accountOf}
+	one := op.Target{Noun: "account", Param: "accountId", AccountOf: accountOf, IsAccount: true}
 	return section("Accounts",
 		op.Row{N: 1, ID: "accounts.list", Route: "GET /api/accounts", Need: "setup:describeOwnAccounts", Title: "List AWS accounts", NoAccount: true, Do: op.Func(d.accounts)},
 		op.Row{N: 2, ID: "accounts.read", Route: "GET /api/accounts/{accountId}", Need: "setup:describeAccount", Title: "Read one AWS account", Target: one, Do: op.Func(d.account)},

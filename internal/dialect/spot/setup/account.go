@@ -32,7 +32,7 @@ func (d dialect) accountRows() []op.Row {
 
 // accountTarget is the account in the path. One of somebody else reads like one that does not exist.
 func (d dialect) accountTarget(param string) op.Target {
-	return op.Target{Noun: "account", Param: param, AccountOf: func(ctx context.Context, id string) (string, error) {
+	return op.Target{Noun: "account", Param: param, IsAccount: true, AccountOf: func(ctx context.Context, id string) (string, error) {
 		a, err := d.Identity.Account(ctx, id)
 		return a.ID, err
 	}}
