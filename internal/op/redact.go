@@ -16,13 +16,17 @@ const (
 )
 
 // tokenText is anything that looks like a token of ours, wherever it stands, whole or cut off.
-var tokenText = regexp.MustCompile(`(?i)neap_[0-9a-f]{8}_[0-9a-z]*`)
+var tokenText = regexp.MustCompile(`(?i)(neap_[0-9a-f]{8}|neapsec)_[0-9a-z]*`)
 
 // isSecret reports whether what bears this name must not be kept. Case, _ and - make no difference, nor does what the name stands in ("group.login[password]").
 func isSecret(name string) bool {
 	for part := range strings.FieldsFuncSeq(name, func(c rune) bool { return strings.ContainsRune(".[]/: ", c) }) {
-		switch strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(part, "_", ""), "-", "")) {
-		case "password", "clientsecret", "privatekey", "secretkey", "secret", "token", "acltoken", "apikey", "authorization", "userdata", "shutdownscript":
+		plain := strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(part, "_", ""), "-", ""))
+		switch plain {
+		case "privatekey", "secretkey", "apikey", "authorization", "userdata", "shutdownscript":
+			return true
+		}
+		if strings.HasSuffix(plain, "password") || strings.HasSuffix(plain, "secret") || strings.HasSuffix(plain, "token") {
 			return true
 		}
 	}

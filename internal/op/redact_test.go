@@ -13,7 +13,7 @@ const canary = "canary0815"
 
 func secretNames() []string {
 	return []string{"password", "clientSecret", "private_key", "privateKey", "secretKey", "secret", "token", "aclToken", "apiKey", "authorization", "userData", "shutdownScript",
-		"PASSWORD", "client-secret", "Private-Key", "api_key", "x.token", "login[password]"}
+		"PASSWORD", "client-secret", "Private-Key", "api_key", "x.token", "login[password]", "refresh_token", "personalAccessToken", "oldPassword"}
 }
 
 // planted draws a JSON value that holds the canary under secret names only, and in tokens.
@@ -30,7 +30,7 @@ func planted(t *rapid.T, depth int) any {
 	case 2:
 		return map[string]any{rapid.SampledFrom(secretNames()).Draw(t, "secret"): canary}
 	case 3:
-		return "see neap_0123abcd_" + canary + " there"
+		return "see neap_0123abcd_" + canary + " there, and neapsec_" + canary
 	case 4:
 		list := []any{}
 		for range rapid.IntRange(0, 3).Draw(t, "length") {

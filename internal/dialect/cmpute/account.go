@@ -91,7 +91,6 @@ type oneAccount struct {
 
 func (d Deps) account(ctx context.Context, in oneAccount) (account, error) {
 	call := op.CallOf(ctx)
-	call.Object = call.Account // as the other dialects name it in the audit
 	a, err := d.Identity.Account(ctx, call.Account)
 	if err == nil && a.Provider != aws {
 		err = fault.Missing("account", in.ID)
