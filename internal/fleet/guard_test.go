@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -228,6 +229,24 @@ func TestTwoInstallationsInOneCloudAccountLeaveEachOtherAlone(t *testing.T) {
 	}
 }
 
+// saying keeps what the process logs.
+type saying struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *saying) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(line)
+}
+
+func (s *saying) has(words string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Contains(s.text.String(), words)
+}
+
 // gate is a database that can be made to hang.
 type gate struct {
 	mu     sync.Mutex
@@ -260,9 +279,12 @@ func (g *gate) open() {
 
 func TestNoticesThatComeWhileTheStoreIsAwayAreNeitherLostNorForgotten(t *testing.T) {
 	t.Parallel()
-	data, store := t.TempDir(), &gate{}
+	data, store, said := t.TempDir(), &gate{}, &saying{}
 	defer store.open() // before the process is asked to stop, which needs it
-	w := beginWith(t, "", func(c *app.Config) { c.Data, c.Hook = data, store.hook })
+	w := beginWith(t, "", func(c *app.Config) {
+		c.Data, c.Hook = data, store.hook
+		c.Log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
 	spool := func() string {
 		text, err := os.ReadFile(filepath.Join(data, "spool.jsonl"))
 		if err != nil && !os.IsNotExist(err) {
@@ -271,7 +293,8 @@ func TestNoticesThatComeWhileTheStoreIsAwayAreNeitherLostNorForgotten(t *testing
 		return string(text)
 	}
 	victim := w.in(plan.Running)[0].ID
-	// The place is known to the watch once it has seen a store that works.
+	// The place is known to the watch once it has seen a store that works, and the place in it.
+	w.waitReal("the watch knows the place", func() bool { return said.has("knows where to look\" places=1") })
 	store.shut()
 	provider := w.Cloud.Account(w.Account.ID)
 	interrupter, _ := cloud.As[cloud.Interrupter](provider)
