@@ -130,9 +130,6 @@ func (w *Watch) keep(ctx context.Context, p Place, provider cloud.Provider) erro
 
 // isBack hands the file over. Only then are its notices acknowledged.
 func (w *Watch) isBack(ctx context.Context, known map[Place]cloud.Provider) error {
-	if len(known) != len(w.known) {
-		w.Log.Debug("the watch over notices knows where to look", "places", len(known))
-	}
 	w.known = known
 	if !w.away.IsZero() {
 		w.Log.Warn("the store is back", "away", time.Since(w.away).Round(time.Second))
