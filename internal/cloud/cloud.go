@@ -41,15 +41,27 @@ type Template struct {
 	Monitoring     bool     `json:"monitoring,omitempty"`
 	EBSOptimized   bool     `json:"ebsOptimized,omitempty"`
 	PublicIP       *bool    `json:"publicIp,omitempty"`
+	PlacementGroup string   `json:"placementGroup,omitempty"`
+	Shutdown       string   `json:"shutdown,omitempty"` // what a shutdown from inside does: ShutdownStops or ShutdownTerminates; "" = as the cloud does on its own
 }
+
+// What a shutdown from inside an instance does.
+const (
+	ShutdownStops      = "stop"
+	ShutdownTerminates = "terminate"
+)
 
 // Launch asks for Count instances in one market.
 type Launch struct {
-	Token    string            `json:"token"` // repeating an identical Launch with its token returns the first call's instances, and starts none
-	Market   Market            `json:"market"`
-	Count    int               `json:"count"`
-	Template Template          `json:"template"`
-	Tags     map[string]string `json:"tags,omitempty"` // set at launch, atomically with it
+	Token  string `json:"token"` // repeating an identical Launch with its token returns the first call's instances, and starts none
+	Market Market `json:"market"`
+	Count  int    `json:"count"`
+	Least  int    `json:"least,omitempty"` // fewer than this many are as good as none: then none are started; 0 = 1
+	// Alternatives are other markets of the same region, product and lifecycle that will do as well, the better ones first. A provider that can ask for several at
+	// once may start some of the instances there; the others take no notice.
+	Alternatives []Market          `json:"alternatives,omitempty"`
+	Template     Template          `json:"template"`
+	Tags         map[string]string `json:"tags,omitempty"` // set at launch, atomically with it
 }
 
 // State is an instance's state as the cloud tells it.
@@ -83,19 +95,23 @@ const (
 
 // Instance is the cloud's account of one instance. Read-back may be stale for the provider's settle time.
 type Instance struct {
-	ID         string            `json:"id"`
-	Request    string            `json:"request,omitempty"` // the spot request's id, "" on demand
-	Market     Market            `json:"market"`
-	State      State             `json:"state"`
-	Status     Status            `json:"status,omitempty"`
-	Ended      string            `json:"ended,omitempty"` // one of EndedBy…, once shutting down
-	Image      string            `json:"image,omitempty"`
-	Subnet     string            `json:"subnet,omitempty"`
-	PrivateIP  string            `json:"privateIp,omitempty"`
-	PublicIP   string            `json:"publicIp,omitempty"`
-	Tags       map[string]string `json:"tags,omitempty"`
-	LaunchedAt time.Time         `json:"launchedAt"`
-	EndedAt    time.Time         `json:"endedAt,omitzero"` // when metering stops; zero while it lives
+	ID             string            `json:"id"`
+	Request        string            `json:"request,omitempty"` // the spot request's id, "" on demand
+	Market         Market            `json:"market"`
+	State          State             `json:"state"`
+	Status         Status            `json:"status,omitempty"`
+	Ended          string            `json:"ended,omitempty"` // one of EndedBy…, once shutting down
+	Image          string            `json:"image,omitempty"`
+	KeyPair        string            `json:"keyPair,omitempty"`
+	PlacementGroup string            `json:"placementGroup,omitempty"`
+	Subnet         string            `json:"subnet,omitempty"`
+	PrivateIP      string            `json:"privateIp,omitempty"`
+	PublicIP       string            `json:"publicIp,omitempty"`
+	PrivateDNS     string            `json:"privateDns,omitempty"`
+	PublicDNS      string            `json:"publicDns,omitempty"`
+	Tags           map[string]string `json:"tags,omitempty"`
+	LaunchedAt     time.Time         `json:"launchedAt"`       // of the last start
+	EndedAt        time.Time         `json:"endedAt,omitzero"` // when metering stops; zero while it lives
 }
 
 // Query selects instances of one region: by ids, or by all of the tags (an empty value matches any value of that key).
@@ -110,7 +126,7 @@ type Query struct {
 type Provider interface {
 	// Info says what this provider is. It is constant and makes no call.
 	Info() Info
-	// Launch starts up to Count instances and returns those it started. Fewer than Count come with a *Refusal for the rest;
+	// Launch starts up to Count instances and returns those it started, in the order of their start. Fewer than Count come with a *Refusal for the rest;
 	// the same token again gives the same instances. A token reused with other parameters is a *Refusal of kind BadRequest.
 	Launch(ctx context.Context, launch Launch) ([]Instance, error)
 	// Describe lists what the query selects, terminated ones included for a while. An id that the cloud does not know is left out,
@@ -139,6 +155,7 @@ const (
 	Throttled  RefusalKind = "throttled"  // slow down
 	Unknown    RefusalKind = "unknown"    // no such thing
 	BadRequest RefusalKind = "badRequest" // will never work as asked
+	Denied     RefusalKind = "denied"     // the account's credentials are no longer good, or lack a permission: somebody has to mend that
 )
 
 // Scope is how far a refusal reaches; everything inside it cools down together.
@@ -217,9 +234,15 @@ type (
 	}
 	// Powerer stops, starts and reboots on-demand instances in place. Clouds may refuse spot with a *Refusal of kind BadRequest.
 	Powerer interface {
-		Stop(ctx context.Context, region string, ids []string) error
+		// Stop by force does not wait for the instance's own shutdown.
+		Stop(ctx context.Context, region string, ids []string, force bool) error
 		Start(ctx context.Context, region string, ids []string) error
 		Reboot(ctx context.Context, region string, ids []string) error
+	}
+	// Modifier changes one attribute of an instance, in the cloud's own words ("instanceType", "m5.large"). What the instance's state does not allow is a *Refusal
+	// of kind BadRequest with the code IncorrectInstanceState; an attribute that the cloud does not know, one of kind BadRequest.
+	Modifier interface {
+		Modify(ctx context.Context, region, id, attribute, value string) error
 	}
 )
 

@@ -83,6 +83,10 @@ type (
 		layer
 		inner cloud.Powerer
 	}
+	modifier struct {
+		layer
+		inner cloud.Modifier
+	}
 )
 
 // layer is a provider around another.
@@ -104,6 +108,9 @@ func withAbilities(base *limited) cloud.Provider {
 	}
 	if inner, ok := cloud.As[cloud.Powerer](base.inner); ok {
 		p = powerer{layer{p, base}, inner}
+	}
+	if inner, ok := cloud.As[cloud.Modifier](base.inner); ok {
+		p = modifier{layer{p, base}, inner}
 	}
 	if inner, ok := cloud.As[cloud.Tagger](base.inner); ok {
 		p = tagger{layer{p, base}, inner}
@@ -135,8 +142,8 @@ func (t tagger) Tag(ctx context.Context, region string, ids []string, tags map[s
 	return t.base.do(ctx, Tag, region, func(ctx context.Context) error { return t.inner.Tag(ctx, region, ids, tags) })
 }
 
-func (p powerer) Stop(ctx context.Context, region string, ids []string) error {
-	return p.base.do(ctx, Stop, region, func(ctx context.Context) error { return p.inner.Stop(ctx, region, ids) })
+func (p powerer) Stop(ctx context.Context, region string, ids []string, force bool) error {
+	return p.base.do(ctx, Stop, region, func(ctx context.Context) error { return p.inner.Stop(ctx, region, ids, force) })
 }
 
 func (p powerer) Start(ctx context.Context, region string, ids []string) error {
@@ -147,6 +154,10 @@ func (p powerer) Reboot(ctx context.Context, region string, ids []string) error 
 	return p.base.do(ctx, Reboot, region, func(ctx context.Context) error { return p.inner.Reboot(ctx, region, ids) })
 }
 
+func (m modifier) Modify(ctx context.Context, region, id, attribute, value string) error {
+	return m.base.do(ctx, Modify, region, func(ctx context.Context) error { return m.inner.Modify(ctx, region, id, attribute, value) })
+}
+
 var (
 	_ cloud.Provider    = (*limited)(nil)
 	_ cloud.Notifier    = notifier{}
@@ -154,4 +165,5 @@ var (
 	_ cloud.Interrupter = interrupter{}
 	_ cloud.Tagger      = tagger{}
 	_ cloud.Powerer     = powerer{}
+	_ cloud.Modifier    = modifier{}
 )

@@ -131,8 +131,8 @@ func (s *suite) powers() {
 		call func() error
 		then cloud.State
 	}{
-		{"Stop", func() error { return powerer.Stop(s.Context(), s.region, ids) }, cloud.Stopped},
-		{"Stop again", func() error { return powerer.Stop(s.Context(), s.region, ids) }, cloud.Stopped},
+		{"Stop", func() error { return powerer.Stop(s.Context(), s.region, ids, false) }, cloud.Stopped},
+		{"Stop again", func() error { return powerer.Stop(s.Context(), s.region, ids, false) }, cloud.Stopped},
 		{"Start", func() error { return powerer.Start(s.Context(), s.region, ids) }, cloud.Running},
 		{"Start again", func() error { return powerer.Start(s.Context(), s.region, ids) }, cloud.Running},
 		{"Reboot", func() error { return powerer.Reboot(s.Context(), s.region, ids) }, cloud.Running},
@@ -146,6 +146,6 @@ func (s *suite) powers() {
 			s.Errorf("%s: it ended at %v", step.what, i.EndedAt)
 		}
 	}
-	err := powerer.Stop(s.Context(), s.region, []string{"i-00000000000000000"})
+	err := powerer.Stop(s.Context(), s.region, []string{"i-00000000000000000"}, false)
 	s.refused("an unknown instance", err, cloud.Unknown)
 }

@@ -73,8 +73,8 @@ func (c *Cloud) takeBack(ctx context.Context, tx runner, i *instance, now, notic
 	return insertNotices(ctx, c.db, tx, c.foretell(d, i, fate{notice: i.notice, ends: i.ends}))
 }
 
-// Stop stops running on-demand instances in place. One-time spot instances cannot be stopped, as on EC2.
-func (a *Account) Stop(ctx context.Context, region string, ids []string) error {
+// Stop stops running on-demand instances in place, by force at once. One-time spot instances cannot be stopped, as on EC2.
+func (a *Account) Stop(ctx context.Context, region string, ids []string, force bool) error {
 	return a.change(ctx, StopCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
 		switch state := i.state(now); {
 		case i.market.Lifecycle == cloud.Spot:
@@ -85,8 +85,10 @@ func (a *Account) Stop(ctx context.Context, region string, ids []string) error {
 			return wrongState(i, state)
 		}
 		d := a.cloud.dice.on("stop").at(i.seq).at(int64(now))
-		i.stopping = now
-		i.stopped = now + a.cloud.tuning.End.draw(&d)
+		i.stopping, i.stopped = now, now
+		if !force {
+			i.stopped += a.cloud.tuning.End.draw(&d)
+		}
 		return nil
 	})
 }
