@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,9 @@ const (
 type Config struct {
 	// Endpoint is the address of STS; "" = AWS's own.
 	Endpoint string
+	// Endpoints are the addresses of the other services by their names ("ec2", "sqs", …), and under "" that of all which are not named; a service without
+	// one is AWS's own.
+	Endpoints map[string]string
 	// Region signs the requests and, without an Endpoint, picks the regional STS; "" = what the environment says, or else us-east-1.
 	Region string
 	Log    *slog.Logger // what the SDK warns of; nil = nobody hears it
@@ -44,6 +49,8 @@ type Config struct {
 type AWS struct {
 	own    awssdk.CredentialsProvider
 	region string
+	config awssdk.Config
+	at     map[string]string
 	sts    *sts.Client // always the concrete client: as an interface it would keep every operation of the SDK in the binary
 }
 
@@ -52,8 +59,10 @@ func New(ctx context.Context, c Config) (*AWS, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := checkEndpoint(c.Endpoint); err != nil {
-		return nil, err
+	for _, endpoint := range append(slices.Collect(maps.Values(c.Endpoints)), c.Endpoint) {
+		if err := checkEndpoint(endpoint); err != nil {
+			return nil, err
+		}
 	}
 	var region []func(*config.LoadOptions) error
 	if c.Region != "" {
@@ -67,14 +76,14 @@ func New(ctx context.Context, c Config) (*AWS, error) {
 	if err != nil {
 		return nil, fault.Of(fault.Invalid, "cloud", "The AWS settings of this machine can't be read; mend its AWS_… variables, or its files ~/.aws/config and ~/.aws/credentials.").With(err)
 	}
+	// An endpoint that points elsewhere would be handed what was meant for AWS.
+	settings.HTTPClient = &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	client := sts.NewFromConfig(settings, func(o *sts.Options) {
 		if c.Endpoint != "" {
 			o.BaseEndpoint = awssdk.String(c.Endpoint)
 		}
-		// An endpoint that points elsewhere would be handed what was meant for AWS.
-		o.HTTPClient = &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	})
-	return &AWS{own: settings.Credentials, region: settings.Region, sts: client}, nil
+	return &AWS{own: settings.Credentials, region: settings.Region, config: settings, at: c.Endpoints, sts: client}, nil
 }
 
 func transport() http.RoundTripper {

@@ -1,0 +1,126 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+const (
+	roleSession  = "neap"          // CloudTrail of the account shows it
+	renewEarly   = 5 * time.Minute // before a session ends
+	mostAttempts = 3               // of one call: its caller has a time limit and asks again
+	longestPause = 2 * time.Second // between two of them
+	settle       = time.Minute     // EC2 says no figure; what it shows lags by seconds, in bad hours by more
+	notice       = 2 * time.Minute // of an interruption, as EC2 documents it
+)
+
+// Account is one account of AWS, seen through a role of its own. It implements cloud.Provider, and the abilities that the guards in each file name.
+// Safe for concurrent use; it remembers nothing that a restart would lose.
+type Account struct {
+	config awssdk.Config
+	at     map[string]string
+
+	mu      sync.Mutex
+	regions map[string]*region
+}
+
+// region holds the clients of an account in one region. They are concrete on purpose: as an interface each would keep all of its service in the binary.
+type region struct {
+	name     string
+	ec2      *ec2.Client
+	scaling  *autoscaling.Client
+	watch    *cloudwatch.Client
+	classic  *elasticloadbalancing.Client
+	balancer *elasticloadbalancingv2.Client
+	queue    *sqs.Client
+}
+
+// Account is the account that a role belongs to; with role "" it is the one that Neap's own credentials are for. No call is made before one is needed.
+func (a *AWS) Account(role, externalID string) *Account {
+	settings := a.config.Copy()
+	settings.Retryer = adaptive
+	if role != "" {
+		assume := stscreds.NewAssumeRoleProvider(roles{a.sts}, role, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = roleSession
+			if externalID != "" {
+				o.ExternalID = &externalID
+			}
+		})
+		settings.Credentials = awssdk.NewCredentialsCache(assume, func(o *awssdk.CredentialsCacheOptions) { o.ExpiryWindow = renewEarly })
+	}
+	return &Account{config: settings, at: a.at, regions: map[string]*region{}}
+}
+
+// roles is the one operation that sessions are made with.
+type roles struct{ client *sts.Client }
+
+// AssumeRole is stscreds.AssumeRoleAPIClient's.
+func (r roles) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, options ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	return r.client.AssumeRole(ctx, in, options...)
+}
+
+// adaptive repeats what may be repeated, and slows down as AWS asks. Every call that starts something carries a token, so repeating it does no harm.
+func adaptive() awssdk.Retryer {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = mostAttempts, longestPause })
+	})
+}
+
+// Info is cloud.Provider's.
+func (a *Account) Info() cloud.Info { return cloud.Info{Name: "aws", Settle: settle, Notice: notice} }
+
+// in gives the clients of a region.
+func (a *Account) in(name string) *region {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if known := a.regions[name]; known != nil {
+		return known
+	}
+	settings := a.config.Copy()
+	settings.Region = name
+	r := &region{
+		name:     name,
+		ec2:      ec2.NewFromConfig(settings, func(o *ec2.Options) { o.BaseEndpoint = a.endpoint("ec2") }),
+		scaling:  autoscaling.NewFromConfig(settings, func(o *autoscaling.Options) { o.BaseEndpoint = a.endpoint("autoscaling") }),
+		watch:    cloudwatch.NewFromConfig(settings, func(o *cloudwatch.Options) { o.BaseEndpoint = a.endpoint("cloudwatch") }),
+		classic:  elasticloadbalancing.NewFromConfig(settings, func(o *elasticloadbalancing.Options) { o.BaseEndpoint = a.endpoint("elasticloadbalancing") }),
+		balancer: elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.endpoint("elasticloadbalancing") }),
+		queue:    sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.endpoint("sqs") }),
+	}
+	a.regions[name] = r
+	return r
+}
+
+// pricesRegion is where the list of prices is sold from, whatever region they are for.
+const pricesRegion = "us-east-1"
+
+// prices gives the client of the price list.
+func (a *Account) prices() *pricing.Client {
+	settings := a.config.Copy()
+	settings.Region = pricesRegion
+	return pricing.NewFromConfig(settings, func(o *pricing.Options) { o.BaseEndpoint = a.endpoint("pricing") })
+}
+
+// endpoint is a service's address, nil for AWS's own.
+func (a *Account) endpoint(service string) *string {
+	if at := cmp.Or(a.at[service], a.at[""]); at != "" {
+		return &at
+	}
+	return nil
+}
