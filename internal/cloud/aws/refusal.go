@@ -46,6 +46,10 @@ var refusals = map[string]cloud.Refusal{
 	"Blocked":                                           {Kind: cloud.Denied, Scope: cloud.ScopeAccount},
 	"InvalidInstanceID.NotFound":                        {Kind: cloud.Unknown},
 	"InvalidInstanceID.Malformed":                       {Kind: cloud.Unknown},
+	"InvalidLaunchTemplateId.NotFound":                  {Kind: cloud.Unknown},
+	"InvalidLaunchTemplateId.VersionNotFound":           {Kind: cloud.Unknown},
+	"ResourceContention":                                {Kind: cloud.Throttled, Scope: cloud.ScopeAccount}, // Auto Scaling is at work on that group
+	"ScalingActivityInProgress":                         {Kind: cloud.Throttled, Scope: cloud.ScopeAccount},
 }
 
 // refused turns what AWS answered into a *cloud.Refusal when a caller can act on it; anything else stays an error that says which call failed. key is what the
