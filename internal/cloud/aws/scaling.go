@@ -3,7 +3,6 @@ package aws
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,14 +59,18 @@ func (a *Account) ScalingGroups(ctx context.Context, region string, names []stri
 
 func (r *region) scalingGroups(ctx context.Context, names []string) (found []types.AutoScalingGroup, err error) {
 	for chunk := range chunks(names, scalingPage) {
-		in := &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: chunk, MaxRecords: awssdk.Int32(scalingPage)}
-		for more := true; more; more = in.NextToken != nil {
+		part, err := pages(func(token *string) ([]types.AutoScalingGroup, *string, error) {
+			in := &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: chunk, NextToken: token, MaxRecords: awssdk.Int32(scalingPage)}
 			page, err := r.scaling.DescribeAutoScalingGroups(ctx, in)
 			if err != nil {
-				return nil, refused("DescribeAutoScalingGroups", r.name, err)
+				return nil, nil, refused("DescribeAutoScalingGroups", r.name, err)
 			}
-			found, in.NextToken = append(found, page.AutoScalingGroups...), page.NextToken
+			return page.AutoScalingGroups, page.NextToken, nil
+		})
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, part...)
 	}
 	return found, nil
 }
@@ -81,21 +84,19 @@ func (r *region) launchConfigurations(ctx context.Context, groups []types.AutoSc
 		}
 	}
 	found := map[string]types.LaunchConfiguration{}
-	if len(names) == 0 {
-		return found, nil
-	}
-	slices.Sort(names)
-	for chunk := range chunks(slices.Compact(names), scalingNames) {
-		in := &autoscaling.DescribeLaunchConfigurationsInput{LaunchConfigurationNames: chunk}
-		for more := true; more; more = in.NextToken != nil {
-			page, err := r.scaling.DescribeLaunchConfigurations(ctx, in)
+	for chunk := range slices.Chunk(once(names), scalingNames) {
+		part, err := pages(func(token *string) ([]types.LaunchConfiguration, *string, error) {
+			page, err := r.scaling.DescribeLaunchConfigurations(ctx, &autoscaling.DescribeLaunchConfigurationsInput{LaunchConfigurationNames: chunk, NextToken: token})
 			if err != nil {
-				return nil, refused("DescribeLaunchConfigurations", r.name, err)
+				return nil, nil, refused("DescribeLaunchConfigurations", r.name, err)
 			}
-			for _, c := range page.LaunchConfigurations {
-				found[awssdk.ToString(c.LaunchConfigurationName)] = c
-			}
-			in.NextToken = page.NextToken
+			return page.LaunchConfigurations, page.NextToken, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range part {
+			found[awssdk.ToString(c.LaunchConfigurationName)] = c
 		}
 	}
 	return found, nil
@@ -207,11 +208,8 @@ func (a *Account) ResumeScaling(ctx context.Context, region, name string, proces
 
 // DetachScaling is cloud.Scaler's.
 func (a *Account) DetachScaling(ctx context.Context, region, name string, instances []string, shrink bool) error {
-	if len(instances) == 0 {
-		return nil
-	}
 	r := a.in(region)
-	for chunk := range chunks(instances, detachAtOnce) {
+	for chunk := range slices.Chunk(instances, detachAtOnce) {
 		_, err := r.scaling.DetachInstances(ctx, &autoscaling.DetachInstancesInput{
 			AutoScalingGroupName: &name, InstanceIds: chunk, ShouldDecrementDesiredCapacity: &shrink,
 		})
@@ -225,17 +223,14 @@ func (a *Account) DetachScaling(ctx context.Context, region, name string, instan
 // scalingRefused is refused for a call about one group. Auto Scaling has one code for all that is wrong with a request, so whether the group is there has to be asked.
 func (r *region) scalingRefused(ctx context.Context, call, name string, err error) error {
 	err = refused(call, r.name, err)
-	var refusal *cloud.Refusal
-	if !errors.As(err, &refusal) || refusal.Code != invalidInput {
+	if !isCode(err, invalidInput) {
 		return err
 	}
 	if found, failed := r.scalingGroups(ctx, []string{name}); failed == nil && len(found) == 0 {
-		refusal.Kind, refusal.Message = cloud.Unknown, missing("Auto Scaling group", name, r.name)
+		return absent(invalidInput, r.name, "Auto Scaling group", name)
 	}
 	return err
 }
-
-func number(n *int32) int { return int(awssdk.ToInt32(n)) }
 
 // fields are the parts of a list in one string.
 func fields(list string) []string {

@@ -3,7 +3,6 @@ package aws
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -83,7 +82,7 @@ func (r *region) launchTemplates(ctx context.Context, wanted map[string][]string
 			continue
 		}
 		err := r.readTemplates(ctx, found, id, versions)
-		if refusal := (*cloud.Refusal)(nil); errors.As(err, &refusal) && refusal.Kind == cloud.Unknown {
+		if isKind(err, cloud.Unknown) {
 			continue
 		}
 		if err != nil {
@@ -95,21 +94,21 @@ func (r *region) launchTemplates(ctx context.Context, wanted map[string][]string
 
 // readTemplates adds versions of one template, or with id "" of all.
 func (r *region) readTemplates(ctx context.Context, found launchTemplates, id string, versions []string) error {
-	for chunk := range chunks(versions, templatePage) {
-		in := &ec2.DescribeLaunchTemplateVersionsInput{Versions: chunk, MaxResults: awssdk.Int32(templatePage)}
-		if id != "" {
-			in.LaunchTemplateId = &id
-		}
-		for more := true; more; more = in.NextToken != nil {
+	for chunk := range slices.Chunk(versions, templatePage) {
+		part, err := pages(func(token *string) ([]types.LaunchTemplateVersion, *string, error) {
+			in := &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: given(id), Versions: chunk, NextToken: token, MaxResults: awssdk.Int32(templatePage)}
 			page, err := r.ec2.DescribeLaunchTemplateVersions(ctx, in)
 			if err != nil {
-				return refused("DescribeLaunchTemplateVersions", r.name, err)
+				return nil, nil, refused("DescribeLaunchTemplateVersions", r.name, err)
 			}
-			for _, v := range page.LaunchTemplateVersions {
-				of := awssdk.ToString(v.LaunchTemplateId)
-				found[of] = append(found[of], v)
-			}
-			in.NextToken = page.NextToken
+			return page.LaunchTemplateVersions, page.NextToken, nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, v := range part {
+			of := awssdk.ToString(v.LaunchTemplateId)
+			found[of] = append(found[of], v)
 		}
 	}
 	return nil
