@@ -55,7 +55,7 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 }
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
-	id, launch := newAction(), offer.Launch(t.intent, a, t.full)
+	id, launch := newAction(), offer.Launch(t.intent, a, t.market, t.full)
 	tags.Sign(launch, id, t.installation.ID, t.installation.Generation, t.doc.ID)
 	return t.f.writeAction(ctx, tx, t.doc, id, action{
 		Launch: launch, Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
