@@ -85,6 +85,12 @@ func (s Server) Role(t testing.TB, trust string) string {
 	return s.iam(t, url.Values{"Action": {"CreateRole"}, "RoleName": {"role-" + ident.Hex(6)}, "AssumeRolePolicyDocument": {trust}}).Role
 }
 
+// Permit gives a role, by its ARN, its one policy, a JSON document.
+func (s Server) Permit(t testing.TB, role, policy string) {
+	t.Helper()
+	s.iam(t, url.Values{"Action": {"PutRolePolicy"}, "RoleName": {role[strings.LastIndex(role, "/")+1:]}, "PolicyName": {"own"}, "PolicyDocument": {policy}})
+}
+
 // made is what matters of IAM's answers.
 type made struct {
 	User   string `xml:"CreateUserResult>User>Arn"`
