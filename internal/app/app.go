@@ -139,7 +139,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.calls = newCalls(budget.Config{Clock: a.nature, Replicas: a.replicas.count})
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
-		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook, a.calls.budget, &sync.Map{}}, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
+		Clouds: clouds{a.Identity, a.Cloud, c.Unusual, c.Hook, a.calls.budget, &sync.Map{}}, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
 		DeletionHold: c.Hold, SpendLimit: c.Spend, Spool: a.spool(),
 	})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {

@@ -18,7 +18,7 @@ import (
 type clouds struct {
 	identity *identity.Identity
 	sim      *sim.Cloud
-	owner    string // see Unusual
+	unusual  Unusual
 	hook     func(point string)
 	budget   *budget.Budget
 	known    *sync.Map // account → *intake.Recent[identity.Account]
@@ -36,9 +36,12 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 	if a.Cloud != simCloud {
 		return nil, fmt.Errorf("account %s is in the cloud %q, which this release can't reach", account, a.Cloud)
 	}
-	var provider cloud.Provider = c.sim.Account(cmp.Or(c.owner, account))
+	var provider cloud.Provider = c.sim.Account(cmp.Or(c.unusual.Owner, account))
 	if c.hook != nil {
 		provider = watched{provider, c.hook}
+	}
+	if around := c.unusual.Around; around != nil {
+		provider = around(c.budget.Clock, account, provider)
 	}
 	return c.budget.Wrap(account, provider), nil
 }
