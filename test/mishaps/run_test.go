@@ -31,6 +31,9 @@ var (
 // patience is how long something may take, by the wall: that is what a turn that failed waits by before it is taken again.
 const patience = 2 * time.Minute
 
+// longestStep bounds how much the steps of the clock grow: a simulated cloud has much to work out for a time that is far away.
+const longestStep = 30 * time.Second
+
 // run is one group's life on a cloud whose calls go wrong.
 type run struct {
 	*apptest.Neap
@@ -217,7 +220,7 @@ func (r *run) until(what string, done func() bool) {
 		case <-giveUp:
 			r.T.Fatalf("gave up after %s, %s of engine time, waiting until %s", patience, r.Clock.Now().Sub(began), what)
 		case <-tick.C:
-			r.Clock.Advance(max(time.Second, r.Clock.Now().Sub(began)/300))
+			r.Clock.Advance(min(max(time.Second, r.Clock.Now().Sub(began)/300), longestStep))
 		}
 	}
 }
