@@ -140,7 +140,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.replicas = newReplicas(a.db, c.Log)
 	a.calls = newCalls(budget.Config{Clock: a.nature, Replicas: a.replicas.count})
 	a.clouds = clouds{
-		identity: a.Identity, sim: a.Cloud, aws: a.checks.aws, owner: c.Unusual.Owner, hook: c.Hook, budget: a.calls.budget, known: &sync.Map{}, ways: &sync.Map{},
+		identity: a.Identity, sim: a.Cloud, aws: a.checks.aws, unusual: c.Unusual, hook: c.Hook, budget: a.calls.budget, known: &sync.Map{}, ways: &sync.Map{},
 	}
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,

@@ -21,7 +21,7 @@ type clouds struct {
 	identity *identity.Identity
 	sim      *sim.Cloud
 	aws      *aws.AWS
-	owner    string // see Unusual
+	unusual  Unusual
 	hook     func(point string)
 	budget   *budget.Budget
 	known    *sync.Map // account → *intake.Recent[way]
@@ -43,7 +43,7 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 	var provider cloud.Provider
 	switch {
 	case w.cloud == simCloud:
-		provider = c.sim.Account(cmp.Or(c.owner, account))
+		provider = c.sim.Account(cmp.Or(c.unusual.Owner, account))
 	case w.cloud == awsCloud && w.role != "":
 		provider = c.amazon(w)
 	case w.cloud == "" || w.cloud == awsCloud:
@@ -53,6 +53,9 @@ func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error)
 	}
 	if c.hook != nil {
 		provider = watched{provider, c.hook}
+	}
+	if around := c.unusual.Around; around != nil {
+		provider = around(c.budget.Clock, account, provider)
 	}
 	return c.budget.Wrap(account, provider), nil
 }
