@@ -25,6 +25,8 @@ type Fixture struct {
 	Room func(m cloud.Market, count int)
 	// Throttle makes the next Launch exceed the request limit; nil when the cloud cannot be made to.
 	Throttle func()
+	// Coarse says that what stands behind the provider is coarser than the cloud: it does what rules of states refuse, and keeps the time of the first start.
+	Coarse bool
 	// MostPatience is how long a state may take to come about; 0 means ten minutes.
 	MostPatience time.Duration
 }
@@ -53,6 +55,13 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"prices are told for the market", (*suite).prices},
 		{"tags of a living instance are changed and removed", (*suite).tags},
 		{"an on-demand instance stops, starts and reboots in place", (*suite).powers},
+		{"a launch starts at least what was asked for, or none", (*suite).launchesLeast},
+		{"instances come in the order of their start", (*suite).keepsOrder},
+		{"an instance shows its key pair, its placement group and its names", (*suite).showsItself},
+		{"a start renews the time of launch", (*suite).renewsLaunch},
+		{"an instance stops by force", (*suite).stopsByForce},
+		{"attributes change as far as the instance's state allows", (*suite).modifies},
+		{"a protected instance cannot be terminated", (*suite).protects},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
