@@ -137,32 +137,55 @@ func TestNamesAreThoseOfTheRegion(t *testing.T) {
 
 // The layout of releases that knew neither key pairs nor attributes.
 func TestAnOlderWorldOpensAndGoesOn(t *testing.T) {
-	path, hands := filepath.Join(t.TempDir(), "sim.db"), clock.NewManual(began)
-	before := reopen(t, path, hands)
-	m := market("m5.large", "us-east-1a", cloud.OnDemand)
-	before.Room(m, 50, began.Add(time.Hour))
-	started, err := before.Account("acc-1").Launch(t.Context(), launch("t1", m, 1))
+	for name, config := range map[string]Config{"on disk": {Path: filepath.Join(t.TempDir(), "sim.db")}, "in PostgreSQL": {}} {
+		t.Run(name, func(t *testing.T) {
+			if config.Path == "" {
+				config.URL = postgres(t)
+			}
+			hands, tame := clock.NewManual(began), Tame()
+			config.Clock, config.Tuning = hands, &tame
+			m := market("m5.large", "us-east-1a", cloud.OnDemand)
+			before := opened(t, config)
+			before.Room(m, 50, began.Add(time.Hour))
+			started, err := before.Account("acc-1").Launch(t.Context(), launch("t1", m, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for column := range strings.SplitSeq(columns, ", ") {
+				name, _, _ := strings.Cut(column, " ")
+				if _, err := before.db.writes.Exec("ALTER TABLE instance DROP COLUMN " + name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after := opened(t, config).Account("acc-1")
+			hands.Advance(time.Minute)
+			if err := after.Modify(t.Context(), region, started[0].ID, protection, "true"); err != nil {
+				t.Fatal(err)
+			}
+			if got := code(t, after.Terminate(t.Context(), region, ids(started))); got != "OperationNotPermitted" {
+				t.Errorf("%q", got)
+			}
+			again, err := after.Launch(t.Context(), launch("t1", m, 1))
+			if err != nil || len(again) != 1 || again[0].ID != started[0].ID {
+				t.Errorf("the token gives %v, %v", ids(again), err)
+			}
+		})
+	}
+}
+
+// opened opens a world until the test ends.
+func opened(t *testing.T, config Config) *Cloud {
+	t.Helper()
+	c, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for column := range strings.SplitSeq(columns, ", ") {
-		name, _, _ := strings.Cut(column, " ")
-		if _, err := before.db.writes.Exec("ALTER TABLE instance DROP COLUMN " + name); err != nil {
-			t.Fatal(err)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
 		}
-	}
-	after := reopen(t, path, hands).Account("acc-1")
-	hands.Advance(time.Minute)
-	if err := after.Modify(t.Context(), region, started[0].ID, protection, "true"); err != nil {
-		t.Fatal(err)
-	}
-	if got := code(t, after.Terminate(t.Context(), region, ids(started))); got != "OperationNotPermitted" {
-		t.Errorf("%q", got)
-	}
-	again, err := after.Launch(t.Context(), launch("t1", m, 1))
-	if err != nil || len(again) != 1 || again[0].ID != started[0].ID {
-		t.Errorf("the token gives %v, %v", ids(again), err)
-	}
+	})
+	return c
 }
 
 // A release that does not know the columns names its own ones in every statement.
