@@ -35,7 +35,7 @@ func (s Server) JSON(t testing.TB, service, region, target string, body any) []b
 // send makes one call. The SDK's clients would be large dependencies for a few operations.
 func (s Server) send(t testing.TB, service, region, what string, header http.Header, body string) []byte {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second) // clean-ups call too
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint+"/", strings.NewReader(body))
 	if err != nil {
@@ -57,4 +57,22 @@ func (s Server) send(t testing.TB, service, region, what string, header http.Hea
 		t.Fatalf("%s answers %s %v: %s", what, response.Status, err, content)
 	}
 	return content
+}
+
+// Admin is the key of somebody who may do everything.
+func (s Server) Admin() Key { return s.admin }
+
+// ActionsOnly is a policy without its conditions and resources, neither of which the server can weigh: it refuses what they are about. To the server an operation
+// on many messages has a name of its own, which AWS's policies do not know.
+func ActionsOnly(t testing.TB, policy string) string {
+	t.Helper()
+	var given struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(policy), &given); err != nil {
+		t.Fatal(err)
+	}
+	actions := []string{"sqs:DeleteMessageBatch"}
+	for _, s := range given.Statement {
+		actions = append(actions, s.Action...)
+	}
+	return Allow(actions...)
 }
