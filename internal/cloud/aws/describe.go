@@ -144,7 +144,7 @@ func productNamed(details string, platform types.PlatformValues) string {
 	switch {
 	case strings.Contains(details, "BYOL"):
 		return products[0]
-	case strings.HasPrefix(details, products[1]) || details == "" && platform == types.PlatformValuesWindows:
+	case strings.HasPrefix(details, products[1]) || details == "" && strings.EqualFold(string(platform), products[1]):
 		return products[1]
 	case strings.HasPrefix(details, products[2]):
 		return products[2]
