@@ -160,6 +160,71 @@ func targetGroup(t *testing.T, settings awssdk.Config, network string) cloud.Bal
 	return cloud.BalancerRef{Kind: cloud.TargetGroup, Key: *made.TargetGroups[0].TargetGroupArn}
 }
 
+// tape answers calls as AWS was recorded to, and keeps what was asked.
+type tape struct {
+	answers map[string][]reply // by action, in turn; the last one is repeated
+	calls   []url.Values
+}
+
+type reply struct {
+	status int
+	body   string
+}
+
+// says is an answer of EC2's, Auto Scaling's or the load balancers' to an action.
+func says(action, body string) reply {
+	return reply{http.StatusOK, "<" + action + "Response><" + action + "Result>" + body + "</" + action + "Result>" + body + "</" + action + "Response>"}
+}
+
+// denies is how EC2 says no.
+func denies(code string) reply {
+	return reply{http.StatusBadRequest, "<Response><Errors><Error><Code>" + code + "</Code><Message>recorded</Message></Error></Errors></Response>"}
+}
+
+// play is an account that hears the tape.
+func play(t *testing.T, answers map[string][]reply) (*aws.Account, *tape) {
+	t.Helper()
+	played := &tape{answers: answers}
+	return recorded(t, func(call url.Values) (int, string) {
+		played.calls = append(played.calls, call)
+		action := call.Get("Action")
+		left := played.answers[action]
+		if len(left) == 0 {
+			t.Errorf("nobody expected %s", action)
+			return http.StatusBadRequest, ""
+		}
+		if len(left) > 1 {
+			played.answers[action] = left[1:]
+		}
+		return left[0].status, left[0].body
+	}), played
+}
+
+// asked fails the test unless one of the calls of an action had these fields.
+func (p *tape) asked(t *testing.T, action string, fields map[string]string) {
+	t.Helper()
+	for _, call := range p.calls {
+		missing := call.Get("Action") != action
+		for name, value := range fields {
+			missing = missing || call.Get(name) != value
+		}
+		if !missing {
+			return
+		}
+	}
+	t.Errorf("no %s with %v among %v", action, fields, p.calls)
+}
+
+// count is how often an action was called.
+func (p *tape) count(action string) (n int) {
+	for _, call := range p.calls {
+		if call.Get("Action") == action {
+			n++
+		}
+	}
+	return n
+}
+
 // recorded is an account whose every call is answered by answer, which gets the fields of the call's form.
 func recorded(t *testing.T, answer func(call url.Values) (status int, body string)) *aws.Account {
 	t.Helper()
@@ -188,6 +253,3 @@ func isRefused(t *testing.T, err error, kind cloud.RefusalKind) cloud.Refusal {
 	}
 	return *refusal
 }
-
-// moment is a time that answers name.
-var moment = time.Date(2026, time.March, 4, 10, 0, 0, 0, time.UTC)
