@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 type Account struct {
 	config awssdk.Config
 	at     map[string]string
-	feeds  feeds
+	feeds  feeds.Config
 
 	mu      sync.Mutex
 	regions map[string]*region
@@ -50,7 +51,7 @@ type region struct {
 	classic  *elasticloadbalancing.Client
 	balancer *elasticloadbalancingv2.Client
 	queue    *sqs.Client
-	told     told
+	told     *feeds.Region
 
 	mu   sync.Mutex
 	seen map[string]subnet
@@ -119,6 +120,7 @@ func (a *Account) in(name string) *region {
 		balancer: elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.endpoint("elasticloadbalancing") }),
 		queue:    sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.endpoint("sqs") }),
 	}
+	r.told = a.feed(name, r.ec2, r.queue)
 	a.regions[name] = r
 	return r
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -55,7 +56,7 @@ type AWS struct {
 	region string
 	config awssdk.Config
 	at     map[string]string
-	feeds  feeds
+	feeds  feeds.Config
 	sts    *sts.Client // always the concrete client: as an interface it would keep every operation of the SDK in the binary
 }
 
@@ -88,7 +89,7 @@ func New(ctx context.Context, c Config) (*AWS, error) {
 			o.BaseEndpoint = awssdk.String(c.Endpoint)
 		}
 	})
-	return &AWS{own: settings.Credentials, region: settings.Region, config: settings, at: c.Endpoints, feeds: newFeeds(c), sts: client}, nil
+	return &AWS{own: settings.Credentials, region: settings.Region, config: settings, at: c.Endpoints, feeds: feedsOf(c), sts: client}, nil
 }
 
 func transport() http.RoundTripper {

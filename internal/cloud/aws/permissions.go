@@ -1,5 +1,7 @@
 package aws
 
+import "slices"
+
 // permission is one action that Neap's role needs in a user's account, and what for.
 type permission struct{ action, why string }
 
@@ -36,4 +38,47 @@ var permissions = []permission{
 	{"sqs:GetQueueUrl", "to find the queue of notices"},
 	{"sqs:ReceiveMessage", "to hear interruption warnings and rebalance recommendations"},
 	{"sqs:DeleteMessage", "to take a notice off the queue once it has been acted on"},
+}
+
+// granted are all of them.
+func granted() []permission { return slices.Concat(permissions, resourcePermissions) }
+
+// resourcePermissions are the actions that it calls for what instances use: disks, addresses, load balancers, measurements, scaling groups.
+var resourcePermissions = []permission{
+	{"autoscaling:DescribeAutoScalingGroups", "to see Auto Scaling groups"},
+	{"autoscaling:DescribeLaunchConfigurations", "to see what they launch"},
+	{"ec2:DescribeLaunchTemplateVersions", "likewise"},
+	{"autoscaling:UpdateAutoScalingGroup", "to resize a group whose work Neap takes over"},
+	{"autoscaling:SuspendProcesses", "to keep it from starting and ending instances meanwhile"},
+	{"autoscaling:ResumeProcesses", "to let it do so again"},
+	{"autoscaling:DetachInstances", "to take its instances over"},
+	{"ec2:DescribeVolumes", "to see volumes"},
+	{"ec2:CreateVolume", "to give an instance that keeps its data its volumes back"},
+	{"ec2:AttachVolume", "likewise"},
+	{"ec2:DetachVolume", "to take them off before it ends"},
+	{"ec2:DeleteVolume", "to remove those that nobody needs any more"},
+	{"ec2:DescribeSnapshots", "to see how far snapshots are"},
+	{"ec2:CreateSnapshot", "to save volumes of instances that keep their data"},
+	{"ec2:DeleteSnapshot", "to remove the older ones"},
+	{"ec2:CreateImage", "to save an instance as an image"},
+	{"ec2:RegisterImage", "to make an image of a root volume's snapshot"},
+	{"ec2:DeregisterImage", "to remove images that Neap made"},
+	{"ec2:DescribeNetworkInterfaces", "to see network interfaces"},
+	{"ec2:CreateNetworkInterface", "to keep a private address for an instance"},
+	{"ec2:AttachNetworkInterface", "to give it to the instance"},
+	{"ec2:DetachNetworkInterface", "to take it back"},
+	{"ec2:ModifyNetworkInterfaceAttribute", "to let it outlive the instance"},
+	{"ec2:DeleteNetworkInterface", "to remove it"},
+	{"ec2:DescribeAddresses", "to see the account's public addresses"},
+	{"ec2:AssociateAddress", "to give one to an instance"},
+	{"ec2:DisassociateAddress", "to take it back"},
+	{"elasticloadbalancing:DescribeLoadBalancers", "to check that a load balancer is there"},
+	{"elasticloadbalancing:DescribeTargetGroups", "to check that a target group is there"},
+	{"elasticloadbalancing:RegisterInstancesWithLoadBalancer", "to give instances their traffic"},
+	{"elasticloadbalancing:RegisterTargets", "likewise"},
+	{"elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "to drain them before they end"},
+	{"elasticloadbalancing:DeregisterTargets", "likewise"},
+	{"elasticloadbalancing:DescribeInstanceHealth", "to replace instances that a load balancer finds unhealthy"},
+	{"elasticloadbalancing:DescribeTargetHealth", "likewise"},
+	{"cloudwatch:GetMetricData", "to scale groups by what CloudWatch measures"},
 }

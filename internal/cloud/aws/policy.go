@@ -56,8 +56,14 @@ func reaches(action string) []reach {
 			{sid: "StartOwnInstances", resources: instances, condition: has("aws:RequestTag/" + ownTag)},
 			{sid: "StartFromAnything", resources: instances, except: true},
 		}
-	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances", "ec2:ModifyInstanceAttribute":
+	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances":
 		return []reach{{sid: "ActOnOwnInstances", resources: instances, condition: has("aws:ResourceTag/" + ownTag), free: true}}
+	case "ec2:ModifyInstanceAttribute", "ec2:AttachVolume", "ec2:DetachVolume", "ec2:CreateImage", "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface",
+		"ec2:AssociateAddress", "ec2:DisassociateAddress": // what is put on an own instance, or taken off, may be the account's
+		return []reach{
+			{sid: "ChangeOwnInstances", resources: instances, condition: has("aws:ResourceTag/" + ownTag), free: true},
+			{sid: "ChangeWithAnything", resources: instances, except: true},
+		}
 	case "ec2:DeleteFleets", "ec2:DeleteLaunchTemplate":
 		return []reach{{sid: "TidyUp", resources: everything, condition: has("aws:ResourceTag/" + madeBy)}}
 	case "ec2:CreateTags":
@@ -105,7 +111,7 @@ type (
 // Policy is the least that Neap's role needs in an account, as an IAM policy in JSON, indented.
 func Policy(g Grant) (string, error) {
 	document := policy{Version: "2012-10-17"}
-	for _, p := range permissions {
+	for _, p := range granted() {
 		if g.ReadOnly && !isReading(p.action) {
 			continue
 		}

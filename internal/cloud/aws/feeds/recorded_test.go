@@ -1,4 +1,4 @@
-package aws_test
+package feeds_test
 
 import (
 	"bytes"
@@ -24,20 +24,31 @@ type recorded struct {
 	log   *bytes.Buffer
 
 	mu    sync.Mutex
-	plays map[string][]play
+	plays map[string][]answered
 	asked map[string][]string // the requests, by action
 }
 
-type play struct {
+type answered struct {
 	status int
 	body   string
+}
+
+const secret = "wJalrXUtnFEMI-the-secret"
+
+func open(t *testing.T, c aws.Config) *aws.AWS {
+	t.Helper()
+	a, err := aws.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func record(t *testing.T) *recorded {
 	t.Helper()
-	r := &recorded{clock: clock.NewManual(noon), log: &bytes.Buffer{}, plays: map[string][]play{}, asked: map[string][]string{}}
+	r := &recorded{clock: clock.NewManual(noon), log: &bytes.Buffer{}, plays: map[string][]answered{}, asked: map[string][]string{}}
 	server := httptest.NewServer(http.HandlerFunc(r.answer))
 	t.Cleanup(server.Close)
 	awstest.Be(t, awstest.Key{ID: "AKIA", Secret: secret})
@@ -53,9 +64,9 @@ func (r *recorded) says(action string, bodies ...string) {
 	defer r.mu.Unlock()
 	r.plays[action] = nil
 	for _, body := range bodies {
-		p := play{http.StatusOK, body}
+		p := answered{http.StatusOK, body}
 		if denied, is := strings.CutPrefix(body, "!"); is {
-			p = play{http.StatusBadRequest, `<Response><Errors><Error><Code>` + denied + `</Code><Message>no</Message></Error></Errors><RequestID>r-1</RequestID></Response>`}
+			p = answered{http.StatusBadRequest, `<Response><Errors><Error><Code>` + denied + `</Code><Message>no</Message></Error></Errors><RequestID>r-1</RequestID></Response>`}
 			if strings.Contains(denied, "#") { // how the services say it that speak JSON
 				p.body = `{"__type":"` + denied + `","message":"no"}`
 			}
@@ -87,7 +98,7 @@ func (r *recorded) answer(w http.ResponseWriter, request *http.Request) {
 	}
 	r.mu.Lock()
 	r.asked[action] = append(r.asked[action], string(body))
-	p := play{http.StatusInternalServerError, ""}
+	p := answered{http.StatusInternalServerError, ""}
 	if list := r.plays[action]; len(list) > 0 {
 		p = list[0]
 		if len(list) > 1 {

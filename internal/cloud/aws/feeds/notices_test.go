@@ -1,4 +1,4 @@
-package aws_test
+package feeds_test
 
 import (
 	"bytes"
