@@ -18,7 +18,7 @@ const oldRequest = 15 * time.Minute
 // interrupting are the states of spot requests whose instance is being taken, or was taken, by AWS.
 var interrupting = []string{
 	"marked-for-termination", "marked-for-stop",
-	"instance-terminated-by-price", "instance-terminated-no-capacity", "instance-terminated-capacity-oversubscribed", "instance-terminated-by-service",
+	"instance-terminated-by-price", "instance-terminated-no-capacity", "instance-terminated-capacity-oversubscribed",
 	"instance-stopped-by-price", "instance-stopped-no-capacity", "instance-stopped-capacity-oversubscribed",
 }
 
