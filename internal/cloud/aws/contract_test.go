@@ -18,7 +18,7 @@ const region = "us-east-1"
 
 // abilities are what an account of AWS can do besides; Interrupter is not among them, as real spot capacity is taken back by nobody's order.
 func abilities() []cloudtest.Ability {
-	return []cloudtest.Ability{cloudtest.Tags, cloudtest.Powers}
+	return []cloudtest.Ability{cloudtest.Tags, cloudtest.Powers, cloudtest.Prices, cloudtest.Notifies}
 }
 
 func spotMarket() cloud.Market {
