@@ -12,6 +12,9 @@ import urllib.parse
 
 # This many requests need no permission: those by which the administrator is made.
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "3"
+# As on EC2, what does not exist can't be started.
+os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
+os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "true"
 
 import boto3  # noqa: E402  (moto reads the environment when it is imported)
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402

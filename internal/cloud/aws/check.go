@@ -137,8 +137,11 @@ func (r *region) networkOf(ctx context.Context, t cloud.Template) (string, error
 	}
 	found, err := r.candidates(ctx, cloud.Template{Subnets: t.Subnets[:1]})
 	var refusal *cloud.Refusal
-	if errors.As(err, &refusal) && refusal.Kind == cloud.BadRequest || len(found) == 0 {
+	switch {
+	case errors.As(err, &refusal) && refusal.Kind == cloud.BadRequest:
 		return "", nil // a missing subnet is told of already
+	case err != nil:
+		return "", err
 	}
-	return found[0].network, err
+	return found[0].network, nil
 }

@@ -104,19 +104,20 @@ func (s *suite) tags() {
 	tagger := ability[cloud.Tagger](s)
 	id := s.start(s.Market, 1)[0].ID
 	s.settle()
-	change := map[string]string{"cloudtest": "changed", "cloudtest:launch": "", "added": `a "quoted" value`}
+	added := `a "quoted" value of ` + s.mark
+	change := map[string]string{"cloudtest": "changed", "cloudtest:launch": "", "added": added}
 	if err := tagger.Tag(s.Context(), s.region, []string{id}, change); err != nil {
 		s.Fatalf("Tag: %v", err)
 	}
 	s.settle()
-	found := s.describe(cloud.Query{Tags: map[string]string{"added": `a "quoted" value`}})
+	found := s.describe(cloud.Query{Tags: map[string]string{"added": added}})
 	if len(found) != 1 || found[0].ID != id || found[0].Tags["cloudtest"] != "changed" {
 		s.Fatalf("by the new tags: %+v", found)
 	}
 	if _, kept := found[0].Tags["cloudtest:launch"]; kept {
 		s.Error("the emptied tag is still there")
 	}
-	if found := s.describe(cloud.Query{Tags: map[string]string{"cloudtest": "yes"}}); len(found) != 0 {
+	if found := s.describe(cloud.Query{Tags: map[string]string{"cloudtest": s.mark}}); len(found) != 0 {
 		s.Errorf("still found by the old tag: %+v", found)
 	}
 	s.refused("an unknown instance", tagger.Tag(s.Context(), s.region, []string{"i-00000000000000000"}, change), cloud.Unknown)

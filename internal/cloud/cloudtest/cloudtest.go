@@ -1,7 +1,7 @@
 // Package cloudtest is the provider contract as a test that every cloud passes.
 //
 // It owns what callers may rely on, in executable form. It must not know any particular cloud: a fixture says what to buy and how time
-// passes. Abilities are tested where the provider claims them. Start reading at Run.
+// passes. Abilities are tested where the fixture lists them, and the list has to be what the provider claims. Start reading at Run.
 package cloudtest
 
 import (
@@ -12,7 +12,32 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/ident"
 )
+
+// Ability names an optional part of the contract that this suite has cases for.
+type Ability string
+
+// The abilities, by the names of their interfaces in package cloud.
+const (
+	Interrupts Ability = "Interrupter"
+	Notifies   Ability = "Notifier"
+	Prices     Ability = "Pricer"
+	Tags       Ability = "Tagger"
+	Powers     Ability = "Powerer"
+)
+
+// claims tells for each ability whether a provider has it.
+func claims() map[Ability]func(cloud.Provider) bool {
+	return map[Ability]func(cloud.Provider) bool{
+		Interrupts: has[cloud.Interrupter], Notifies: has[cloud.Notifier], Prices: has[cloud.Pricer], Tags: has[cloud.Tagger], Powers: has[cloud.Powerer],
+	}
+}
+
+func has[T any](p cloud.Provider) bool {
+	_, ok := cloud.As[T](p)
+	return ok
+}
 
 // Fixture is one fresh cloud account and what the suite needs to work with it.
 type Fixture struct {
@@ -20,7 +45,9 @@ type Fixture struct {
 	Market   cloud.Market // a spot market that will start ten instances; the same on demand will too
 	Template cloud.Template
 	Now      func() time.Time
-	Advance  func(time.Duration) // lets time pass
+	Advance  func(time.Duration) // lets time pass; where nothing ever has to settle it may return sooner
+	// Claims are the abilities that the provider is to have, no more and no fewer: none gets lost, and none goes untested.
+	Claims []Ability
 	// Room makes the market's pool grant at most count instances from now on; nil when the cloud cannot be made to.
 	Room func(m cloud.Market, count int)
 	// Throttle makes the next Launch exceed the request limit; nil when the cloud cannot be made to.
@@ -29,35 +56,48 @@ type Fixture struct {
 	MostPatience time.Duration
 }
 
-// Run holds a provider to the contract. fresh makes an account without instances for each case.
+// Run holds a provider to the contract. fresh makes an account for each case; it may hold instances, none of which carry a tag "cloudtest". A case for what the
+// fixture does not claim, or cannot bring about, is not run at all.
 func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
+	able := func(abilities ...Ability) func(Fixture) bool {
+		return func(f Fixture) bool {
+			return !slices.ContainsFunc(abilities, func(a Ability) bool { return !slices.Contains(f.Claims, a) })
+		}
+	}
+	limits, throttles := func(f Fixture) bool { return f.Room != nil }, func(f Fixture) bool { return f.Throttle != nil }
 	cases := []struct {
 		name string
 		run  func(*suite)
+		when func(Fixture) bool
 	}{
-		{"a launch starts what was asked for, tagged", (*suite).launches},
-		{"the same token starts nothing twice", (*suite).repeatsTokens},
-		{"a token with other parameters is refused", (*suite).guardsTokens},
-		{"a pool with too little room starts what it can and refuses the rest", (*suite).launchesPartly},
-		{"a dry pool refuses by type and starts nothing", (*suite).refusesWhenDry},
-		{"a request that can never work is refused for good", (*suite).refusesNonsense},
-		{"too many requests are refused as throttling", (*suite).throttles},
-		{"an instance is found by id and by tags once settled", (*suite).describes},
-		{"an instance runs and its status becomes ok", (*suite).boots},
-		{"a terminated instance ends, however often it is told to", (*suite).terminates},
-		{"an unknown instance cannot be terminated", (*suite).refusesUnknown},
-		{"a template is checked before anything is launched", (*suite).checks},
-		{"a cancelled call fails", (*suite).honoursContext},
-		{"an interruption is announced, repeated until acknowledged, and carried out", (*suite).interrupts},
-		{"only living spot instances are interrupted", (*suite).refusesInterruptions},
-		{"prices are told for the market", (*suite).prices},
-		{"tags of a living instance are changed and removed", (*suite).tags},
-		{"an on-demand instance stops, starts and reboots in place", (*suite).powers},
+		{"it claims the abilities that it is to have", (*suite).claims, able()},
+		{"a launch starts what was asked for, tagged", (*suite).launches, able()},
+		{"the same token starts nothing twice", (*suite).repeatsTokens, able()},
+		{"a token with other parameters is refused", (*suite).guardsTokens, able()},
+		{"a pool with too little room starts what it can and refuses the rest", (*suite).launchesPartly, limits},
+		{"a dry pool refuses by type and starts nothing", (*suite).refusesWhenDry, limits},
+		{"a request that can never work is refused for good", (*suite).refusesNonsense, able()},
+		{"too many requests are refused as throttling", (*suite).throttles, throttles},
+		{"an instance is found by id and by tags once settled", (*suite).describes, able()},
+		{"an instance runs and its status becomes ok", (*suite).boots, able()},
+		{"a terminated instance ends, however often it is told to", (*suite).terminates, able()},
+		{"an unknown instance cannot be terminated", (*suite).refusesUnknown, able()},
+		{"a template is checked before anything is launched", (*suite).checks, able()},
+		{"a cancelled call fails", (*suite).honoursContext, able()},
+		{"an interruption is announced, repeated until acknowledged, and carried out", (*suite).interrupts, able(Interrupts, Notifies)},
+		{"only living spot instances are interrupted", (*suite).refusesInterruptions, able(Interrupts)},
+		{"prices are told for the market", (*suite).prices, able(Prices)},
+		{"tags of a living instance are changed and removed", (*suite).tags, able(Tags)},
+		{"an on-demand instance stops, starts and reboots in place", (*suite).powers, able(Powers)},
 	}
+	first := fresh(t)
 	for _, c := range cases {
+		if !c.when(first) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			f := fresh(t)
-			c.run(&suite{T: t, Fixture: f, region: f.Market.Region})
+			c.run(&suite{T: t, Fixture: f, region: f.Market.Region, mark: ident.Hex(6)})
 		})
 	}
 }
@@ -66,6 +106,7 @@ type suite struct {
 	*testing.T
 	Fixture
 	region string
+	mark   string // the value of the tag "cloudtest" on what this case starts, which nobody else uses
 	tokens int
 }
 
@@ -80,8 +121,8 @@ func (s *suite) onDemand() cloud.Market {
 func (s *suite) request(m cloud.Market, count int) cloud.Launch {
 	s.tokens++
 	return cloud.Launch{
-		Token: fmt.Sprintf("cloudtest-%s-%d", s.Name(), s.tokens), Market: m, Count: count, Template: s.Template,
-		Tags: map[string]string{"cloudtest": "yes", "cloudtest:launch": fmt.Sprint(s.tokens)},
+		Token: fmt.Sprintf("cloudtest-%s-%s-%d", s.Name(), s.mark, s.tokens), Market: m, Count: count, Template: s.Template,
+		Tags: map[string]string{"cloudtest": s.mark, "cloudtest:launch": fmt.Sprint(s.tokens)},
 	}
 }
 
@@ -162,7 +203,7 @@ func (s *suite) refused(what string, err error, kind cloud.RefusalKind) *cloud.R
 func (s *suite) countAll() int {
 	s.Helper()
 	s.settle()
-	return len(s.describe(cloud.Query{Tags: map[string]string{"cloudtest": "yes"}}))
+	return len(s.describe(cloud.Query{Tags: map[string]string{"cloudtest": s.mark}}))
 }
 
 func idsOf(instances []cloud.Instance) []string {
@@ -174,12 +215,12 @@ func idsOf(instances []cloud.Instance) []string {
 	return ids
 }
 
-// ability skips the case, saying so, when the provider does not claim it.
+// ability is an ability that the fixture lists.
 func ability[T any](s *suite) T {
 	s.Helper()
 	found, ok := cloud.As[T](s.Provider)
 	if !ok {
-		s.Skipf("%s does not claim %T", s.Provider.Info().Name, *new(*T))
+		s.Fatalf("%s does not claim %T", s.Provider.Info().Name, *new(*T))
 	}
 	return found
 }

@@ -8,6 +8,19 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
+func (s *suite) claims() {
+	for ability, claimed := range claims() {
+		if is, listed := claimed(s.Provider), slices.Contains(s.Claims, ability); is != listed {
+			s.Errorf("%s: the provider claims it: %t, the fixture lists it: %t", ability, is, listed)
+		}
+	}
+	for _, ability := range s.Claims {
+		if claims()[ability] == nil {
+			s.Errorf("%s: no ability of that name is known", ability)
+		}
+	}
+}
+
 func (s *suite) launches() {
 	for _, market := range []cloud.Market{s.Market, s.onDemand()} {
 		request := s.request(market, 3)
@@ -79,7 +92,7 @@ func (s *suite) guardsTokens() {
 	for what, change := range map[string]func(*cloud.Launch){
 		"another count":     func(l *cloud.Launch) { l.Count = 2 },
 		"another lifecycle": func(l *cloud.Launch) { l.Market.Lifecycle = cloud.OnDemand },
-		"other tags":        func(l *cloud.Launch) { l.Tags = map[string]string{"cloudtest": "yes"} },
+		"other tags":        func(l *cloud.Launch) { l.Tags = map[string]string{"cloudtest": s.mark} },
 	} {
 		changed := request
 		change(&changed)
@@ -92,9 +105,6 @@ func (s *suite) guardsTokens() {
 }
 
 func (s *suite) launchesPartly() {
-	if s.Room == nil {
-		s.Skip("this cloud's pools cannot be limited")
-	}
 	s.Room(s.Market, 2)
 	request := s.request(s.Market, 5)
 	started, err := s.Provider.Launch(s.Context(), request)
@@ -120,9 +130,6 @@ func (s *suite) isDry(refusal *cloud.Refusal) {
 }
 
 func (s *suite) refusesWhenDry() {
-	if s.Room == nil {
-		s.Skip("this cloud's pools cannot be limited")
-	}
 	s.Room(s.Market, 0)
 	started, err := s.Provider.Launch(s.Context(), s.request(s.Market, 1))
 	s.isDry(s.refused("a dry pool", err, cloud.NoCapacity))
@@ -155,9 +162,6 @@ func (s *suite) refusesNonsense() {
 }
 
 func (s *suite) throttles() {
-	if s.Throttle == nil {
-		s.Skip("this cloud cannot be made to throttle")
-	}
 	s.Throttle()
 	_, err := s.Provider.Launch(s.Context(), s.request(s.Market, 1))
 	refusal := s.refused("too many requests", err, cloud.Throttled)
@@ -180,13 +184,15 @@ func (s *suite) describes() {
 		tags map[string]string
 		want []string
 	}{
-		"one value":    {map[string]string{"cloudtest:launch": "2"}, idsOf(second)},
-		"any value":    {map[string]string{"cloudtest:launch": ""}, all},
-		"all of them":  {map[string]string{"cloudtest": "yes", "cloudtest:launch": "1"}, idsOf(first)},
+		"one value":    {map[string]string{"cloudtest": s.mark}, all},
+		"any value":    {map[string]string{"cloudtest": s.mark, "cloudtest:launch": ""}, all},
+		"all of them":  {map[string]string{"cloudtest": s.mark, "cloudtest:launch": "1"}, idsOf(first)},
+		"the other":    {map[string]string{"cloudtest": s.mark, "cloudtest:launch": "2"}, idsOf(second)},
 		"other value":  {map[string]string{"cloudtest": "no"}, nil},
-		"part of one":  {map[string]string{"cloudtest": "ye"}, nil},
+		"part of one":  {map[string]string{"cloudtest": s.mark[:4]}, nil},
+		"a wildcard":   {map[string]string{"cloudtest": s.mark[:4] + "*"}, nil},
 		"no such tag":  {map[string]string{"cloud": ""}, nil},
-		"not together": {map[string]string{"cloudtest": "no", "cloudtest:launch": "1"}, nil},
+		"not together": {map[string]string{"cloudtest": s.mark, "cloudtest:launch": "3"}, nil},
 	} {
 		if got := idsOf(s.describe(cloud.Query{Tags: c.tags})); !slices.Equal(got, c.want) {
 			s.Errorf("by tags, %s: %v, want %v", what, got, c.want)

@@ -38,6 +38,7 @@ import (
 //	status checks      always ok at once in moto; the recorded shapes of the package's tests show the others
 //	long pages         thousands of instances are slow in moto; recorded shapes again
 //	fleets' choices    moto takes the first override; here dry ones are taken out first, and come back as errors
+//	dead fleets        moto can't delete a fleet without instances; here it can
 //	group names        moto starts fleets without any security group; what is asked for is read from the launch template instead
 //	time               moto's instances run and end at once, and nothing can make them wait
 type Front struct {
@@ -130,6 +131,18 @@ func (f *Front) Requests(action string) (found []url.Values) {
 		}
 	}
 	return found
+}
+
+// Made are the fleets that were started, in no order.
+func (f *Front) Made() (fleets []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, launch := range f.answers {
+		if found := fleetForm.FindSubmatch(launch.given.body); found != nil {
+			fleets = append(fleets, string(found[1]))
+		}
+	}
+	return fleets
 }
 
 // End ends an instance as EC2 itself does: with a code of its StateReason, and a text of its StateTransitionReason.
@@ -226,6 +239,11 @@ func (f *Front) answer(c *call) answer {
 			return refusal(http.StatusBadRequest, "InvalidInstanceID.NotFound", "The instance ID '"+missing+"' does not exist")
 		}
 		given = f.forward(c)
+	case "DeleteFleets":
+		if given = f.forward(c); bytes.Contains(given.body, []byte("No instances specified")) {
+			c.set("TerminateInstances", "false")
+			given = f.forward(c)
+		}
 	case "DescribeInstances":
 		f.findTokens(c)
 		given = f.forward(c)
@@ -277,6 +295,7 @@ var (
 	deniedForm   = regexp.MustCompile(`<Code>AccessDenied</Code><Message>([^<]*)</Message>`)
 	instanceForm = regexp.MustCompile(`<instanceId>(i-[0-9a-f]+)</instanceId>`)
 	spotForm     = regexp.MustCompile(`<instanceLifecycle>spot</instanceLifecycle>`)
+	fleetForm    = regexp.MustCompile(`<fleetId>(fleet-[0-9a-f-]+)</fleetId>`)
 	stateForm    = regexp.MustCompile(`<stateReason>.*?</stateReason>`)
 	reasonForm   = regexp.MustCompile(`<reason>.*?</reason>|<reason/>`)
 )

@@ -82,6 +82,11 @@ func (s Server) User(t testing.TB, policy string) User {
 	return User{ARN: made.User, Key: Key{key.KeyID, key.Secret}}
 }
 
+// Allow is a policy that allows actions on everything.
+func Allow(actions ...string) string {
+	return `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["` + strings.Join(actions, `", "`) + `"], "Resource": "*"}]}`
+}
+
 // Role makes a role with a trust policy, a JSON document, and returns its ARN.
 func (s Server) Role(t testing.TB, trust string) string {
 	t.Helper()
