@@ -1,5 +1,7 @@
 package aws
 
+import "slices"
+
 // permission is one action that Neap's role needs in a user's account, and what for.
 type permission struct{ action, why string }
 
@@ -29,6 +31,9 @@ var permissions = []permission{
 	{"iam:PassRole", "to start instances with an instance profile"},
 	{"iam:CreateServiceLinkedRole", "once per account, for its first spot instance and its first fleet"},
 }
+
+// granted are all of them.
+func granted() []permission { return slices.Concat(permissions, resourcePermissions) }
 
 // resourcePermissions are the actions that it calls for what instances use: disks, addresses, load balancers, measurements, scaling groups.
 var resourcePermissions = []permission{

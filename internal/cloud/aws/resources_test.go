@@ -47,7 +47,7 @@ func owner(t *testing.T, server awstest.Server, region string) awssdk.Config {
 // account is Neap's view of moto's account, with a user that has no more than the permissions Neap asks for.
 func account(t *testing.T, server awstest.Server) *aws.Account {
 	t.Helper()
-	awstest.Be(t, server.User(t, aws.Policy()).Key)
+	awstest.Be(t, server.User(t, awstest.Allow(aws.Actions()...)).Key)
 	return open(t, aws.Config{Endpoint: server.Endpoint, Endpoints: map[string]string{"": server.Endpoint}}).Account("", "")
 }
 
