@@ -110,17 +110,27 @@ func (s *resources) makeVolume(spec cloud.VolumeSpec) cloud.Volume {
 	return s.eventuallyVolume(made.ID, cloud.VolumeAvailable)
 }
 
-func (s *resources) eventuallyVolume(id string, state cloud.VolumeState) (v cloud.Volume) {
+func (s *resources) eventuallyVolume(id string, state cloud.VolumeState) cloud.Volume {
 	s.Helper()
-	s.eventually(id+" is "+string(state), func() bool {
-		found, err := ability[cloud.Volumes](s.suite).Volumes(s.Context(), cloud.AttachedQuery{Query: cloud.Query{Region: s.region, IDs: []string{id}}})
-		s.ok("Volumes", err)
-		if len(found) == 1 {
-			v = found[0]
+	q := cloud.AttachedQuery{Query: cloud.Query{Region: s.region, IDs: []string{id}}}
+	return eventuallyOne(s, id+" is "+string(state), func() ([]cloud.Volume, error) {
+		return ability[cloud.Volumes](s.suite).Volumes(s.Context(), q)
+	}, func(v cloud.Volume) bool { return v.State == state })
+}
+
+// eventuallyOne lets time pass until a listing of one thing finds it as it is to be.
+func eventuallyOne[T any](s *resources, what string, list func() ([]T, error), done func(T) bool) (one T) {
+	s.Helper()
+	s.eventually(what, func() bool {
+		found, err := list()
+		s.ok(what, err)
+		if len(found) != 1 {
+			return false
 		}
-		return len(found) == 1 && v.State == state
+		one = found[0]
+		return done(one)
 	})
-	return v
+	return one
 }
 
 // volumesOf are the ids of what a query finds.
@@ -229,15 +239,9 @@ func (s *resources) snapshotOf(v cloud.Volume) cloud.Snapshot {
 	snapshots := ability[cloud.Snapshots](s.suite)
 	made, err := snapshots.CreateSnapshot(s.Context(), s.region, v.ID, "for cloudtest", map[string]string{"cloudtest": v.ID})
 	s.ok("CreateSnapshot", err)
-	s.eventually(made.ID+" is done", func() bool {
-		found, err := snapshots.Snapshots(s.Context(), cloud.Query{Region: s.region, IDs: []string{"snap-00000000000000000", made.ID}})
-		s.ok("Snapshots", err)
-		if len(found) == 1 {
-			made = found[0]
-		}
-		return len(found) == 1 && made.State == cloud.SnapshotCompleted
-	})
-	return made
+	return eventuallyOne(s, made.ID+" is done", func() ([]cloud.Snapshot, error) {
+		return snapshots.Snapshots(s.Context(), cloud.Query{Region: s.region, IDs: []string{"snap-00000000000000000", made.ID}})
+	}, func(sn cloud.Snapshot) bool { return sn.State == cloud.SnapshotCompleted })
 }
 
 func (s *resources) snapshots() {
@@ -264,17 +268,12 @@ func (s *resources) snapshots() {
 // unique is a name that no other test has.
 func unique() string { return "cloudtest-" + rand.Text() }
 
-func (s *resources) image(id string) (i cloud.Image) {
+func (s *resources) image(id string) cloud.Image {
 	s.Helper()
-	s.eventually(id+" can be started from", func() bool {
-		found, err := ability[cloud.Images](s.suite).Images(s.Context(), cloud.Query{Region: s.region, IDs: []string{"ami-00000000000000000", id, "ami-00000000000000001"}})
-		s.ok("Images", err)
-		if len(found) == 1 {
-			i = found[0]
-		}
-		return len(found) == 1 && i.State == cloud.ImageAvailable
-	})
-	return i
+	q := cloud.Query{Region: s.region, IDs: []string{"ami-00000000000000000", id, "ami-00000000000000001"}}
+	return eventuallyOne(s, id+" can be started from", func() ([]cloud.Image, error) {
+		return ability[cloud.Images](s.suite).Images(s.Context(), q)
+	}, func(i cloud.Image) bool { return i.State == cloud.ImageAvailable })
 }
 
 func (s *resources) images() {

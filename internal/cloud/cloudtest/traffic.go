@@ -22,16 +22,10 @@ func (s *resources) makeInterface(spec cloud.InterfaceSpec) cloud.Interface {
 	return s.eventuallyInterface(made.ID, cloud.InterfaceAvailable)
 }
 
-func (s *resources) eventuallyInterface(id string, state cloud.InterfaceState) (i cloud.Interface) {
+func (s *resources) eventuallyInterface(id string, state cloud.InterfaceState) cloud.Interface {
 	s.Helper()
-	s.eventually(id+" is "+string(state), func() bool {
-		found := s.interfacesOf(cloud.AttachedQuery{Query: cloud.Query{IDs: []string{id, "eni-00000000000000000"}}})
-		if len(found) == 1 {
-			i = found[0]
-		}
-		return len(found) == 1 && i.State == state
-	})
-	return i
+	q := cloud.AttachedQuery{Query: cloud.Query{IDs: []string{id, "eni-00000000000000000"}}}
+	return eventuallyOne(s, id+" is "+string(state), func() ([]cloud.Interface, error) { return s.interfacesOf(q), nil }, func(i cloud.Interface) bool { return i.State == state })
 }
 
 func (s *resources) interfacesOf(q cloud.AttachedQuery) []cloud.Interface {
