@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/neap-cloud/neap/internal/fault"
 )
 
 // listenerKey marks requests that came in through a listener on a loopback address.
@@ -44,7 +46,7 @@ func isForwarded(h http.Header) bool {
 func (a *App) alone(prefix string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest, is := strings.CutPrefix(r.URL.Path, prefix); !is || rest != "" && rest[0] != '/' {
-			turnAway(w, http.StatusNotFound, "This address serves the Launch & Provision API alone, below %s/; everything else is at Neap's main address.", prefix)
+			turnAway(w, http.StatusNotFound, fault.NotFound, "This address serves the Launch & Provision API alone, below %s/; everything else is at Neap's main address.", prefix)
 			return
 		}
 		a.Handler.ServeHTTP(w, r)

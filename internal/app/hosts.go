@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -87,9 +88,9 @@ func (h hosts) guarded(next http.Handler) http.Handler {
 		page := r.Header.Get("Origin")
 		switch {
 		case !h.knows(r.Host):
-			turnAway(w, http.StatusMisdirectedRequest, "This Neap is not called %q. If it is, start it with --host %s, or use its IP address.", cutHost(r.Host), cutHost(plainHost(r.Host)))
+			turnAway(w, http.StatusMisdirectedRequest, fault.Denied, "This Neap is not called %q. If it is, start it with --host %s, or use its IP address.", cutHost(r.Host), cutHost(plainHost(r.Host)))
 		case page != "" && !h.isOwn(page, r.Host):
-			turnAway(w, http.StatusForbidden, "Pages from %q may not use this Neap; pages from %q, or from its --public-url, may.", cutHost(page), cutHost(r.Host))
+			turnAway(w, http.StatusForbidden, fault.Denied, "Pages from %q may not use this Neap; pages from %q, or from its --public-url, may.", cutHost(page), cutHost(r.Host))
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -100,11 +101,12 @@ func (h hosts) guarded(next http.Handler) http.Handler {
 func cutHost(text string) string { return text[:min(len(text), 100)] }
 
 // turnAway answers in the envelope of requests that belong to no dialect.
-func turnAway(w http.ResponseWriter, status int, format string, args ...any) {
-	refused := fault.Of(fault.Denied, "host", format, args...)
+func turnAway(w http.ResponseWriter, status int, kind fault.Kind, format string, args ...any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
 	// A client that went away needs no answer.
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"status": status, "kind": refused.Kind, "message": refused.Message}})
+	_ = encoder.Encode(map[string]any{"error": map[string]any{"status": status, "kind": kind, "message": fmt.Sprintf(format, args...)}})
 }

@@ -108,3 +108,13 @@ func TestARowIsTrustedOnlyWhileALookThatFoundItRightIsNew(t *testing.T) {
 		}
 	}
 }
+
+func TestASingleInstanceIsNoStrangerToAnyGroup(t *testing.T) {
+	for owner, strange := range map[string]bool{"sig-1": true, tags.Single: false, "": false} {
+		l := &look{sight: newSight(), raise: map[string]bool{}, shown: map[string]cloud.Instance{"i-1": {ID: "i-1", State: cloud.Running, Tags: map[string]string{tags.Owner: owner}}}}
+		l.wonder("i-1")
+		if l.raise[owner] != strange || l.sight.isStrange(owner) != strange {
+			t.Errorf("owner %q wakes %v", owner, l.raise)
+		}
+	}
+}

@@ -181,3 +181,24 @@ func TestAMergedCallIsAsUrgentAsTheMostUrgentRequest(t *testing.T) {
 		}
 	})
 }
+
+func TestACallThatSomebodyWaitsForGathersNoCompanyAndHasItsOwnTime(t *testing.T) {
+	bubble(t, func(t *testing.T, f *far, _ *budget.Budget, p cloud.Provider) {
+		ctx := budget.Attended(t.Context(), 30*time.Second)
+		began := time.Now()
+		for n := range 3 {
+			must(t, p.Terminate(ctx, region, []string{fmt.Sprint("i-", n)}))
+			if _, err := p.Describe(ctx, cloud.Query{Region: region, IDs: []string{fmt.Sprint("i-", n)}}); err != nil {
+				t.Error(err)
+			}
+		}
+		if took, calls := time.Since(began), len(f.made()); took > 0 || calls != 6 {
+			t.Errorf("%d calls took %s", calls, took)
+		}
+		f.tell(hang)
+		began = time.Now()
+		if err := p.Terminate(ctx, region, []string{"i-1"}); err == nil || time.Since(began) != 30*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}

@@ -142,6 +142,7 @@ func (a *arguments) change() (attribute, value string) {
 	}
 	if _, given := a.given["value"]; !given {
 		a.wrong("value", absent)
+		return attribute, ""
 	}
 	if attribute == "groupSet" {
 		return attribute, strings.Join(a.list("value"), ",")

@@ -131,6 +131,7 @@ func TestArgumentsThatCannotBeUsedAreNamed(t *testing.T) {
 		{id + "/terminate", `{"force":2}`, "force"},
 		{id + "/modify", ``, "attribute value"},
 		{id + "/modify?attribute=kernel", ``, "value"},
+		{id + "/modify?attribute=sourceDestCheck", ``, "value"},
 		{id + "/modify?value=x", ``, "attribute"},
 		{id + "/modify?attribute=colour&value=green", ``, "attribute"},
 		{id + "/modify?attribute=sourceDestCheck&value=perhaps", ``, "value"},
