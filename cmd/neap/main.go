@@ -37,6 +37,13 @@ func main() {
 			done, err := app.Restore(ctx, config(c), from, force)
 			return cli.CopyReport(done), err
 		},
+		Observe: func(ctx context.Context, c cli.ObserveConfig) (cli.Observed, error) {
+			found, err := app.Observe(ctx, app.ObserveConfig{
+				Regions: c.Regions, Role: c.Role, ExternalID: c.ExternalID, Group: c.Group, Endpoint: c.Endpoint,
+				Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			})
+			return cli.Observed(found), err
+		},
 	}))
 }
 

@@ -72,6 +72,7 @@ type Apart struct {
 	Now      Cost `json:"now"`
 	Unpriced int  `json:"unpriced"` // singles whose price is not known
 	LeftOut  int  `json:"leftOut"`  // members of groups that could not be counted
+	Managed  int  `json:"managed"`  // instances that a Neap keeps already
 	Stopped  int  `json:"stopped"`  // instances that are stopped, and cost no instance hours
 }
 

@@ -30,6 +30,7 @@ type Region struct {
 	Instances []cloud.Instance
 	Snapshots []market.Snapshot // one for each product that occurs
 	Gaps      []Gap
+	Managed   int // instances that a Neap keeps already; they are not among Instances
 }
 
 // Gap is something that could not be seen, and what the report lacks for it.
@@ -52,6 +53,7 @@ func Of(in Input) Report {
 	for _, region := range in.Regions {
 		r.Regions = append(r.Regions, region.Name)
 		r.Gaps = append(r.Gaps, region.Gaps...)
+		r.Apart.Managed += region.Managed
 		s := newSite(in, region)
 		for _, group := range region.Groups {
 			if in.Group == "" || group.Name == in.Group {
