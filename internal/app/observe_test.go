@@ -67,11 +67,15 @@ func (s *seen) observe(t *testing.T, change ...func(*app.ObserveConfig)) (app.Ob
 	t.Helper()
 	c := app.ObserveConfig{Regions: []string{"us-east-1"}, Clock: clock.NewManual(apptest.Epoch), Account: func(context.Context) (app.Sight, error) {
 		return app.Sight{
-			Instances: func(_ context.Context, q cloud.Query) ([]cloud.Instance, error) { return s.instances, s.ask("instances", q.Region) },
+			Instances: func(_ context.Context, q cloud.Query) ([]cloud.Instance, error) {
+				return s.instances, s.ask("instances", q.Region)
+			},
 			Groups: func(_ context.Context, region string, names []string) ([]cloud.ScalingGroup, error) {
 				return s.groups, s.ask("groups"+strings.Join(names, ","), region)
 			},
-			Prices: func(_ context.Context, region string) ([]cloud.Price, error) { return s.prices, s.ask("prices", region) },
+			Prices: func(_ context.Context, region string) ([]cloud.Price, error) {
+				return s.prices, s.ask("prices", region)
+			},
 		}, nil
 	}}
 	for _, f := range change {

@@ -170,6 +170,7 @@ func hooksOfTests() Hooks {
 	copies := copying(new([]string))
 	return Hooks{
 		Backup: copies.Backup, Restore: copies.Restore,
+		Observe:    func(context.Context, ObserveConfig) (Observed, error) { return Observed{}, nil },
 		Version:    "v1.2.3",
 		Up:         func(context.Context, UpConfig) error { return nil },
 		Operations: operationsOfTests,

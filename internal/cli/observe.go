@@ -124,6 +124,7 @@ type figuresView struct {
 	Groups          int        `json:"groups"`
 	Instances       int        `json:"instances"`
 	Moves           int        `json:"moves"`
+	Guessed         int        `json:"guessed"`
 }
 
 type groupSurvey struct {
@@ -183,6 +184,9 @@ func (v surveyView) write(w io.Writer, wide, why bool) error {
 		fmt.Fprintf(&out, "\n%d groups with %d instances: %s a month now, %s with Neap, which replaces %d of them.\n", t.Groups, t.Instances, t.Now.aMonth(), t.Planned.aMonth(), t.Moves)
 		fmt.Fprintf(&out, "Saving: %s a month (%s) against now; %s (%s) against the same instances all on demand at list price, %s.\n",
 			t.AgainstNow.aMonth(), percentText(t.AgainstNow.Percent), t.AgainstOnDemand.aMonth(), percentText(t.AgainstOnDemand.Percent), t.OnDemand.aMonth())
+		if t.Guessed > 0 {
+			fmt.Fprintf(&out, "%d of the groups stand on the catalogue's spot prices, not on today's.\n", t.Guessed)
+		}
 	} else {
 		fmt.Fprintf(&out, "No scaling group was found in %s.\n", strings.Join(v.Regions, ", "))
 	}
@@ -281,7 +285,7 @@ func (v surveyView) writeApart(out *strings.Builder, wide bool) error {
 	if a.Singles+a.LeftOut+a.Managed+a.Stopped > 0 {
 		out.WriteString("\n")
 	}
-	say(a.Singles, "%d instances in no group, %s a month now (of %d no price is known); nothing says that they may be replaced.", a.Singles, a.Now.aMonth(), a.Unpriced)
+	say(a.Singles, "%d instances in no group (%s a month now; the price of %d is not known): nothing says that they may be replaced.", a.Singles, a.Now.aMonth(), a.Unpriced)
 	say(a.LeftOut, "%d members of groups that could not be counted.", a.LeftOut)
 	say(a.Managed, "%d instances that a Neap keeps already.", a.Managed)
 	say(a.Stopped, "%d instances that are stopped.", a.Stopped)

@@ -51,6 +51,15 @@ func (s *site) obstacles(g cloud.ScalingGroup, r *Row, notes []string) []Obstacl
 	return list
 }
 
+// isGuessed says that a part's spot price is not the cloud's own.
+func (p Part) isGuessed() bool {
+	return p.Lifecycle == cloud.Spot && p.Source == market.SourceCatalogue
+}
+
+func (r *Row) isGuessed() bool {
+	return slices.ContainsFunc(slices.Concat(r.Present.Parts, r.Future.Parts), Part.isGuessed)
+}
+
 type sayer func(kind, format string, args ...any)
 
 // ofMarket is about what can be bought.
@@ -64,8 +73,7 @@ func (s *site) ofMarket(r *Row, say sayer) {
 	if !open {
 		say(NoSpotMarket, "None of the types it may use is sold on spot in %s.", strings.Join(r.allZones(), ", "))
 	}
-	guessed := func(p Part) bool { return p.Lifecycle == cloud.Spot && p.Source == market.SourceCatalogue }
-	if slices.ContainsFunc(slices.Concat(r.Present.Parts, r.Future.Parts), guessed) {
+	if r.isGuessed() {
 		say(CataloguePrices, "Spot prices of it are the catalogue's, a mean over the region as of %s. Neap moves nothing to save money before the cloud has told it today's prices.", s.catalog.PricesFrom().AsOf)
 	}
 	for _, name := range r.Types {

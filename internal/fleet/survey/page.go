@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
 )
 
@@ -31,16 +30,8 @@ func (r Report) Page(w io.Writer) error {
 		"moment":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
 		"join":    func(list []string) string { return strings.Join(list, ", ") },
 		"isSpot":  func(l cloud.Lifecycle) bool { return l == cloud.Spot },
-		"told": func(p Part) string {
-			switch {
-			case p.Lifecycle == cloud.OnDemand:
-				return "list price"
-			case p.Source == market.SourceCatalogue:
-				return "catalogue"
-			}
-			return "the cloud's"
-		},
-		"runs": func(title string, c Composition, costs Cost) runs { return runs{title, c, costs} },
+		"guessed": Part.isGuessed,
+		"runs":    func(title string, c Composition, costs Cost) runs { return runs{title, c, costs} },
 	}).Parse(pageText)
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 const HoursPerMonth = 730
 
 const (
-	unitText     = "All money is in whole micro-dollars: \"hour\" per hour, \"month\" per 730 hours. A part costs count × price."
-	baselineText = "\"onDemand\" is the baseline: the same instances, all on demand at list price. \"now\" is what they cost at present: list price on demand, the current spot price on spot."
+	unitText     = "All money is in whole micro-dollars: hour is per hour, month per 730 hours, price per instance and hour. A part costs count × price; a group's now is the sum over present, its planned the sum over future."
+	baselineText = "The baseline is the same instances, all on demand at list price. What they cost now is the list price on demand, and the current spot price on spot."
 	ruleText     = "Neap keeps the group's on-demand base, its share above the base if it has one, its zones and the members that are protected from scale-in. It may buy the group's own types " +
 		"and those of the same line (m, c, r, …) with the same vCPUs, memory, architecture and share of the CPU (burstable, flex, full), no GPU, no older generation and at least as much instance store."
 	caveatText = "List prices: reserved instances, savings plans, volumes, addresses and traffic are not seen, and are in none of the figures."
@@ -61,7 +61,8 @@ type Figures struct {
 type Total struct {
 	Groups    int `json:"groups"`
 	Instances int `json:"instances"`
-	Moves     int `json:"moves"` // instances that would be replaced
+	Moves     int `json:"moves"`   // instances that would be replaced
+	Guessed   int `json:"guessed"` // groups whose figures stand on the catalogue's spot prices, not on the cloud's of now
 	Figures
 }
 
@@ -179,6 +180,9 @@ func (r *Report) add() {
 		r.Total.Instances += g.Present.Instances
 		r.Total.Moves += g.Moves
 		r.Apart.LeftOut += len(g.LeftOut)
+		if g.isGuessed() {
+			r.Total.Guessed++
+		}
 		onDemand += g.OnDemand.Hour
 		now += g.Now.Hour
 		planned += g.Planned.Hour
