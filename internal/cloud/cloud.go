@@ -34,9 +34,9 @@ type Template struct {
 	Image          string   `json:"image,omitempty"`
 	KeyPair        string   `json:"keyPair,omitempty"`
 	SecurityGroups []string `json:"securityGroups,omitempty"`
-	Subnets        []string `json:"subnets,omitempty"` // candidates; the provider takes one that lies in the market's zone
-	UserData       string   `json:"userData,omitempty"`
-	Role           string   `json:"role,omitempty"`
+	Subnets        []string `json:"subnets,omitempty"`  // candidates; the provider takes one that lies in the market's zone
+	UserData       string   `json:"userData,omitempty"` // in base64, as users hand it in
+	Role           string   `json:"role,omitempty"`     // name or ARN of what gives the instance its rights; on AWS an instance profile
 	Tenancy        string   `json:"tenancy,omitempty"`
 	Monitoring     bool     `json:"monitoring,omitempty"`
 	EBSOptimized   bool     `json:"ebsOptimized,omitempty"`
@@ -111,7 +111,7 @@ type Instance struct {
 	PublicDNS      string            `json:"publicDns,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`
 	LaunchedAt     time.Time         `json:"launchedAt"`       // of the last start
-	EndedAt        time.Time         `json:"endedAt,omitzero"` // when metering stops; zero while it lives
+	EndedAt        time.Time         `json:"endedAt,omitzero"` // when metering stops; zero while it lives, and when the cloud doesn't date the end: then it is when the end is first seen
 }
 
 // Query selects instances of one region: by ids, or by all of the tags (an empty value matches any value of that key).

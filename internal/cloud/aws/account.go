@@ -49,12 +49,15 @@ type region struct {
 	classic  *elasticloadbalancing.Client
 	balancer *elasticloadbalancingv2.Client
 	queue    *sqs.Client
+
+	mu   sync.Mutex
+	seen map[string]subnet
 }
 
 // Account is the account that a role belongs to; with role "" it is the one that Neap's own credentials are for. No call is made before one is needed.
 func (a *AWS) Account(role, externalID string) *Account {
 	settings := a.config.Copy()
-	settings.Retryer = adaptive
+	settings.Retryer, settings.RetryMaxAttempts = adaptive, mostAttempts
 	if role != "" {
 		assume := stscreds.NewAssumeRoleProvider(roles{a.sts}, role, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = roleSession
@@ -78,8 +81,19 @@ func (r roles) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, options 
 // adaptive repeats what may be repeated, and slows down as AWS asks. Every call that starts something carries a token, so repeating it does no harm.
 func adaptive() awssdk.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = mostAttempts, longestPause })
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff = mostAttempts, longestPause
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(dry)}, o.Retryables...)
+		})
 	})
+}
+
+// dry keeps the SDK from asking a dry pool again: EC2 answers with 500, as if it had failed.
+func dry(err error) awssdk.Ternary {
+	if kind := refusals[code(err)].Kind; kind == cloud.NoCapacity || kind == cloud.NoQuota {
+		return awssdk.FalseTernary
+	}
+	return awssdk.UnknownTernary
 }
 
 // Info is cloud.Provider's.

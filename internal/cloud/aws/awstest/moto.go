@@ -99,9 +99,24 @@ type made struct {
 // iam makes one call as the administrator. The SDK's client for IAM would be a large dependency for three operations.
 func (s Server) iam(t testing.TB, form url.Values) (answer made) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
 	form.Set("Version", "2010-05-08")
+	if err := xml.Unmarshal(s.call(t, "iam", "us-east-1", form), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// EC2 makes one call as the administrator, past any Front, and returns the XML of its answer. Tests prepare networks with it, and look at what is left over.
+func (s Server) EC2(t testing.TB, region string, form url.Values) []byte {
+	t.Helper()
+	form.Set("Version", "2016-11-15")
+	return s.call(t, "ec2", region, form)
+}
+
+func (s Server) call(t testing.TB, service, region string, form url.Values) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second) // clean-ups call too
+	defer cancel()
 	body := form.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint+"/", strings.NewReader(body))
 	if err != nil {
@@ -110,7 +125,7 @@ func (s Server) iam(t testing.TB, form url.Values) (answer made) {
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	hash := sha256.Sum256([]byte(body))
 	admin := aws.Credentials{AccessKeyID: s.admin.ID, SecretAccessKey: s.admin.Secret}
-	if err := v4.NewSigner().SignHTTP(ctx, admin, request, hex.EncodeToString(hash[:]), "iam", "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, admin, request, hex.EncodeToString(hash[:]), service, region, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.DefaultClient.Do(request)
@@ -122,8 +137,5 @@ func (s Server) iam(t testing.TB, form url.Values) (answer made) {
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("%s answers %s %v: %s", form.Get("Action"), response.Status, err, content)
 	}
-	if err := xml.Unmarshal(content, &answer); err != nil {
-		t.Fatal(err)
-	}
-	return answer
+	return content
 }
