@@ -35,6 +35,7 @@ const (
 type Account struct {
 	config awssdk.Config
 	at     map[string]string
+	feeds  feeds
 
 	mu      sync.Mutex
 	regions map[string]*region
@@ -49,6 +50,7 @@ type region struct {
 	classic  *elasticloadbalancing.Client
 	balancer *elasticloadbalancingv2.Client
 	queue    *sqs.Client
+	told     told
 
 	mu   sync.Mutex
 	seen map[string]subnet
@@ -67,7 +69,7 @@ func (a *AWS) Account(role, externalID string) *Account {
 		})
 		settings.Credentials = awssdk.NewCredentialsCache(assume, func(o *awssdk.CredentialsCacheOptions) { o.ExpiryWindow = renewEarly })
 	}
-	return &Account{config: settings, at: a.at, regions: map[string]*region{}}
+	return &Account{config: settings, at: a.at, feeds: a.feeds, regions: map[string]*region{}}
 }
 
 // roles is the one operation that sessions are made with.

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -41,7 +42,10 @@ type Config struct {
 	Endpoints map[string]string
 	// Region signs the requests and, without an Endpoint, picks the regional STS; "" = what the environment says, or else us-east-1.
 	Region string
-	Log    *slog.Logger // what the SDK warns of; nil = nobody hears it
+	// Queue is the name of the queue of notices in each account and region; "" = DefaultQueue.
+	Queue string
+	Log   *slog.Logger // what the SDK warns of, and what an account lacks; nil = nobody hears it
+	Clock clock.Clock  // nil = the wall; by it is decided what is asked again
 }
 
 // AWS speaks to AWS with credentials of Neap's own, which are found the way every AWS tool finds them: environment, shared files, the machine's role.
@@ -51,6 +55,7 @@ type AWS struct {
 	region string
 	config awssdk.Config
 	at     map[string]string
+	feeds  feeds
 	sts    *sts.Client // always the concrete client: as an interface it would keep every operation of the SDK in the binary
 }
 
@@ -83,7 +88,7 @@ func New(ctx context.Context, c Config) (*AWS, error) {
 			o.BaseEndpoint = awssdk.String(c.Endpoint)
 		}
 	})
-	return &AWS{own: settings.Credentials, region: settings.Region, config: settings, at: c.Endpoints, sts: client}, nil
+	return &AWS{own: settings.Credentials, region: settings.Region, config: settings, at: c.Endpoints, feeds: newFeeds(c), sts: client}, nil
 }
 
 func transport() http.RoundTripper {
