@@ -104,18 +104,8 @@ func (c ObserveConfig) aws(ctx context.Context) (Sight, error) {
 	if err != nil {
 		return Sight{}, err
 	}
-	return sightOf(amazon.Account(c.Role, c.ExternalID))
-}
-
-// sightOf narrows an account to what is asked of it.
-func sightOf(account any) (Sight, error) {
-	provider, isProvider := account.(cloud.Provider)
-	scaler, isScaler := account.(cloud.Scaler)
-	pricer, isPricer := account.(cloud.Pricer)
-	if !isProvider || !isScaler || !isPricer {
-		return Sight{}, fault.Of(fault.Internal, "cloud", "This release cannot list the scaling groups, instances and prices of this cloud.")
-	}
-	return Sight{Instances: provider.Describe, Groups: scaler.ScalingGroups, Prices: pricer.Prices}, nil
+	account := amazon.Account(c.Role, c.ExternalID)
+	return Sight{Instances: account.Describe, Groups: account.ScalingGroups, Prices: account.Prices}, nil
 }
 
 func knownRegions(facts *catalog.Cloud, regions []string) error {
@@ -135,20 +125,33 @@ type look struct {
 	group  string
 }
 
+// What a report lacks when a question is denied.
+const (
+	withoutGroups    = "The scaling groups: their instances are shown as single ones, and nothing is planned for them."
+	withoutInstances = "All instances: those in no group are not shown, and of those in groups neither type nor price is known."
+	withoutChecks    = "How the instances pass the cloud's checks. No figure needs that."
+	withoutPrices    = "Today's spot prices: the catalogue's stand in for them."
+)
+
 // region asks for all that is in a region.
 func (l look) region(ctx context.Context, name string) (survey.Region, error) {
 	r := survey.Region{Name: name}
+	var names []string
+	if l.group != "" {
+		names = []string{l.group}
+	}
 	var err error
-	if r.Groups, err = l.Groups(ctx, name, l.names()); err != nil && !l.isElsewhere(err) {
-		if err = miss(&r, err, "autoscaling:DescribeAutoScalingGroups", "The scaling groups: their instances are shown as single ones, and nothing is planned for them."); err != nil {
-			return r, err
-		}
+	r.Groups, err = l.Groups(ctx, name, names)
+	if err = miss(&r, err, withoutGroups, "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLaunchConfigurations", "ec2:DescribeLaunchTemplateVersions"); err != nil {
+		return r, err
 	}
 	all, err := l.Instances(ctx, cloud.Query{Region: name})
-	if err != nil {
-		if err = miss(&r, err, "ec2:DescribeInstances", "All instances: those in no group are not shown, and of those in groups neither type nor price is known."); err != nil {
-			return r, err
-		}
+	without := withoutInstances
+	if len(all) > 0 {
+		without = withoutChecks
+	}
+	if err = miss(&r, err, without, "ec2:DescribeInstances", "ec2:DescribeInstanceStatus"); err != nil {
+		return r, err
 	}
 	for _, i := range all {
 		if i.Tags[tags.Owner] != "" {
@@ -161,26 +164,11 @@ func (l look) region(ctx context.Context, name string) (survey.Region, error) {
 	if err == nil {
 		err = l.market.Observe(ctx, awsCloud, told)
 	}
-	if err != nil {
-		if err = miss(&r, err, "ec2:DescribeSpotPriceHistory", "Today's spot prices: the catalogue's stand in for them."); err != nil {
-			return r, err
-		}
+	if err = miss(&r, err, withoutPrices, "ec2:DescribeSpotPriceHistory"); err != nil {
+		return r, err
 	}
 	r.Snapshots, err = l.snapshots(ctx, r)
 	return r, err
-}
-
-func (l look) names() []string {
-	if l.group == "" {
-		return nil
-	}
-	return []string{l.group}
-}
-
-// isElsewhere says that the group asked for is not in this region: it may be in another one.
-func (l look) isElsewhere(err error) bool {
-	var refusal *cloud.Refusal
-	return l.group != "" && errors.As(err, &refusal) && refusal.Kind == cloud.Unknown
 }
 
 // snapshots are the markets of the products that the instances run.
@@ -200,16 +188,18 @@ func (l look) snapshots(ctx context.Context, r survey.Region) (list []market.Sna
 }
 
 // miss makes a gap of what the credentials may not read. Any other failure ends the observation: half of an account would look like all of it.
-func miss(r *survey.Region, err error, permission, leftOut string) error {
+func miss(r *survey.Region, err error, leftOut string, needs ...string) error {
+	if err == nil {
+		return nil
+	}
 	var refusal *cloud.Refusal
 	if !errors.As(err, &refusal) || refusal.Kind != cloud.Denied {
-		return fmt.Errorf("%s, asked for with %s: %w", r.Name, permission, err)
+		return fmt.Errorf("look at %s: %w", r.Name, err)
 	}
 	if !lacksPermission(refusal.Code) {
-		return fault.Of(fault.Denied, "cloud", "The cloud refuses the credentials themselves (%s) when it is asked with %s in %s: they have ended, or the region is not switched on for the account.",
-			refusal.Code, permission, r.Name).With(err)
+		return fault.Of(fault.Denied, "cloud", "%s: %s", r.Name, refusal.Message).With(err)
 	}
-	r.Gaps = append(r.Gaps, survey.Gap{Region: r.Name, Permission: permission, Reason: shortened(refusal.Error()), LeftOut: leftOut})
+	r.Gaps = append(r.Gaps, survey.Gap{Region: r.Name, Needs: needs, Reason: refusal.Message, LeftOut: leftOut})
 	return nil
 }
 
@@ -218,36 +208,30 @@ func lacksPermission(code string) bool {
 	return slices.Contains([]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, code)
 }
 
-// shortened leaves out the ciphertext that the cloud may append to a refusal.
-func shortened(text string) string {
-	const most = 240
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}
-
 // worthIt refuses to call nothing a report.
 func worthIt(in survey.Input) error {
-	blind, found := 0, 0
-	var missing []string
+	blind, found, groupless := 0, 0, 0
+	var needs []string
 	for _, r := range in.Regions {
 		found += len(r.Groups)
-		denied := 0
-		for _, gap := range r.Gaps {
-			if gap.Permission != "ec2:DescribeSpotPriceHistory" {
-				denied++
-				missing = append(missing, gap.Permission+" in "+gap.Region)
-			}
+		lacks := func(what string) bool {
+			return slices.ContainsFunc(r.Gaps, func(g survey.Gap) bool { return g.LeftOut == what })
 		}
-		if denied == 2 {
+		if lacks(withoutGroups) {
+			groupless++
+		}
+		if lacks(withoutGroups) && (lacks(withoutInstances) || in.Group != "") {
 			blind++
 		}
+		for _, g := range r.Gaps {
+			needs = append(needs, g.Needs...)
+		}
 	}
+	slices.Sort(needs)
 	switch {
 	case blind == len(in.Regions):
-		return fault.Of(fault.Denied, "cloud", "The credentials may read neither scaling groups nor instances. Allow them these, and ask again: %s.", strings.Join(missing, ", "))
-	case in.Group != "" && found == 0 && len(missing) == 0:
+		return fault.Of(fault.Denied, "cloud", "The credentials may not read what there is to be looked at. Allow them these, and ask again: %s.", strings.Join(slices.Compact(needs), ", "))
+	case in.Group != "" && found == 0 && groupless == 0:
 		return fault.Of(fault.NotFound, "group", "There is no scaling group %q in the regions asked about; check the name, and name its region with --region.", in.Group)
 	}
 	return nil

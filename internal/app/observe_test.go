@@ -98,7 +98,10 @@ type surveyed struct {
 		LeftOut   []struct{ Instance string }
 	}
 	Apart struct{ Singles, Managed, LeftOut int }
-	Gaps  []struct{ Region, Permission, Reason string }
+	Gaps  []struct {
+		Region, Reason, LeftOut string
+		Needs                   []string
+	}
 }
 
 func read(t *testing.T, found app.Observed, err error) (r surveyed) {
@@ -133,19 +136,22 @@ func TestAnObservationTellsWhatAnAccountWouldSave(t *testing.T) {
 }
 
 func TestWhatTheCredentialsMayNotReadIsNamedAndLeftOut(t *testing.T) {
-	denied := &cloud.Refusal{Kind: cloud.Denied, Code: "UnauthorizedOperation", Message: "You are not authorized. " + strings.Repeat("x", 900)}
+	denied := &cloud.Refusal{Kind: cloud.Denied, Code: "UnauthorizedOperation", Message: "AWS does not allow that."}
 	for _, c := range []struct {
 		question, permission string
 		check                func(r surveyed) bool
 	}{
 		{"groups", "autoscaling:DescribeAutoScalingGroups", func(r surveyed) bool { return len(r.Groups) == 0 && r.Apart.Singles == 4 }},
 		{"instances", "ec2:DescribeInstances", func(r surveyed) bool { return len(r.Groups) == 1 && r.Apart.LeftOut == 3 && r.Total.Now.Hour == 0 }},
+		{"checks", "ec2:DescribeInstances", func(r surveyed) bool {
+			return r.Total.Planned.Hour < r.Total.Now.Hour && r.Gaps[0].LeftOut == "How the instances pass the cloud's checks. No figure needs that."
+		}},
 		{"prices", "ec2:DescribeSpotPriceHistory", func(r surveyed) bool {
 			return r.Groups[0].Obstacles[0].Kind == "cataloguePrices" && r.Total.Planned.Hour < r.Total.Now.Hour
 		}},
 	} {
 		s := newSeen()
-		s.refuse[c.question] = fmt.Errorf("wrapped: %w", denied)
+		s.refuse[strings.Replace(c.question, "checks", "instances", 1)] = fmt.Errorf("wrapped: %w", denied)
 		switch c.question {
 		case "groups":
 			s.groups = nil
@@ -156,7 +162,7 @@ func TestWhatTheCredentialsMayNotReadIsNamedAndLeftOut(t *testing.T) {
 		}
 		found, err := s.observe(t)
 		r := read(t, found, err)
-		if len(r.Gaps) != 1 || r.Gaps[0].Permission != c.permission || len(r.Gaps[0].Reason) > 300 || !c.check(r) {
+		if len(r.Gaps) != 1 || r.Gaps[0].Needs[0] != c.permission || r.Gaps[0].Reason != denied.Message || !c.check(r) {
 			t.Errorf("%s: %+v", c.question, r)
 		}
 	}
@@ -167,17 +173,17 @@ func TestAnObservationThatSeesNothingIsNoReport(t *testing.T) {
 	blind := newSeen()
 	blind.groups, blind.instances = nil, nil
 	blind.refuse["groups"], blind.refuse["instances"] = denied, denied
-	if _, err := blind.observe(t); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "autoscaling:DescribeAutoScalingGroups in us-east-1, ec2:DescribeInstances in us-east-1") {
+	if _, err := blind.observe(t); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "ask again: autoscaling:DescribeAutoScalingGroups, autoscaling:DescribeLaunchConfigurations, ec2:DescribeInstanceStatus, ec2:DescribeInstances,") {
 		t.Errorf("%v", err)
 	}
 	ended := newSeen()
-	ended.refuse["groups"] = &cloud.Refusal{Kind: cloud.Denied, Code: "ExpiredToken", Message: "no"}
-	if _, err := ended.observe(t); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "the credentials themselves (ExpiredToken)") {
+	ended.refuse["groups"] = &cloud.Refusal{Kind: cloud.Denied, Code: "ExpiredToken", Message: "Your credentials have ended."}
+	if _, err := ended.observe(t); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "us-east-1: Your credentials have ended.") {
 		t.Errorf("%v", err)
 	}
 	away := newSeen()
 	away.refuse["instances"] = errors.New("connection refused")
-	if _, err := away.observe(t); err == nil || !strings.Contains(err.Error(), "us-east-1, asked for with ec2:DescribeInstances: connection refused") {
+	if _, err := away.observe(t); err == nil || !strings.Contains(err.Error(), "look at us-east-1: connection refused") {
 		t.Errorf("%v", err)
 	}
 	if _, err := newSeen().observe(t, func(c *app.ObserveConfig) { c.Regions = []string{"us-easter-1"} }); !fault.Is(err, fault.Invalid) {
@@ -188,10 +194,13 @@ func TestAnObservationThatSeesNothingIsNoReport(t *testing.T) {
 func TestAGroupIsLookedForInEveryRegion(t *testing.T) {
 	elsewhere := func(c *app.ObserveConfig) { c.Group = "api" }
 	s := newSeen()
-	s.refuse["groupsapi"] = &cloud.Refusal{Kind: cloud.Unknown, Code: "ValidationError", Message: "no such group"}
 	s.groups = nil
 	if _, err := s.observe(t, elsewhere); !fault.Is(err, fault.NotFound) {
 		t.Errorf("%v", err)
+	}
+	s.refuse["groupsapi"] = &cloud.Refusal{Kind: cloud.Denied, Code: "AccessDenied", Message: "no"}
+	if _, err := s.observe(t, elsewhere); !fault.Is(err, fault.Denied) {
+		t.Errorf("whether it is there cannot be known: %v", err)
 	}
 	s = newSeen()
 	found, err := s.observe(t, func(c *app.ObserveConfig) { c.Group = "web" })

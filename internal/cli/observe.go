@@ -98,10 +98,10 @@ type surveyView struct {
 	} `json:"apart"`
 	Singles []singleSurvey `json:"singles"`
 	Gaps    []struct {
-		Region     string `json:"region"`
-		Permission string `json:"permission"`
-		Reason     string `json:"reason"`
-		LeftOut    string `json:"leftOut"`
+		Region  string   `json:"region"`
+		Needs   []string `json:"needs"`
+		Reason  string   `json:"reason"`
+		LeftOut string   `json:"leftOut"`
 	} `json:"gaps"`
 }
 
@@ -296,10 +296,7 @@ func (v surveyView) writeApart(out *strings.Builder, wide bool) error {
 		}
 	}
 	for _, g := range v.Gaps {
-		fmt.Fprintf(out, "\nLeft out in %s: %s\n", oneLine(g.Region), oneLine(g.LeftOut))
-		if g.Permission != "" {
-			fmt.Fprintf(out, "  The permission %s is missing. The cloud said: %s\n", oneLine(g.Permission), oneLine(g.Reason))
-		}
+		fmt.Fprintf(out, "\nLeft out in %s: %s\n  %s It takes %s.\n", oneLine(g.Region), oneLine(g.LeftOut), oneLine(g.Reason), oneLine(strings.Join(g.Needs, ", ")))
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const surveyOfTests = `{"regions":["us-east-1"],"total":{"groups":1,"instances":
 "why":["In place of i-1: spot m5a.large."],"obstacles":[{"kind":"oneZone","text":"All of it is in one zone."}],"leftOut":[{"instance":"i-3","why":"No price."}]}],
 "apart":{"singles":1,"now":{"hour":10000,"month":7300000},"unpriced":0,"leftOut":1,"managed":2,"stopped":3},
 "singles":[{"instance":"i-9","name":"bastion","type":"t3.micro","zone":"us-east-1a","lifecycle":"on-demand","price":10000,"onDemand":10000}],
-"gaps":[{"region":"us-east-1","permission":"ec2:DescribeSpotPriceHistory","reason":"no","leftOut":"Today's spot prices."}]}`
+"gaps":[{"region":"us-east-1","needs":["ec2:DescribeSpotPriceHistory"],"reason":"Denied.","leftOut":"Today's spot prices."}]}`
 
 // observing remembers how it was asked.
 func observing(asked *ObserveConfig, report string) Hooks {
@@ -52,7 +52,7 @@ func TestAnObservationIsShownWithItsBaselineAndWhatItDoesNotCover(t *testing.T) 
 		"Not in these figures: 1 members of groups that could not be counted.",
 		"Not in these figures: 2 instances that a Neap keeps already.",
 		"Not in these figures: 3 instances that are stopped.",
-		"Left out in us-east-1: Today's spot prices.\n  The permission ec2:DescribeSpotPriceHistory is missing.",
+		"Left out in us-east-1: Today's spot prices.\n  Denied. It takes ec2:DescribeSpotPriceHistory.",
 	} {
 		if !strings.Contains(got.out, wanted) {
 			t.Errorf("%q is missing in\n%s", wanted, got.out)

@@ -10,8 +10,12 @@ import (
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 )
 
-// wide is the unit of a group whose types differ in size.
-const wide = "vCPU"
+// What a group is planned in.
+const (
+	byInstance = "instance"
+	byWeight   = "weight" // the group's own
+	byVCPU     = "vCPU"
+)
 
 // intentOf reads a scaling group as what Neap would be asked to keep. The target is what is there, not what is desired, so that the plan is for the same
 // capacity as the baseline.
@@ -25,24 +29,57 @@ func (s *site) intentOf(g cloud.ScalingGroup, product string, members []plan.Ins
 		},
 		Template: plan.Template{Image: g.Template.Image},
 	}
-	unit, of := plan.Instances, 1
-	if largest, differ := s.sizes(append(slices.Clone(own), intent.Choice.SpotTypes...)); differ {
-		unit, of = plan.Weight, largest
-	}
+	of := s.weigh(&intent, g, own)
 	target := 0
 	for n := range members {
-		if unit == plan.Instances {
-			target++
-		} else {
-			target += max(1, members[n].VCPUs)
-		}
+		target += intent.UnitsOf(members[n].Type, members[n].VCPUs)
 	}
-	intent.Capacity = plan.Capacity{Target: target, Min: min(g.Min*of, target), Max: target, Unit: unit}
-	if unit == plan.Instances {
+	intent.Capacity.Target, intent.Capacity.Min, intent.Capacity.Max = target, min(g.Min*of, target), target
+	if intent.Capacity.Unit == plan.Instances {
 		intent.Capacity.Max = max(g.Max, target)
 	}
-	intent.Mix.OnDemandCount = min(onDemandOf(g.Mix, len(members))*of, target)
+	intent.Mix.OnDemandCount = min(onDemandOf(g.Mix, target/of)*of, target)
 	return intent
+}
+
+// weigh says what an instance of each type counts for: what the group says; or its vCPUs, where the types differ in them, so that no plan makes a group smaller;
+// or one. It returns how many units the plan takes for one unit of the group's sizes, at most.
+func (s *site) weigh(intent *plan.Intent, g cloud.ScalingGroup, own []string) (of int) {
+	all := append(slices.Clone(own), intent.Choice.SpotTypes...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	largest, differ := s.sizes(all)
+	if len(g.Weights) == 0 && !differ {
+		intent.Capacity.Unit = plan.Instances
+		return 1
+	}
+	intent.Capacity.Unit = plan.Weight
+	for _, name := range all {
+		units := s.weightOf(g, name)
+		if len(g.Weights) == 0 {
+			t, _ := s.catalog.HasType(name)
+			units = max(1, t.VCPUs)
+		}
+		intent.Choice.Weights = append(intent.Choice.Weights, plan.TypeWeight{Type: name, Units: units})
+	}
+	if len(g.Weights) > 0 {
+		return 1
+	}
+	return largest
+}
+
+// weightOf is what a group counts an instance of a type for: as it says, as for a type that this one stands in for, or one.
+func (s *site) weightOf(g cloud.ScalingGroup, name string) int {
+	if units, ok := g.Weights[name]; ok {
+		return units
+	}
+	t, _ := s.catalog.HasType(name)
+	for _, listed := range g.Types {
+		if own, ok := s.catalog.HasType(listed); ok && name != listed && !slices.Contains(g.Types, name) && standsIn(t, own) {
+			return max(1, g.Weights[listed])
+		}
+	}
+	return 1
 }
 
 // onDemandOf is how many of n instances stay on demand: the base, and above it the group's own share. A group that is on demand altogether has never been

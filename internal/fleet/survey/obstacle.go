@@ -38,9 +38,12 @@ func (s *site) obstacles(g cloud.ScalingGroup, r *Row, notes []string) []Obstacl
 	}
 	s.ofMarket(r, say)
 	s.ofPlan(g, r, say)
-	if r.Present.Instances != g.Desired {
-		say(NotFull, "It has %d instances that are counted and wants %d; all figures are for the %d. (Or it counts in weights: Neap is not told those.)",
-			r.Present.Instances, g.Desired, r.Present.Instances)
+	have := r.Present.Instances
+	if r.Bounds.Unit == byWeight {
+		have = min(r.Bounds.Target, g.Desired) // a group with weights may go beyond
+	}
+	if have != g.Desired {
+		say(NotFull, "It has %d of the %d that it wants; all figures are for what is there and counted.", have, g.Desired)
 	}
 	if len(g.Suspended) > 0 {
 		say(Suspended, "These processes of the group are suspended: %s.", strings.Join(g.Suspended, ", "))

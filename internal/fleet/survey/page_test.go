@@ -23,11 +23,11 @@ func TestThePageTellsTheTotalsAndUnfoldsEveryGroup(t *testing.T) {
 	a.group("web", onDemandOnly, []string{"m5.large"}, twoZones, 4, 0)
 	a.group("idle", onDemandOnly, []string{"m5.large"}, twoZones, 0, 0)
 	a.instance("m5.large", "us-east-1a", cloud.Spot)
-	a.Gaps = []Gap{{Region: region, Permission: "ec2:DescribeSpotPriceHistory", Reason: "no", LeftOut: "Today's prices."}}
+	a.Gaps = []Gap{{Region: region, Needs: []string{"ec2:DescribeSpotPriceHistory"}, Reason: "no", LeftOut: "Today's prices."}}
 	r := a.survey(sold(catalogue))
 	text := pageOf(t, r)
 	for _, wanted := range []string{
-		dollars(r.Total.SavingNow.Month, 2), dollars(r.Total.OnDemand.Month, 2), r.Groups[0].Why[0][:20], "1 instances in no group", "The permission ec2:DescribeSpotPriceHistory is missing",
+		dollars(r.Total.SavingNow.Month, 2), dollars(r.Total.OnDemand.Month, 2), r.Groups[0].Why[0][:20], "1 instances in no group", "It takes ec2:DescribeSpotPriceHistory",
 		"1 of the groups stand on the catalogue", "4 → 0", `<details class="group">`,
 	} {
 		if !strings.Contains(text, wanted) {
@@ -55,7 +55,7 @@ func TestNamesCannotBreakOutOfThePage(t *testing.T) {
 	g.Members = append(g.Members, cloud.ScalingMember{Instance: nasty})
 	a.instance("m5.large", "us-east-1a", cloud.OnDemand)
 	a.Instances[len(a.Instances)-1].Tags = map[string]string{"Name": nasty}
-	a.Gaps = []Gap{{Region: nasty, Permission: nasty, Reason: nasty, LeftOut: nasty}}
+	a.Gaps = []Gap{{Region: nasty, Needs: []string{nasty}, Reason: nasty, LeftOut: nasty}}
 	if text := pageOf(t, a.survey(sold(live))); strings.Contains(text, "<script") || strings.Count(text, "&lt;script&gt;") < 8 {
 		t.Errorf("%d times escaped", strings.Count(text, "&lt;script&gt;"))
 	}

@@ -13,7 +13,7 @@ const HoursPerMonth = 730
 const (
 	unitText     = "All money is in whole micro-dollars: hour is per hour, month per 730 hours, price per instance and hour. A part costs count × price; a group's now is the sum over present, its planned the sum over future."
 	baselineText = "The baseline is the same instances, all on demand at list price. What they cost now is the list price on demand, and the current spot price on spot."
-	ruleText     = "Neap keeps the group's on-demand base, its share above the base if it has one, its zones and the members that are protected from scale-in. It may buy the group's own types " +
+	ruleText     = "Neap keeps what is there: as many instances, or as much weight, or where the types differ in size as many vCPUs. It keeps the group's on-demand base, its share above the base if it has one, its zones and the members that are protected from scale-in. It may buy the group's own types " +
 		"and those of the same line (m, c, r, …) with the same vCPUs, memory, architecture and share of the CPU (burstable, flex, full), no GPU, no older generation and at least as much instance store."
 	caveatText = "List prices: reserved instances, savings plans, volumes, addresses and traffic are not seen, and are in none of the figures."
 )
@@ -99,7 +99,7 @@ type Row struct {
 
 // Bounds are what the plan had to keep to.
 type Bounds struct {
-	Unit       string   `json:"unit"` // "instance", or "vCPU" where the types differ in size
+	Unit       string   `json:"unit"` // "instance"; "weight" where the group has weights of its own; "vCPU" where the types differ in vCPUs
 	Target     int      `json:"target"`
 	OnDemand   int      `json:"onDemand"` // units that stay on demand
 	Protected  int      `json:"protected"`

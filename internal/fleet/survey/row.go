@@ -27,7 +27,7 @@ func (s *site) row(g cloud.ScalingGroup) Row {
 	// Neap itself moves nothing on stale prices; the estimate says so, and says what it would do on prices like these.
 	offered.Stale = false
 	o := settle(intent, members, offered, s.at)
-	r.Bounds = boundsOf(intent, members)
+	r.Bounds = boundsOf(g, intent, members)
 	onDemand, now := r.Present.costs()
 	r.Future = s.compose(o.members, product)
 	_, planned := r.Future.costs()
@@ -41,10 +41,13 @@ func (s *site) row(g cloud.ScalingGroup) Row {
 	return r
 }
 
-func boundsOf(intent plan.Intent, members []plan.Instance) Bounds {
-	b := Bounds{Unit: "instance", Target: intent.Capacity.Target, OnDemand: intent.Mix.OnDemandCount, Candidates: intent.Choice.SpotTypes}
-	if intent.Capacity.Unit == plan.Weight {
-		b.Unit = wide
+func boundsOf(g cloud.ScalingGroup, intent plan.Intent, members []plan.Instance) Bounds {
+	b := Bounds{Unit: byInstance, Target: intent.Capacity.Target, OnDemand: intent.Mix.OnDemandCount, Candidates: intent.Choice.SpotTypes}
+	switch {
+	case len(g.Weights) > 0:
+		b.Unit = byWeight
+	case intent.Capacity.Unit == plan.Weight:
+		b.Unit = byVCPU
 	}
 	for n := range members {
 		if !members[n].LockedUntil.IsZero() {

@@ -35,10 +35,10 @@ type Region struct {
 
 // Gap is something that could not be seen, and what the report lacks for it.
 type Gap struct {
-	Region     string `json:"region"`
-	Permission string `json:"permission,omitempty"` // that would mend it, "ec2:DescribeInstances"; "" = the reason is another one
-	Reason     string `json:"reason"`
-	LeftOut    string `json:"leftOut"`
+	Region  string   `json:"region"`
+	Needs   []string `json:"needs"`  // the permissions that it takes: "ec2:DescribeInstances"
+	Reason  string   `json:"reason"` // which of them is missing, as the cloud says it
+	LeftOut string   `json:"leftOut"`
 }
 
 // Of surveys an account. The same input gives the same report; an account with nothing in it gives an empty one.

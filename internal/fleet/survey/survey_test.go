@@ -233,6 +233,25 @@ func TestAGroupWhoseTypesDifferInSizeKeepsItsVCPUs(t *testing.T) {
 	}
 }
 
+func TestAGroupWithWeightsKeepsItsWeight(t *testing.T) {
+	a := newAccount()
+	g := a.group("g", cloud.ScalingMix{Base: 2, OnDemandPercent: 100}, []string{"m5.xlarge", "m5.large"}, twoZones, 4, 0)
+	g.Weights, g.Desired = map[string]int{"m5.xlarge": 3}, 12
+	r := a.survey(sold(live)).Groups[0]
+	weight, onDemand := 0, 0
+	for _, p := range r.Future.Parts {
+		typ, _ := catalog.AWS().HasType(p.Type)
+		units := p.Count * map[int]int{4: 3, 2: 1}[typ.VCPUs]
+		weight += units
+		if p.Lifecycle == cloud.OnDemand {
+			onDemand += units
+		}
+	}
+	if r.Bounds.Unit != "weight" || r.Bounds.Target != 12 || r.Bounds.OnDemand != 2 || weight != 12 || onDemand < 2 || slices.Contains(kinds(r), NotFull) {
+		t.Errorf("weight %d, on demand %d: %+v", weight, onDemand, r)
+	}
+}
+
 func TestWhatCannotBeCountedIsCountedApart(t *testing.T) {
 	a := newAccount()
 	g := a.group("g", onDemandOnly, []string{"m5.large"}, twoZones, 2, 0)
@@ -241,7 +260,7 @@ func TestWhatCannotBeCountedIsCountedApart(t *testing.T) {
 	alone := a.instance("m5.large", "us-east-1a", cloud.Spot)
 	a.instance("m99.huge", "us-east-1a", cloud.OnDemand)
 	a.Instances = append(a.Instances, cloud.Instance{ID: "i-stopped", State: cloud.Stopped}, cloud.Instance{ID: "i-dead", State: cloud.Terminated})
-	a.Gaps = []Gap{{Region: region, Permission: "ec2:DescribeSpotPriceHistory", Reason: "denied", LeftOut: "prices"}}
+	a.Gaps = []Gap{{Region: region, Needs: []string{"ec2:DescribeSpotPriceHistory"}, Reason: "denied", LeftOut: "prices"}}
 	r := a.survey(sold(live))
 	if r.Total.Instances != 2 || r.Apart.LeftOut != 2 || r.Apart.Singles != 2 || r.Apart.Unpriced != 1 || r.Apart.Stopped != 1 || len(r.Gaps) != 1 {
 		t.Errorf("%+v %+v", r.Total, r.Apart)
@@ -283,6 +302,9 @@ func drawn(r *rapid.T) (*account, market.Snapshot) {
 			m.Instance = a.instance(m.Type, m.Zone, rapid.SampledFrom(lifecycles).Draw(r, "lifecycle"))
 			g.Members = append(g.Members, m)
 		}
+		if rapid.Bool().Draw(r, "weighs") {
+			g.Weights = map[string]int{"m5.xlarge": rapid.IntRange(1, 5).Draw(r, "weight"), "c5.large": 2}
+		}
 		g.Desired = len(g.Members)
 		g.Min, g.Max = rapid.IntRange(0, g.Desired).Draw(r, "min"), g.Desired+rapid.IntRange(0, 3).Draw(r, "more")
 		a.Groups = append(a.Groups, g)
@@ -323,17 +345,36 @@ func TestEveryFigureFollowsFromTheParts(t *testing.T) {
 	})
 }
 
+type weight struct{ all, onDemand int }
+
+// weight counts a composition as its group does.
+func (s *site) weight(g cloud.ScalingGroup, c Composition) (w weight) {
+	for _, p := range c.Parts {
+		units := p.Count * s.weightOf(g, p.Type)
+		w.all += units
+		if p.Lifecycle == cloud.OnDemand {
+			w.onDemand += units
+		}
+	}
+	return w
+}
+
 func TestNoPlanGoesBelowTheGroupOrAboveItsCost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, prices := drawn(t)
 		for n, g := range a.survey(prices).Groups {
 			asked := a.Groups[n]
 			counted := g.Present.Instances
-			if g.Future.Instances < counted || len(g.LeftOut) == 0 && g.Future.Instances < asked.Min {
+			if asked.Weights == nil && g.Future.Instances < counted || len(g.LeftOut) == 0 && g.Future.Instances < asked.Min {
 				t.Fatalf("%d instances become %d: %+v", counted, g.Future.Instances, g)
 			}
-			if floor := min(asked.Mix.Base, g.Present.OnDemand); g.Future.OnDemand < floor {
-				t.Fatalf("%d on demand, with a base of %d and %d now", g.Future.OnDemand, asked.Mix.Base, g.Present.OnDemand)
+			s := newSite(Input{Catalog: catalog.AWS()}, a.Region)
+			now, then := s.weight(asked, g.Present), s.weight(asked, g.Future)
+			if floor := min(asked.Mix.Base, now.onDemand); then.onDemand < floor {
+				t.Fatalf("%d on demand, with a base of %d and %d now", then.onDemand, asked.Mix.Base, now.onDemand)
+			}
+			if asked.Weights != nil && then.all < now.all {
+				t.Fatalf("a weight of %d becomes %d", now.all, then.all)
 			}
 			if g.SavingNow.Hour < 0 {
 				t.Fatalf("the plan costs more than now: %+v", g)
