@@ -87,21 +87,23 @@ func (s *seen) observe(t *testing.T, change ...func(*app.ObserveConfig)) (app.Ob
 // surveyed is what the tests read of a report.
 type surveyed struct {
 	Total struct {
-		Instances int
-		OnDemand  struct{ Hour money.Price }
-		Now       struct{ Hour money.Price }
-		Planned   struct{ Hour money.Price }
+		Instances    int
+		Now, Planned struct{ Hour money.Price }
 	}
-	Groups []struct {
-		Name      string
-		Obstacles []struct{ Kind string }
-		LeftOut   []struct{ Instance string }
-	}
-	Apart struct{ Singles, Managed, LeftOut int }
-	Gaps  []struct {
+	Groups []groupRead
+	Apart  struct{ Singles, Managed, LeftOut int }
+	Gaps   []struct {
 		Region, Reason, LeftOut string
 		Needs                   []string
 	}
+}
+
+type groupRead struct {
+	Name         string
+	Now, Planned struct{ Hour money.Price }
+	Present      struct{ Instances int }
+	Obstacles    []struct{ Kind string }
+	LeftOut      []struct{ Instance string }
 }
 
 func read(t *testing.T, found app.Observed, err error) (r surveyed) {

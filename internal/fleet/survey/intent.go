@@ -38,7 +38,11 @@ func (s *site) intentOf(g cloud.ScalingGroup, product string, members []plan.Ins
 	if intent.Capacity.Unit == plan.Instances {
 		intent.Capacity.Max = max(g.Max, target)
 	}
-	intent.Mix.OnDemandCount = min(onDemandOf(g.Mix, target/of)*of, target)
+	size := len(members)
+	if len(g.Weights) > 0 {
+		size = target
+	}
+	intent.Mix.OnDemandCount = min(onDemandOf(g.Mix, size)*of, target)
 	return intent
 }
 

@@ -80,6 +80,13 @@ func (s Server) Role(t testing.TB, trust string) string {
 	return s.iam(t, url.Values{"Action": {"CreateRole"}, "RoleName": {"role-" + ident.Hex(6)}, "AssumeRolePolicyDocument": {trust}}).Role
 }
 
+// Grant gives a role a policy, a JSON document, in place of the one it was granted before.
+func (s Server) Grant(t testing.TB, role, policy string) {
+	t.Helper()
+	_, name, _ := strings.Cut(role, ":role/")
+	s.iam(t, url.Values{"Action": {"PutRolePolicy"}, "RoleName": {name}, "PolicyName": {"own"}, "PolicyDocument": {policy}})
+}
+
 // made is what matters of IAM's answers.
 type made struct {
 	User   string `xml:"CreateUserResult>User>Arn"`
