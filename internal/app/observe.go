@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
@@ -92,7 +93,8 @@ func Observe(ctx context.Context, c ObserveConfig) (found Observed, err error) {
 
 // aws is the account as AWS shows it. The credentials are tried first, so that what is wrong with them is not taken for a missing permission.
 func (c ObserveConfig) aws(ctx context.Context) (Sight, error) {
-	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.Endpoint, Endpoints: map[string]string{"": c.Endpoint}, Log: c.Log})
+	// Its log stays silent: what an account lacks is told as a gap, and list prices may be the catalogue's.
+	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.Endpoint, Endpoints: map[string]string{"": c.Endpoint}})
 	if err != nil {
 		return Sight{}, err
 	}
@@ -160,16 +162,35 @@ func (l look) region(ctx context.Context, name string) (survey.Region, error) {
 		}
 		r.Instances = append(r.Instances, i)
 	}
-	told, err := l.Prices(ctx, name)
-	if err == nil {
-		err = l.market.Observe(ctx, awsCloud, told)
-	}
-	if err = miss(&r, err, withoutPrices, "ec2:DescribeSpotPriceHistory"); err != nil {
+	if err := l.prices(ctx, &r); err != nil {
 		return r, err
 	}
 	r.Snapshots, err = l.snapshots(ctx, r)
 	return r, err
 }
+
+// pricesTime is for one region's prices: with the price list, which comes last and may stay unfinished, they are many pages.
+const pricesTime = 30 * time.Second
+
+// prices hands today's prices to the market. Where they cannot be had the catalogue's stand in, whatever the reason.
+func (l look) prices(ctx context.Context, r *survey.Region) error {
+	limited, cancel := context.WithTimeout(ctx, pricesTime)
+	defer cancel()
+	told, err := l.Prices(limited, r.Name)
+	var refusal *cloud.Refusal
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return l.market.Observe(ctx, awsCloud, told)
+	case errors.As(err, &refusal) && refusal.Kind == cloud.Denied:
+		return miss(r, err, withoutPrices, pricesNeed)
+	}
+	r.Gaps = append(r.Gaps, survey.Gap{Region: r.Name, Needs: []string{pricesNeed}, Reason: "The cloud did not tell them now (" + err.Error() + ").", LeftOut: withoutPrices})
+	return nil
+}
+
+const pricesNeed = "ec2:DescribeSpotPriceHistory"
 
 // snapshots are the markets of the products that the instances run.
 func (l look) snapshots(ctx context.Context, r survey.Region) (list []market.Snapshot, err error) {

@@ -188,6 +188,12 @@ func TestAnObservationThatSeesNothingIsNoReport(t *testing.T) {
 	if _, err := away.observe(t); err == nil || !strings.Contains(err.Error(), "look at us-east-1: connection refused") {
 		t.Errorf("%v", err)
 	}
+	silent := newSeen()
+	silent.refuse["prices"], silent.prices = errors.New("no answer"), nil
+	found, err := silent.observe(t)
+	if r := read(t, found, err); len(r.Gaps) != 1 || !strings.Contains(r.Gaps[0].Reason, "no answer") {
+		t.Errorf("prices that do not come have a stand-in: %+v", r.Gaps)
+	}
 	if _, err := newSeen().observe(t, func(c *app.ObserveConfig) { c.Regions = []string{"us-easter-1"} }); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
