@@ -43,10 +43,11 @@ type Sight struct {
 	Prices    func(ctx context.Context, region string) ([]cloud.Price, error)
 }
 
-// Observed is what an observation found: the report as JSON, and as a page of HTML.
+// Observed is what an observation found: the report as JSON, as a page of HTML, and as a table.
 type Observed struct {
 	Report json.RawMessage
 	Page   func(w io.Writer) error
+	Table  func(w io.Writer, wide, why bool) error
 }
 
 // Observe tells what Neap would do with an account's scaling groups, and what that would save. What the credentials may not read becomes a gap of the report; when
@@ -88,7 +89,7 @@ func Observe(ctx context.Context, c ObserveConfig) (found Observed, err error) {
 	}
 	report := survey.Of(in)
 	raw, err := json.Marshal(report)
-	return Observed{Report: raw, Page: report.Page}, err
+	return Observed{Report: raw, Page: report.Page, Table: report.Table}, err
 }
 
 // aws is the account as AWS shows it. The credentials are tried first, so that what is wrong with them is not taken for a missing permission.
