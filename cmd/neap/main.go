@@ -38,6 +38,13 @@ func main() {
 			return cli.CopyReport(done), err
 		},
 		AWSInit: func(c cli.AWSSetup) (string, error) { return app.AWSInit(app.AWSSetup(c)) },
+		Observe: func(ctx context.Context, c cli.ObserveConfig) (cli.Observed, error) {
+			found, err := app.Observe(ctx, app.ObserveConfig{
+				Regions: c.Regions, Role: c.Role, ExternalID: c.ExternalID, Group: c.Group, Endpoint: c.Endpoint,
+				Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			})
+			return cli.Observed(found), err
+		},
 	}))
 }
 

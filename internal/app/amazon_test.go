@@ -71,7 +71,7 @@ func (a *amazon) connect(t *testing.T, principal string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.moto.Permit(t, role, awstest.ActionsOnly(t, policy))
+	a.moto.Grant(t, role, awstest.ActionsOnly(t, policy))
 	if err := a.Identity.SetRole(ctx, organisation, account.ID, role); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,8 @@ type Hooks struct {
 	Restore func(ctx context.Context, c UpConfig, from string, force bool) (CopyReport, error)
 	// AWSInit writes the template with which an account of AWS is set up.
 	AWSInit func(c AWSSetup) (string, error)
+	// Observe reads a cloud account, and changes nothing.
+	Observe func(ctx context.Context, c ObserveConfig) (Observed, error)
 }
 
 // World is what surrounds the process.
@@ -134,6 +136,9 @@ func (s *shell) root() *cobra.Command {
 	}
 	if s.hooks.AWSInit != nil {
 		root.AddCommand(s.aws())
+	}
+	if s.hooks.Observe != nil {
+		root.AddCommand(s.observe())
 	}
 	root.AddCommand(s.acceptGeneration())
 	root.AddCommand(s.token(), s.version())

@@ -171,6 +171,7 @@ func hooksOfTests() Hooks {
 	return Hooks{
 		AWSInit: func(AWSSetup) (string, error) { return "", nil },
 		Backup:  copies.Backup, Restore: copies.Restore,
+		Observe:    func(context.Context, ObserveConfig) (Observed, error) { return Observed{}, nil },
 		Version:    "v1.2.3",
 		Up:         func(context.Context, UpConfig) error { return nil },
 		Operations: operationsOfTests,

@@ -84,10 +84,11 @@ func (s Server) Role(t testing.TB, trust string) string {
 	return s.iam(t, url.Values{"Action": {"CreateRole"}, "RoleName": {"role-" + ident.Hex(6)}, "AssumeRolePolicyDocument": {trust}}).Role
 }
 
-// Permit gives a role, by its ARN, its one policy, a JSON document.
-func (s Server) Permit(t testing.TB, role, policy string) {
+// Grant gives a role a policy, a JSON document, in place of the one it was granted before.
+func (s Server) Grant(t testing.TB, role, policy string) {
 	t.Helper()
-	s.iam(t, url.Values{"Action": {"PutRolePolicy"}, "RoleName": {role[strings.LastIndex(role, "/")+1:]}, "PolicyName": {"own"}, "PolicyDocument": {policy}})
+	_, name, _ := strings.Cut(role, ":role/")
+	s.iam(t, url.Values{"Action": {"PutRolePolicy"}, "RoleName": {name}, "PolicyName": {"own"}, "PolicyDocument": {policy}})
 }
 
 // made is what matters of IAM's answers.
