@@ -52,6 +52,7 @@ func Start(t *testing.T, change ...func(*app.Config)) *Neap {
 		if err := a.Stop(stop); err != nil {
 			t.Errorf("stop: %v", err)
 		}
+		a, server = nil, nil // a finished test keeps its clean-up, and what that holds, until all that run beside it are done
 	})
 	return &Neap{App: a, T: t, Clock: steps, URL: server.URL}
 }
