@@ -40,7 +40,7 @@ func arrive(t *testing.T) place {
 	front := awstest.NewFront(t, server, user.Key)
 	awstest.Be(t, user.Key)
 	a := open(t, aws.Config{Endpoint: front.Endpoint, Endpoints: map[string]string{"": front.Endpoint}})
-	return place{server, front, a.Account("", ""), linux(t, server)}
+	return place{server, front, a.Account("", "").Hurry(), linux(t, server)}
 }
 
 // linux is an image of moto's own whose instances are not Windows.
