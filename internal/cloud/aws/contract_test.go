@@ -39,8 +39,12 @@ func arrive(t *testing.T) place {
 	user := server.User(t, awstest.Allow(aws.Actions()...))
 	front := awstest.NewFront(t, server, user.Key)
 	awstest.Be(t, user.Key)
-	a := open(t, aws.Config{Endpoint: front.Endpoint, Endpoints: map[string]string{"": front.Endpoint}})
-	return place{server, front, a.Account("", "").Hurry(), linux(t, server)}
+	return place{server, front, accountAt(t, front.Endpoint), linux(t, server)}
+}
+
+func accountAt(t *testing.T, endpoint string) *aws.Account {
+	t.Helper()
+	return open(t, aws.Config{Endpoint: endpoint, Endpoints: map[string]string{"": endpoint}}).Account("", "").Hurry()
 }
 
 // linux is an image of moto's own whose instances are not Windows.
