@@ -21,6 +21,7 @@ type room struct {
 
 const (
 	backEnd = "back ends are wired by app; everyone else speaks to the contract"
+	harm    = "what goes wrong on purpose is for tests; app alone puts it around a cloud"
 	wire    = "a dialect translates: rules live in domain rooms, and neither store nor back end may leak into a wire format"
 	outward = "an address that a user names is connected to through one guard only, which knows nothing of what is sent"
 	pure    = "the pure core knows only its own nouns, so that the same inputs give the same answer"
@@ -49,6 +50,7 @@ func rooms() []room {
 		{path: "op", layer: 1, beside: []string{"store"}},
 		{path: "cloud", layer: 1},
 		{path: "cloud/budget", layer: 1, beside: []string{"cloud"}},
+		{path: "cloud/mishap", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: harm},
 		{path: "cloud/sim", layer: 1, beside: []string{"cloud", "store"}, users: []string{"app", "lab"}, why: backEnd},
 		{path: "cloud/aws", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},
 		{path: "cloud/gcp", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},

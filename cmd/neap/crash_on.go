@@ -43,7 +43,7 @@ func crashHook() func(point string) {
 }
 
 // unusual reads what a rehearsal of a bad day asks for: NEAP_TEST_WORLD and NEAP_TEST_OWNER are texts, NEAP_TEST_CLOCK_FILE is a file with a duration
-// ("-1h") that is read anew each time; while it is missing or unreadable, the clock is right.
+// ("-1h") that is read anew each time; while it is missing or unreadable, the clock is right. NEAP_TEST_MISHAPS_FILE is one with what goes wrong at the clouds.
 func unusual() app.Unusual {
 	u := app.Unusual{World: os.Getenv("NEAP_TEST_WORLD"), Owner: os.Getenv("NEAP_TEST_OWNER")}
 	if file := os.Getenv("NEAP_TEST_CLOCK_FILE"); file != "" {
@@ -58,6 +58,9 @@ func unusual() app.Unusual {
 			}
 			return skew
 		}
+	}
+	if file := os.Getenv("NEAP_TEST_MISHAPS_FILE"); file != "" {
+		u.Around = app.Mishaps(file)
 	}
 	return u
 }

@@ -102,6 +102,8 @@ type App struct {
 	health   *health
 	replicas *replicas
 	calls    *calls // what is asked of the clouds
+	checks   checks
+	clouds   clouds
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -137,9 +139,12 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	}
 	a.replicas = newReplicas(a.db, c.Log)
 	a.calls = newCalls(budget.Config{Clock: a.nature, Replicas: a.replicas.count})
+	a.clouds = clouds{
+		identity: a.Identity, sim: a.Cloud, aws: a.checks.aws, unusual: c.Unusual, hook: c.Hook, budget: a.calls.budget, known: &sync.Map{}, ways: &sync.Map{},
+	}
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
-		Clouds: clouds{a.Identity, a.Cloud, c.Unusual.Owner, c.Hook, a.calls.budget, &sync.Map{}}, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
+		Clouds: a.clouds, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
 		DeletionHold: c.Hold, SpendLimit: c.Spend, Spool: a.spool(),
 	})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {
@@ -209,9 +214,10 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.db, keys.DB, keys.Log = db, db, c.Log
 	keys.Cloud, keys.Occupied, keys.Needs = c.Clouds.made(), a.occupied, a.needs
-	if keys.Clouds, err = newChecks(ctx, c.Clouds, c.Log); err != nil {
+	if a.checks, err = newChecks(ctx, c.Clouds, c.Log); err != nil {
 		return err
 	}
+	keys.Clouds = a.checks
 	// The token is on disk before it is valid, so that no crash can lock everybody out.
 	announced := false
 	keys.Announce = func(admin string) error {

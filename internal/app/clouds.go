@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
+	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/intake"
 	"github.com/neap-cloud/neap/internal/identity"
 )
@@ -18,38 +20,73 @@ import (
 type clouds struct {
 	identity *identity.Identity
 	sim      *sim.Cloud
-	owner    string // see Unusual
+	aws      *aws.AWS
+	unusual  Unusual
 	hook     func(point string)
 	budget   *budget.Budget
-	known    *sync.Map // account → *intake.Recent[identity.Account]
+	known    *sync.Map // account → *intake.Recent[way]
+	ways     *sync.Map // way → *aws.Account: one for all that go through the same role, so that they share its session
 }
+
+// way is how an account is reached. A change of its credentials makes it another one.
+type way struct{ cloud, role, external string }
 
 // freshFor is how long a change of an account may go unnoticed: every turn and every look for notices asks for its cloud.
 const freshFor = time.Second
 
 // For gives the provider of an account's cloud.
 func (c clouds) For(ctx context.Context, account string) (cloud.Provider, error) {
-	a, err := c.account(ctx, account)
+	w, err := c.way(ctx, account)
 	if err != nil {
 		return nil, err
 	}
-	if a.Cloud != simCloud {
-		return nil, fmt.Errorf("account %s is in the cloud %q, which this release can't reach", account, a.Cloud)
+	var provider cloud.Provider
+	switch {
+	case w.cloud == simCloud:
+		provider = c.sim.Account(cmp.Or(c.unusual.Owner, account))
+	case w.cloud == awsCloud && w.role != "":
+		provider = c.amazon(w)
+	case w.cloud == "" || w.cloud == awsCloud:
+		return nil, fmt.Errorf("account %s is in no cloud yet: it has no credentials", account)
+	default:
+		return nil, fmt.Errorf("account %s is in the cloud %q, which this release can't reach", account, w.cloud)
 	}
-	var provider cloud.Provider = c.sim.Account(cmp.Or(c.owner, account))
 	if c.hook != nil {
 		provider = watched{provider, c.hook}
+	}
+	if around := c.unusual.Around; around != nil {
+		provider = around(c.budget.Clock, account, provider)
 	}
 	return c.budget.Wrap(account, provider), nil
 }
 
-func (c clouds) account(ctx context.Context, id string) (identity.Account, error) {
-	known, is := c.known.Load(id)
+func (c clouds) amazon(w way) *aws.Account {
+	known, is := c.ways.Load(w)
 	if !is {
-		read := func(ctx context.Context) (identity.Account, error) { return c.identity.Account(ctx, id) }
-		known, _ = c.known.LoadOrStore(id, &intake.Recent[identity.Account]{For: freshFor, Read: read})
+		known, _ = c.ways.LoadOrStore(w, c.aws.Account(w.role, w.external))
 	}
-	return known.(*intake.Recent[identity.Account]).Get(ctx)
+	return known.(*aws.Account)
+}
+
+func (c clouds) way(ctx context.Context, account string) (way, error) {
+	known, is := c.known.Load(account)
+	if !is {
+		read := func(ctx context.Context) (way, error) { return c.readWay(ctx, account) }
+		known, _ = c.known.LoadOrStore(account, &intake.Recent[way]{For: freshFor, Read: read})
+	}
+	return known.(*intake.Recent[way]).Get(ctx)
+}
+
+func (c clouds) readWay(ctx context.Context, account string) (way, error) {
+	a, err := c.identity.Account(ctx, account)
+	if err != nil || a.Cloud == simCloud {
+		return way{cloud: a.Cloud}, err
+	}
+	own, err := c.identity.Credentials(ctx, a.Organisation, account)
+	if fault.Is(err, fault.NotFound) {
+		err = nil
+	}
+	return way{a.Cloud, own.Role, own.External}, err
 }
 
 // watched tells a hook of every call that changes something, before and after.

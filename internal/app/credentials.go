@@ -16,14 +16,18 @@ import (
 	"github.com/neap-cloud/neap/internal/identity"
 )
 
-// simCloud is the cloud of accounts that cost nothing.
-const simCloud = "sim"
+// The clouds that instances run in.
+const (
+	simCloud = "sim" // costs nothing
+	awsCloud = "aws"
+)
 
 // Clouds says where the clouds are; zero = every account is simulated.
 type Clouds struct {
 	Real bool // accounts that are made are in the cloud that their credentials are for
 	// Other addresses than the clouds' own, for private ways to them and for tests.
 	AWSEndpoint, GCPTokenURL, AzureLoginURL, AzureManagementURL string
+	AWSEndpoints                                                map[string]string // of single services
 }
 
 // checks asks the clouds whether credentials are good; what a simulated account is given is looked at and believed.
@@ -34,7 +38,7 @@ type checks struct {
 }
 
 func newChecks(ctx context.Context, c Clouds, log *slog.Logger) (checks, error) {
-	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.AWSEndpoint, Log: log})
+	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.AWSEndpoint, Endpoints: c.AWSEndpoints, Log: log})
 	return checks{
 		aws: amazon, gcp: gcp.New(gcp.Config{TokenURL: c.GCPTokenURL}),
 		azure: azure.New(azure.Config{LoginURL: c.AzureLoginURL, ManagementURL: c.AzureManagementURL}),

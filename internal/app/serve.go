@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,7 @@ func (a *App) routes() http.Handler {
 // status is the installation at a glance, as far as it belongs to whoever sees these accounts.
 func (a *App) status(ctx context.Context, accounts []identity.Account) (neap.Status, error) {
 	var size fleet.Size
+	real := func(account identity.Account) bool { return account.Cloud != simCloud }
 	for _, account := range accounts {
 		own, err := a.Fleet.Size(ctx, account.ID)
 		if err != nil {
@@ -50,7 +52,7 @@ func (a *App) status(ctx context.Context, accounts []identity.Account) (neap.Sta
 		rate = 1
 	}
 	return neap.Status{
-		Version: a.config.Version, Simulated: true, Database: a.db.Driver(), Time: a.clock.Now(), Rate: rate, Started: a.started,
+		Version: a.config.Version, Simulated: !slices.ContainsFunc(accounts, real), Database: a.db.Driver(), Time: a.clock.Now(), Rate: rate, Started: a.started,
 		Groups: size.Groups, Instances: size.Instances,
 	}, nil
 }
@@ -121,7 +123,11 @@ func (a *App) greet(out io.Writer, address string) {
 	if a.config.Database != "" {
 		fmt.Fprintf(out, "Everything is kept in %s.\n", store.Name(a.config.Database))
 	}
-	fmt.Fprintln(out, "The cloud is simulated: real instance types and prices, no real machines, no real money.")
+	if a.config.Clouds.Real {
+		fmt.Fprintln(out, "Accounts that are made are in a real cloud once they have credentials: what runs there costs money.")
+	} else {
+		fmt.Fprintln(out, "The cloud is simulated: real instance types and prices, no real machines, no real money.")
+	}
 	if a.Admin != "" {
 		fmt.Fprintf(out, "\n  Admin token (shown this once, kept in %s):\n  %s\n", filepath.Join(data, "admin-token"), a.Admin)
 	} else if a.config.Database != "" {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
 	"github.com/neap-cloud/neap/internal/fault"
@@ -27,7 +29,7 @@ func (a *App) welcome(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkRate(accounts); err != nil {
+	if err := a.checkTime(accounts); err != nil {
 		return err
 	}
 	if len(accounts) > 0 {
@@ -42,7 +44,7 @@ func (a *App) welcome(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !made || !a.config.Demo {
+	if !made || !a.config.Demo || a.config.Clouds.Real {
 		return a.write("demo-account", a.Account.ID)
 	}
 	group, err := a.Fleet.Create(ctx, a.Account.ID, "neap up", elastigroup.FormName, demoGroup)
@@ -56,19 +58,35 @@ func (a *App) welcome(ctx context.Context) error {
 // firstAccount makes the first account; made is false when another replica that starts at the same moment was faster.
 func (a *App) firstAccount(ctx context.Context, organisation string) (made bool, err error) {
 	err = a.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		first := identity.Account{Organisation: organisation, Name: "demo", Cloud: simCloud, Provider: "AWS"}
+		if a.config.Clouds.Real {
+			first.Name, first.Cloud = "main", "" // until it has credentials
+		}
 		var err error
-		a.Account, made, err = a.Identity.FirstAccount(ctx, tx, identity.Account{Organisation: organisation, Name: "demo", Cloud: simCloud, Provider: "AWS"})
+		a.Account, made, err = a.Identity.FirstAccount(ctx, tx, first)
 		return err
 	})
 	return made, err
 }
 
-// checkRate refuses to run real accounts on anything but real time.
-func (a *App) checkRate(accounts []identity.Account) error {
-	for _, account := range accounts {
-		if account.Cloud != simCloud && a.config.Rate != 0 && a.config.Rate != 1 {
-			return fault.Field("rate", "Account %s is in a real cloud: time can't run %g times as fast there. Leave --rate out.", account.ID, a.config.Rate)
-		}
+// aheadMost is how far the engine's time may be from the wall's where it is about real money.
+const aheadMost = time.Minute
+
+// checkTime refuses to run real accounts on anything but real time.
+func (a *App) checkTime(accounts []identity.Account) error {
+	at := slices.IndexFunc(accounts, func(account identity.Account) bool { return account.Cloud != simCloud })
+	if at < 0 && !a.config.Clouds.Real || a.config.Clock != nil {
+		return nil
+	}
+	who := "Accounts that are made now"
+	if at >= 0 {
+		who = "Account " + accounts[at].ID
+	}
+	if a.config.Rate != 0 && a.config.Rate != 1 {
+		return fault.Field("rate", "%s may be in a real cloud: time can't run %g times as fast there. Leave --rate out.", who, a.config.Rate)
+	}
+	if ahead := time.Until(a.nature.Now()); ahead.Abs() > aheadMost {
+		return fault.Field("data", "%s may be in a real cloud, and the time of this data folder, which ran faster once, is %s ahead. Begin with a fresh one.", who, ahead.Round(time.Second))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/neap-cloud/neap/internal/money"
 )
@@ -62,6 +63,13 @@ type Source struct{ Name, AsOf string }
 
 // Cloud is the catalogue of one cloud. Safe for concurrent use; the slices it returns are shared and must not be changed.
 type Cloud struct {
+	now atomic.Pointer[facts] // replaced as a whole by Amend, never changed
+}
+
+// facts are a catalogue at one moment.
+type facts struct {
+	edition int
+	base    *facts // as embedded; nil = these are
 	sources map[string]Source
 	regions []string
 	zones   map[string][]string
@@ -72,32 +80,32 @@ type Cloud struct {
 // shelf is what one list of offers is for.
 type shelf struct{ region, product string }
 
-// AWS decodes the embedded AWS catalogue once. It panics when the embedded data are broken, which the tests rule out.
+// AWS decodes the embedded AWS catalogue once. It is everybody's: whoever wants to amend it takes a Copy. It panics when the embedded data are broken, which the tests rule out.
 func AWS() *Cloud { return decodeAWS() }
 
 var decodeAWS = sync.OnceValue(func() *Cloud {
-	cloud, err := decode(awsPacked)
+	embedded, err := decode(awsPacked)
 	if err != nil {
 		panic(fmt.Sprintf("the embedded catalogue is broken: %v", err))
 	}
-	return cloud
+	return hold(embedded)
 })
 
 // Regions lists the regions, sorted.
-func (c *Cloud) Regions() []string { return c.regions }
+func (c *Cloud) Regions() []string { return c.now.Load().regions }
 
 // Zones lists a region's zones, sorted; none for an unknown region.
-func (c *Cloud) Zones(region string) []string { return c.zones[region] }
+func (c *Cloud) Zones(region string) []string { return c.now.Load().zones[region] }
 
 // HasType finds an instance type that is sold in at least one region.
 func (c *Cloud) HasType(name string) (Type, bool) {
-	found, ok := c.types[name]
+	found, ok := c.now.Load().types[name]
 	return found, ok
 }
 
 // Offers are the types sold in a region for a product ("Linux/UNIX", "Windows", "SUSE Linux", "Red Hat Enterprise Linux"), by type name.
 func (c *Cloud) Offers(region, product string) []Offer {
-	offers, ok := c.offers[shelf{region, product}]
+	offers, ok := c.now.Load().offers[shelf{region, product}]
 	if !ok {
 		return nil
 	}
@@ -126,7 +134,7 @@ func (c *Cloud) Offer(region, product, name string) (Offer, bool) {
 func (o Offer) Sells(zone string) bool { return slices.Contains(o.Zones, zone) }
 
 // PricesFrom says where the prices come from and the newest day they are known to hold for.
-func (c *Cloud) PricesFrom() Source { return c.sources["prices"] }
+func (c *Cloud) PricesFrom() Source { return c.now.Load().sources["prices"] }
 
 // Sources says where each table comes from: "prices", "interruption", "types", "zones".
-func (c *Cloud) Sources() map[string]Source { return c.sources }
+func (c *Cloud) Sources() map[string]Source { return c.now.Load().sources }

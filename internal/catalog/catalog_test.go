@@ -151,10 +151,11 @@ func TestBrokenDataAreRefusedAndNeverPanic(t *testing.T) {
 }
 
 func TestAProductThatIsNotSoldIsLeftOut(t *testing.T) {
-	c, err := decode(pack(t, "neap-catalog\t1\nR\tus-east-1\tab\nT\tm5.large\tm5\t2\t8192\tx\t0\t1\t0\t0\t0\t10.0\t29\n0\tb\t3\t\t96000\t43660\t92000\t\t\t\t30000\t1000\n"))
+	embedded, err := decode(pack(t, "neap-catalog\t1\nR\tus-east-1\tab\nT\tm5.large\tm5\t2\t8192\tx\t0\t1\t0\t0\t0\t10.0\t29\n0\tb\t3\t\t96000\t43660\t92000\t\t\t\t30000\t1000\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := hold(embedded)
 	windows, _ := c.Offer("us-east-1", Windows, "m5.large")
 	if windows.OnDemand != 188000 || windows.Spot != 0 || windows.Interruption != -1 {
 		t.Errorf("windows: %+v", windows)

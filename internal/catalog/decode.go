@@ -33,7 +33,7 @@ type row struct {
 	costs [4]struct{ onDemand, spot money.Price }
 }
 
-func decode(packed []byte) (*Cloud, error) {
+func decode(packed []byte) (*facts, error) {
 	unzip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func decode(packed []byte) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := decoder{cloud: &Cloud{
+	d := decoder{cloud: &facts{
 		sources: map[string]Source{}, zones: map[string][]string{}, types: map[string]Type{}, offers: map[shelf]func() []Offer{},
 	}}
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
@@ -58,7 +58,7 @@ func decode(packed []byte) (*Cloud, error) {
 }
 
 type decoder struct {
-	cloud  *Cloud
+	cloud  *facts
 	fields []string
 	kind   *Type
 	rows   [][]row // by region
@@ -202,7 +202,7 @@ func (r *row) price(product int, fields []string) error {
 	return nil
 }
 
-func (d *decoder) finish() *Cloud {
+func (d *decoder) finish() *facts {
 	for number, region := range d.cloud.regions {
 		for product, name := range Products() {
 			d.cloud.offers[shelf{region, name}] = sync.OnceValue(func() []Offer {

@@ -35,11 +35,12 @@ type UpConfig struct {
 	Domain    string // below which host names name a tenant of the cmpute API: TENANT.DOMAIN; "" = none do
 	Cloud     string // of accounts that are made: "sim", or "aws" for those that their credentials are for
 	// Other addresses of the clouds than their own.
-	AWSEndpoint, GCPTokenURL, AzureLoginURL, AzureManagementURL string
-	Drain                                                       time.Duration
-	Hold                                                        time.Duration // of deleted groups
-	Spend                                                       money.Price   // what an account may newly commit to per hour; 0 = no limit
-	spend                                                       string
+	AWSEndpoint                                    endpoints
+	GCPTokenURL, AzureLoginURL, AzureManagementURL string
+	Drain                                          time.Duration
+	Hold                                           time.Duration // of deleted groups
+	Spend                                          money.Price   // what an account may newly commit to per hour; 0 = no limit
+	spend                                          string
 	// Days to keep what grows with time; 0 = for ever.
 	KeepLogs, KeepDecisions, KeepLedger, KeepAudit, KeepDead int
 	Rate                                                     float64
@@ -59,7 +60,7 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.PublicURL, "public-url", "", "address at which clients reach Neap, if a proxy stands between: signed requests have it in them")
 	flags.StringVar(&c.Domain, "domain", "", "domain below which host names name an organisation to cmpute clients: ORGANISATION.DOMAIN")
 	flags.StringVar(&c.Cloud, "cloud", "sim", "cloud of accounts that are made: sim, or aws for those that their credentials are for")
-	flags.StringVar(&c.AWSEndpoint, "aws-sts-endpoint", "", "address of AWS STS, if not AWS's own")
+	flags.Var(&c.AWSEndpoint, "aws-endpoint", "address of AWS's services if not AWS's own, or of one: ec2=https://…; may be repeated")
 	flags.StringVar(&c.GCPTokenURL, "gcp-token-url", "", "address of Google's tokens, if not Google's own")
 	flags.StringVar(&c.AzureLoginURL, "azure-login-url", "", "address of Microsoft's tokens, if not Microsoft's own")
 	flags.StringVar(&c.AzureManagementURL, "azure-management-url", "", "address of Azure's management, if not Microsoft's own")

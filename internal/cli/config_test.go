@@ -55,12 +55,12 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 }
 
 func TestEveryFlagOfUpCanBeSetByFileAndEnvironment(t *testing.T) {
-	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", PublicURL: "https://neap.example.com", Domain: "example.com", Cloud: "aws", AWSEndpoint: "http://127.0.0.1:1", GCPTokenURL: "http://127.0.0.1:2", AzureLoginURL: "http://127.0.0.1:3", AzureManagementURL: "http://127.0.0.1:4", Drain: 3 * time.Second, KeepLogs: 7, KeepDecisions: 0, KeepLedger: 800, KeepAudit: 0, KeepDead: 12, Rate: 60, Outbound: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
-	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\npublic-url: https://neap.example.com\ndomain: example.com\ncloud: aws\naws-sts-endpoint: http://127.0.0.1:1\ngcp-token-url: http://127.0.0.1:2\nazure-login-url: http://127.0.0.1:3\nazure-management-url: http://127.0.0.1:4\ndrain: 3s\nretention-logs: 7\nretention-decisions: 0\nretention-ledger: 800\nretention-audit: 0\nretention-dead: 12\nallow-outbound: [10.1.0.0/16, \"fd00::/8\"]\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
+	want := UpConfig{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", PublicURL: "https://neap.example.com", Domain: "example.com", Cloud: "aws", AWSEndpoint: endpoints{"": "http://127.0.0.1:1", "sts": "http://127.0.0.1:5"}, GCPTokenURL: "http://127.0.0.1:2", AzureLoginURL: "http://127.0.0.1:3", AzureManagementURL: "http://127.0.0.1:4", Drain: 3 * time.Second, KeepLogs: 7, KeepDecisions: 0, KeepLedger: 800, KeepAudit: 0, KeepDead: 12, Rate: 60, Outbound: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
+	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\npublic-url: https://neap.example.com\ndomain: example.com\ncloud: aws\naws-endpoint: [\"http://127.0.0.1:1\", \"sts=http://127.0.0.1:5\"]\ngcp-token-url: http://127.0.0.1:2\nazure-login-url: http://127.0.0.1:3\nazure-management-url: http://127.0.0.1:4\ndrain: 3s\nretention-logs: 7\nretention-decisions: 0\nretention-ledger: 800\nretention-audit: 0\nretention-dead: 12\nallow-outbound: [10.1.0.0/16, \"fd00::/8\"]\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
 	if reached, got := up(t, nil, "--config", file); got.code != ExitDone || !reflect.DeepEqual(reached, want) {
 		t.Errorf("file: %+v %+v", reached, got)
 	}
-	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_PUBLIC_URL=https://neap.example.com", "NEAP_DOMAIN=example.com", "NEAP_CLOUD=aws", "NEAP_AWS_STS_ENDPOINT=http://127.0.0.1:1", "NEAP_GCP_TOKEN_URL=http://127.0.0.1:2", "NEAP_AZURE_LOGIN_URL=http://127.0.0.1:3", "NEAP_AZURE_MANAGEMENT_URL=http://127.0.0.1:4", "NEAP_DRAIN=3s", "NEAP_RETENTION_LOGS=7", "NEAP_RETENTION_DECISIONS=0", "NEAP_RETENTION_LEDGER=800", "NEAP_RETENTION_AUDIT=0", "NEAP_RETENTION_DEAD=12", "NEAP_ALLOW_OUTBOUND=10.1.0.0/16,fd00::/8", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
+	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_PUBLIC_URL=https://neap.example.com", "NEAP_DOMAIN=example.com", "NEAP_CLOUD=aws", "NEAP_AWS_ENDPOINT=http://127.0.0.1:1,sts=http://127.0.0.1:5", "NEAP_GCP_TOKEN_URL=http://127.0.0.1:2", "NEAP_AZURE_LOGIN_URL=http://127.0.0.1:3", "NEAP_AZURE_MANAGEMENT_URL=http://127.0.0.1:4", "NEAP_DRAIN=3s", "NEAP_RETENTION_LOGS=7", "NEAP_RETENTION_DECISIONS=0", "NEAP_RETENTION_LEDGER=800", "NEAP_RETENTION_AUDIT=0", "NEAP_RETENTION_DEAD=12", "NEAP_ALLOW_OUTBOUND=10.1.0.0/16,fd00::/8", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
 	if reached, got := up(t, environ); got.code != ExitDone || !reflect.DeepEqual(reached, want) {
 		t.Errorf("environment: %+v %+v", reached, got)
 	}
@@ -74,11 +74,12 @@ func TestSettingsThatCannotBeUsedAreRefusedByName(t *testing.T) {
 		wants      []string
 	}{
 		{name: "an unknown key, with the nearest known one", file: "lisen: 127.0.0.1:1\n", wants: []string{"lisen: ", `did you mean "listen"?`, "neap.yaml"}},
-		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, aws-sts-endpoint, azure-login-url,"}},
+		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, aws-endpoint, azure-login-url,"}},
 		{name: "a nested key", file: "log:\n  format: json\n", wants: []string{"log.format: ", `did you mean "log-format"?`}},
 		{name: "a value of the wrong type in the file", file: "rate: fast\n", wants: []string{`rate: `, `"fast"`, "neap.yaml"}},
 		{name: "a value of the wrong type in the environment", environ: []string{"NEAP_NO_DEMO=perhaps"}, wants: []string{"no-demo: the environment says \"perhaps\""}},
 		{name: "several at once", file: "lisen: a\nrate: 0\nlog-format: xml\n", wants: []string{"lisen: ", "rate: 0 is not above 0", `"xml" is neither text nor json`}},
+		{name: "an address with a password", environ: []string{"NEAP_AWS_ENDPOINT=http://me:secret@127.0.0.1"}, wants: []string{"aws-endpoint: "}},
 		{name: "a listener without a port", args: []string{"--listen", "localhost"}, wants: []string{"listen: "}},
 		{name: "no data folder", args: []string{"--data", ""}, wants: []string{"data: Name a folder."}},
 		{name: "a log level that is none", environ: []string{"NEAP_LOG_LEVEL=loud"}, wants: []string{`log-level: `, "debug, info, warn or error"}},

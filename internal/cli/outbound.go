@@ -20,8 +20,7 @@ func (n *networks) String() string {
 
 // Set is pflag.Value's; it adds to what was there.
 func (n *networks) Set(text string) error {
-	// A YAML list arrives as "[a b]".
-	for _, word := range strings.FieldsFunc(strings.Trim(text, "[]"), func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, word := range listed(text) {
 		p, err := netip.ParsePrefix(word)
 		if err != nil {
 			addr, wrong := netip.ParseAddr(word)

@@ -220,7 +220,8 @@ type (
 		Notices(ctx context.Context, region string) ([]Notice, error)
 		Acknowledge(ctx context.Context, region string, ids []string) error
 	}
-	// Pricer tells the current spot price of every market of a region. On-demand prices are the catalogue's.
+	// Pricer tells the current spot price of every market of a region. On-demand prices may be told too, once for the whole region: their markets have no zone.
+	// Those that are not told are the catalogue's.
 	Pricer interface {
 		Prices(ctx context.Context, region string) ([]Price, error)
 	}

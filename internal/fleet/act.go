@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/offer"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/fleet/tags"
@@ -55,7 +56,7 @@ func (t *turn) writeDown(ctx context.Context, tx *store.Tx, decision string, d p
 }
 
 func (t *turn) writeLaunch(ctx context.Context, tx *store.Tx, decision string, a plan.Action) error {
-	id, launch := newAction(), offer.Launch(t.intent, a, t.full)
+	id, launch := newAction(), offer.Launch(t.intent, a, t.market, t.full)
 	tags.Sign(launch, id, t.installation.ID, t.installation.Generation, t.doc.ID)
 	return t.f.writeAction(ctx, tx, t.doc, id, action{
 		Launch: launch, Replaces: a.Replaces, VCPUs: t.vcpus[a.Type], Price: breaker.PriceOf(t.market, a), Reason: a.Reason, Because: a.Because, Decision: decision,
@@ -108,7 +109,8 @@ func (t *turn) happened(kind string, reason plan.Reason, because string, instanc
 }
 
 // settleAll carries out every pending action, oldest first. An action that a crash interrupted is simply carried out again: its token makes that harmless.
-func (t *turn) settleAll(ctx context.Context) error {
+// repeated actions may have reached the cloud before.
+func (t *turn) settleAll(ctx context.Context, repeated bool) error {
 	open, err := t.pending(ctx)
 	if err != nil {
 		return err
@@ -117,9 +119,9 @@ func (t *turn) settleAll(ctx context.Context) error {
 	for _, a := range open {
 		switch {
 		case a.Value.Launch != nil:
-			err = t.launch(budget.With(ctx, urgency(a.Value.Reason)), a)
+			err = t.launch(budget.With(ctx, call.Urgency(a.Value.Reason)), a, repeated)
 		case len(a.Value.Terminate) > 0:
-			err = t.terminate(budget.With(ctx, urgency(a.Value.Reason)), a)
+			err = t.terminate(budget.With(ctx, call.Urgency(a.Value.Reason)), a)
 		default:
 			err = t.release(ctx, a)
 		}
@@ -131,11 +133,12 @@ func (t *turn) settleAll(ctx context.Context) error {
 	return errors.Join(later...)
 }
 
-// launch asks the cloud, and takes in what it started. A refusal settles the action; no answer leaves it pending, to be repeated with its token.
-func (t *turn) launch(ctx context.Context, a store.Doc[action]) error {
+// launch asks the cloud, and takes in what it started. A refusal settles the action; no answer leaves it pending, to be repeated with its token. So does a
+// refusal to answer the repetition, because the first attempt may have started everything.
+func (t *turn) launch(ctx context.Context, a store.Doc[action], repeated bool) error {
 	started, err := t.provider.Launch(ctx, *a.Value.Launch)
 	var refusal *cloud.Refusal
-	if err != nil && !errors.As(err, &refusal) {
+	if err != nil && !errors.As(err, &refusal) || refusal != nil && repeated && call.ProvesNothing(refusal) {
 		return err
 	}
 	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -212,16 +215,17 @@ func (t *turn) takeRefusal(ctx context.Context, tx *store.Tx, a store.Doc[action
 	} else if err := t.f.Market.Refused(ctx, tx, t.doc.Account, m.Region, r); err != nil {
 		return err
 	}
-	line := t.f.line(journal.Warn, "Can't launch %d %s %s in %s: %s (%s)", a.Value.Launch.Count-started, m.Lifecycle, m.Type, m.Zone, r.Message, r.Code)
+	outlook := call.Outlook(r, t.f.Market.Wait(t.doc.Account, m.Region, r))
+	line := t.f.line(journal.Warn, "Can't launch %d %s %s in %s: %s (%s)%s", a.Value.Launch.Count-started, m.Lifecycle, m.Type, m.Zone, r.Message, r.Code, outlook)
 	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("refused", plan.Reason(r.Kind), r.Message))
 }
 
 // terminate tells the cloud. The rows end when the cloud shows them ended.
 func (t *turn) terminate(ctx context.Context, a store.Doc[action]) error {
-	err := unlessUnknown(t.provider.Terminate(ctx, t.intent.Region, a.Value.Terminate), func() error {
+	err := call.UnlessUnknown(t.provider.Terminate(ctx, t.intent.Region, a.Value.Terminate), func() error {
 		// One id that the cloud has forgotten refuses the whole call: the others are ended one by one.
 		for _, id := range a.Value.Terminate {
-			if err := unlessUnknown(t.provider.Terminate(ctx, t.intent.Region, []string{id}), func() error { return nil }); err != nil {
+			if err := call.UnlessUnknown(t.provider.Terminate(ctx, t.intent.Region, []string{id}), func() error { return nil }); err != nil {
 				return err
 			}
 		}
@@ -240,7 +244,7 @@ func (t *turn) release(ctx context.Context, a store.Doc[action]) error {
 	if tagger, ok := cloud.As[cloud.Tagger](t.provider); ok {
 		for _, id := range a.Value.Release {
 			err := tagger.Tag(ctx, t.intent.Region, []string{id}, map[string]string{tags.State: "detached", tags.Owner: ""})
-			if err := unlessUnknown(err, func() error { return nil }); err != nil {
+			if err := call.UnlessUnknown(err, func() error { return nil }); err != nil {
 				return err
 			}
 		}
@@ -248,13 +252,4 @@ func (t *turn) release(ctx context.Context, a store.Doc[action]) error {
 	return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return t.f.settle(ctx, tx, a, settled, "released "+strings.Join(a.Value.Release, ", "))
 	})
-}
-
-// unlessUnknown is err, except that an id which the cloud does not know leads to otherwise.
-func unlessUnknown(err error, otherwise func() error) error {
-	var refusal *cloud.Refusal
-	if errors.As(err, &refusal) && refusal.Kind == cloud.Unknown {
-		return otherwise()
-	}
-	return err
 }

@@ -38,9 +38,18 @@ const (
 	failed  = "failed"
 )
 
-func (a action) pendingLaunch(id string) plan.PendingLaunch {
-	m := a.Launch.Market
-	return plan.PendingLaunch{Action: id, Type: m.Type, Zone: m.Zone, Lifecycle: plan.Lifecycle(m.Lifecycle), Count: a.Launch.Count, Replaces: a.Replaces, Reason: a.Reason, VCPUs: a.VCPUs}
+// expected is what a pending launch has yet to give; none when there is nothing. What it gave before its reply was lost may have been found by its tags.
+func (a action) expected(id string, rows []store.Doc[Instance]) plan.PendingLaunch {
+	if a.Launch == nil {
+		return plan.PendingLaunch{}
+	}
+	m, n := a.Launch.Market, a.Launch.Count
+	for _, r := range rows {
+		if r.Value.Launch == id {
+			n--
+		}
+	}
+	return plan.PendingLaunch{Action: id, Type: m.Type, Zone: m.Zone, Lifecycle: plan.Lifecycle(m.Lifecycle), Count: max(0, n), Replaces: a.Replaces, Reason: a.Reason, VCPUs: a.VCPUs}
 }
 
 // openActions lists what was written down and has not settled, oldest first.

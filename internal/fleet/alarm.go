@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/fleet/breaker"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
@@ -87,7 +88,7 @@ func (f *Fleet) alarm(ctx context.Context, key alarmKey, message string, write f
 // alarm tells a person what this turn found, and that what an earlier one found is over.
 func (t *turn) alarm(ctx context.Context) error {
 	found := map[journal.AlertKind]string{
-		journal.AlertHold: "", journal.AlertObserveOnly: "", journal.AlertBreaker: "", journal.AlertCannotLaunch: "",
+		journal.AlertHold: "", journal.AlertObserveOnly: "", journal.AlertBreaker: "", journal.AlertCannotLaunch: "", journal.AlertDenied: "",
 	}
 	switch {
 	case t.onlyObserve:
@@ -95,7 +96,7 @@ func (t *turn) alarm(ctx context.Context) error {
 	case t.held:
 		found[journal.AlertHold] = fmt.Sprintf("Much of %s is missing from the cloud's answers at once: group %s stands still until that is explained.", t.place(), t.doc.ID)
 	default:
-		found[journal.AlertBreaker] = sentences(t.trips)
+		found[journal.AlertBreaker] = call.Sentences(t.trips)
 		found[journal.AlertCannotLaunch] = t.cannotLaunch()
 		var err error
 		if found[journal.AlertQuarantine], err = t.strangers(ctx); err != nil {
@@ -110,22 +111,28 @@ func (t *turn) alarm(ctx context.Context) error {
 	return nil
 }
 
+// tellDenied tells people, once, that the cloud denies what a turn needs. Clouds word the same denial anew each time, so the first words stay.
+func (t *turn) tellDenied(ctx context.Context) error {
+	key := alarmKey{t.doc.Account, t.doc.ID, journal.AlertDenied}
+	if isOpen, err := t.f.differs(ctx, key, ""); err != nil || isOpen {
+		return err
+	}
+	message := call.Shut(t.denied, t.doc.ID, t.place().String(), stillDenied)
+	return t.f.alarm(ctx, key, message, func(ctx context.Context, work func(context.Context, *store.Tx) error) error {
+		return t.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return cmp.Or(work(ctx, tx), t.f.Journal.Log(ctx, tx, t.doc.Account, t.doc.ID, t.f.line(journal.Error, "%s", message)))
+		})
+	})
+}
+
 // calmAll ends what a group that is no more has raised.
 func (t *turn) calmAll(ctx context.Context, tx *store.Tx) error {
-	for _, kind := range []journal.AlertKind{journal.AlertHold, journal.AlertObserveOnly, journal.AlertBreaker, journal.AlertCannotLaunch, journal.AlertQuarantine} {
+	for _, kind := range []journal.AlertKind{journal.AlertHold, journal.AlertObserveOnly, journal.AlertBreaker, journal.AlertCannotLaunch, journal.AlertQuarantine, journal.AlertDenied} {
 		if err := t.f.Journal.Calm(ctx, tx, t.doc.Account, t.doc.ID, kind); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func sentences(trips []breaker.Trip) string {
-	var list []string
-	for _, t := range trips {
-		list = append(list, t.String())
-	}
-	return strings.Join(list, " ")
 }
 
 // cannotLaunch is what to tell a person about a group that has been short of its target for too long.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/offer"
 )
 
@@ -33,6 +34,9 @@ func (f *Fleet) checkTemplate(ctx context.Context, account string, intent Intent
 		return err
 	}
 	refusals, err := provider.Check(ctx, intent.Region, asked)
+	if r := call.Denied(err); r != nil {
+		return fault.Of(fault.Unavailable, "cloud", "The cloud denies account %s what checking the group needs: %s (%s). Check the account's credentials and permissions.", account, r.Message, r.Code).With(err)
+	}
 	if err != nil {
 		return fault.Of(fault.Unavailable, "cloud", "The cloud did not answer while the group was checked; try again.").With(err)
 	}

@@ -86,8 +86,8 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 		}
 	}
 	for _, a := range open {
-		if a.Value.Launch != nil {
-			observed.Launches = append(observed.Launches, a.Value.pendingLaunch(a.ID))
+		if l := a.Value.expected(a.ID, rows); l.Count > 0 {
+			observed.Launches = append(observed.Launches, l)
 		}
 	}
 	full := offer.Full(snapshot)

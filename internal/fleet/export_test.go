@@ -10,7 +10,7 @@ const Vanished = vanished
 
 // LookedAt is when the newest look at a place began that left no gap.
 func (f *Fleet) LookedAt(account, region string) time.Time {
-	s := f.sight(place{account, region})
+	s := f.sight(place{Account: account, Region: region})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen

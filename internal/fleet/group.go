@@ -107,7 +107,7 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 			if err := f.keepRevision(ctx, tx, doc); err != nil {
 				return changed{}, err
 			}
-			if err := f.settleIn(ctx, tx, place{account, intent.Region}); err != nil {
+			if err := f.settleIn(ctx, tx, place{Account: account, Region: intent.Region}); err != nil {
 				return changed{}, err
 			}
 			if err := f.Workflow.Watch(ctx, tx, loopName, doc.ID); err != nil {

@@ -33,14 +33,6 @@ type Instance struct {
 	MissingAt time.Time // when the cloud first failed to show it; see observe.go
 }
 
-func aliveStates() []string {
-	states := make([]string, len(plan.Alive()))
-	for n, phase := range plan.Alive() {
-		states[n] = string(phase)
-	}
-	return states
-}
-
 // move changes the phase, and says whether the table allows it; an instance never goes back.
 func (i *Instance) move(to plan.Phase) bool {
 	if !i.Phase.LeadsTo(to) {
@@ -67,13 +59,13 @@ func merged(rows, written []store.Doc[Instance]) []store.Doc[Instance] {
 	for _, d := range slices.Concat(rows, written) {
 		newest[d.ID] = d
 	}
-	maps.DeleteFunc(newest, func(_ string, d store.Doc[Instance]) bool { return !slices.Contains(aliveStates(), d.State) })
+	maps.DeleteFunc(newest, func(_ string, d store.Doc[Instance]) bool { return !slices.Contains(plan.AliveStates(), d.State) })
 	return slices.SortedFunc(maps.Values(newest), func(a, b store.Doc[Instance]) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID)) })
 }
 
 // living lists a group's instances that have not ended, oldest first.
 func (f *Fleet) living(ctx context.Context, s store.Session, group string) ([]store.Doc[Instance], error) {
-	rows, _, err := members.List(ctx, s, store.Installation(), store.Query{Parent: group, States: aliveStates()})
+	rows, _, err := members.List(ctx, s, store.Installation(), store.Query{Parent: group, States: plan.AliveStates()})
 	return rows, err
 }
 
@@ -95,11 +87,8 @@ func (f *Fleet) Instances(ctx context.Context, account, id string) ([]Instance, 
 		list = append(list, r.Value)
 	}
 	for _, a := range open {
-		if a.Value.Launch == nil {
-			continue
-		}
 		l := a.Value.Launch
-		for range l.Count {
+		for range a.Value.expected(a.ID, rows).Count {
 			waiting := Instance{Group: id, Account: account, Market: l.Market, Launch: a.ID, Created: a.Value.Created}
 			waiting.Type, waiting.Zone, waiting.Lifecycle, waiting.Phase = l.Market.Type, l.Market.Zone, plan.Lifecycle(l.Market.Lifecycle), plan.Launching
 			list = append(list, waiting)
@@ -232,6 +221,6 @@ func (f *Fleet) Size(ctx context.Context, account string) (Size, error) {
 		scope = store.Account(account)
 	}
 	kept, err := groups.Count(ctx, f.DB, scope, store.Query{States: []string{active}})
-	running, failed := members.Count(ctx, f.DB, scope, store.Query{States: aliveStates()})
+	running, failed := members.Count(ctx, f.DB, scope, store.Query{States: plan.AliveStates()})
 	return Size{kept, running}, cmp.Or(err, failed)
 }

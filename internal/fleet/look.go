@@ -10,6 +10,8 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
@@ -30,7 +32,7 @@ const (
 // look compares everything the cloud shows of us in one place with our rows, in one listing that all its groups share, and wakes the groups for which it
 // makes a difference. It also decides whether so much is missing that no absence may be believed.
 func (f *Fleet) look(ctx context.Context, lease workflow.Turn) (time.Time, error) {
-	p := placeOf(lease.Key)
+	p := spool.PlaceOf(lease.Key)
 	provider, err := f.provider(ctx, p.Account)
 	if err != nil {
 		return time.Time{}, err
@@ -142,7 +144,7 @@ func (l *look) doubtful() []string {
 func (l *look) compareNew(ctx context.Context) error {
 	for after := ""; ; {
 		rows, next, err := members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{
-			Name: l.place.Region, States: aliveStates(), Since: l.sight.seen.Add(-newLap), Limit: lookPage, After: after,
+			Name: l.place.Region, States: plan.AliveStates(), Since: l.sight.seen.Add(-newLap), Limit: lookPage, After: after,
 		})
 		if err != nil {
 			return err
@@ -162,7 +164,7 @@ func (l *look) compareAll(ctx context.Context) (rest []string, err error) {
 	l.absent = nil
 	for after := ""; ; {
 		var rows []store.Doc[Instance]
-		rows, after, err = members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{Name: l.place.Region, States: aliveStates(), Limit: lookPage, After: after})
+		rows, after, err = members.List(ctx, l.f.DB, store.Account(l.place.Account), store.Query{Name: l.place.Region, States: plan.AliveStates(), Limit: lookPage, After: after})
 		if err != nil {
 			return nil, err
 		}
@@ -322,7 +324,7 @@ func (f *Fleet) tooMany(ctx context.Context, p place, missing []store.Doc[Instan
 	if unannounced == 0 {
 		return false, nil
 	}
-	all, err := members.Count(ctx, f.DB, store.Account(p.Account), store.Query{Name: p.Region, States: aliveStates()})
+	all, err := members.Count(ctx, f.DB, store.Account(p.Account), store.Query{Name: p.Region, States: plan.AliveStates()})
 	// A cloud that shows nothing at all has forgotten, however little there was to show.
 	return len(missing) >= all-fresh || unannounced >= holdAtLeast && unannounced*100 > all*holdPercent, err
 }

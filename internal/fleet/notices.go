@@ -10,8 +10,8 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
-	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -68,6 +68,11 @@ func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
 		return nil
 	}
 	notices, err := notifier.Notices(ctx, p.Region)
+	if call.Denied(err) != nil { // asked at once, it would be denied at once
+		f.Log.Warn("the cloud denies its notices", "place", p.String(), "error", err)
+		<-ctx.Done()
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("notices for %s: %w", p, err)
 	}
@@ -77,7 +82,7 @@ func (f *Fleet) takeNoticesOf(ctx context.Context, p place) error {
 	f.noticed.Put(true, time.Now())
 	if err := f.takeFrom(ctx, p, notifier, notices); err != nil {
 		// Not acknowledged either, but it may be long until somebody asks again. To take a notice in twice is harmless.
-		return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.Add(spool.Place(p), notices...))
+		return errors.Join(fmt.Errorf("take in notices for %s: %w", p, err), f.spool.Add(p, notices...))
 	}
 	return nil
 }
@@ -117,7 +122,7 @@ func (f *Fleet) takeSome(ctx context.Context, tx *store.Tx, some []warning) erro
 		of[w.Instance] = append(of[w.Instance], w)
 	}
 	// Instances that are not here are somebody else's, in the same cloud account.
-	rows, _, err := members.List(ctx, tx, store.Installation(), store.Query{IDs: slices.Sorted(maps.Keys(of)), States: aliveStates()})
+	rows, _, err := members.List(ctx, tx, store.Installation(), store.Query{IDs: slices.Sorted(maps.Keys(of)), States: plan.AliveStates()})
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (t *turn) observe(ctx context.Context) (err error) {
 	return t.takeIn(ctx, rows, seen, byID, missing)
 }
 
-func (t *turn) place() place { return place{t.doc.Account, t.intent.Region} }
+func (t *turn) place() place { return place{Account: t.doc.Account, Region: t.intent.Region} }
 
 // describe asks for the group's own instances. Their ids are enough once a look at the whole place, by this generation of the database, has found no others. Those
 // that a recent look has found as they should be are left out, unless the turn is thorough or somebody needs a replacement: then all are asked for, because the

@@ -4,28 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// place is one region of one account that has, or once had, groups: where notices, prices and instances are looked for. Places are kept, so that every
-// replica knows them, and never removed: a look at an empty one costs one call.
-type place struct {
-	Account string
-	Region  string
-}
-
-func (p place) String() string { return p.Account + "/" + p.Region }
-
-// placeOf reads a key of the looks' loop.
-func placeOf(key string) place {
-	account, region, _ := strings.Cut(key, "/")
-	return place{account, region}
-}
+// place is a spool.Place that has, or once had, groups. Places are kept, so that every replica knows them, and never removed: a look at an empty one costs one call.
+type place = spool.Place
 
 // standing is what the looks at a place have found that concerns every group in it.
 type standing struct {
@@ -113,4 +103,28 @@ func (f *Fleet) each(ctx context.Context, work func(context.Context, place, clou
 		failed = append(failed, <-results)
 	}
 	return errors.Join(failed...)
+}
+
+// What a group's turns may take of the engine.
+const (
+	turnsAtOnce     = 128 // of all groups …
+	turnsOfOnePlace = 8   // … and of those in one place, so that a region that hangs leaves the others their workers
+	looksAtOnce     = 16
+)
+
+// need is how urgent it is to look at a group's instances.
+func need(rows []store.Doc[Instance]) budget.Priority {
+	if slices.ContainsFunc(rows, func(r store.Doc[Instance]) bool { return r.Value.isInTrouble() }) {
+		return budget.Healing
+	}
+	return budget.Scaling
+}
+
+// lane is the place that a group's turns depend on.
+func (f *Fleet) lane(ctx context.Context, group string) string {
+	doc, err := groups.Get(ctx, f.DB, store.Installation(), group)
+	if err != nil {
+		return "" // its turn will say what is wrong
+	}
+	return place{Account: doc.Account, Region: doc.Value.Region}.String()
 }

@@ -86,7 +86,7 @@ func (t *tally) size(ctx context.Context, f *Fleet, account string, now time.Tim
 	if err != nil {
 		return err
 	}
-	living, err := members.Count(ctx, f.DB, store.Account(account), store.Query{States: aliveStates()})
+	living, err := members.Count(ctx, f.DB, store.Account(account), store.Query{States: plan.AliveStates()})
 	if err != nil {
 		return err
 	}

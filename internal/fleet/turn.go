@@ -9,6 +9,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -22,6 +23,7 @@ const (
 	stillComing  = 15 * time.Second // something is on its way, and nobody has said that it changed
 	stillHeld    = 30 * time.Second // too much is missing, or a newer copy of this database is at work
 	stillUnclear = 2 * time.Second  // an absence is to be looked into again
+	stillDenied  = time.Minute      // the cloud does not let us in, or not do what we asked for
 )
 
 // hopelessWait is how long a group whose launches the cloud finds faulty is left alone, unless somebody changes it.
@@ -48,7 +50,7 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 	if err != nil {
 		return time.Time{}, err
 	}
-	f.firstPrices(ctx, place{doc.Account, intent.Region}, intent.Product, provider)
+	f.firstPrices(ctx, place{Account: doc.Account, Region: intent.Region}, intent.Product, provider)
 	t := &turn{f: f, lease: lease, doc: doc, intent: intent, provider: provider}
 	next, err := t.run(ctx)
 	if err != nil {
@@ -56,6 +58,9 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 	}
 	if t.buried {
 		return next, nil
+	}
+	if t.denied != nil {
+		return next, t.tellDenied(ctx)
 	}
 	if err := t.alarm(ctx); err != nil {
 		return time.Time{}, err
@@ -74,11 +79,11 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 		return f.Clock.Now().Add(stillHeld), err
 	}
 	// Order matters: a successor settles its predecessor's actions before it looks, and looks before it plans.
-	if err := t.settleAll(ctx); err != nil {
+	if err := t.unlessDenied(t.settleAll(ctx, true)); err != nil {
 		return time.Time{}, err
 	}
 	if err := t.observe(ctx); err != nil {
-		return time.Time{}, err
+		return f.Clock.Now().Add(stillDenied), t.unlessDenied(err)
 	}
 	if t.doc.State == held && !t.onlyObserve {
 		if kept, err := t.letGo(ctx); kept || err != nil {
@@ -88,7 +93,7 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 	for range rounds {
 		acted, err := t.decide(ctx)
 		if err != nil {
-			return time.Time{}, err
+			return f.Clock.Now().Add(stillDenied), t.unlessDenied(err)
 		}
 		if t.onlyObserve {
 			return f.Clock.Now().Add(stillHeld), nil
@@ -96,7 +101,7 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 		if !acted {
 			break
 		}
-		if err := t.settleAll(ctx); err != nil {
+		if err := t.unlessDenied(t.settleAll(ctx, false)); err != nil {
 			return time.Time{}, err
 		}
 		if t.hopeless {
@@ -108,6 +113,15 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 		t.refused = false
 	}
 	return t.again(ctx)
+}
+
+// unlessDenied is err, except that a turn goes on without what the cloud denies it: that stays pending, and must not keep the rest from being done.
+func (t *turn) unlessDenied(err error) error {
+	if denied := call.Denied(err); denied != nil {
+		t.denied = denied
+		return nil
+	}
+	return err
 }
 
 // turn is the state of one turn.
@@ -132,6 +146,7 @@ type turn struct {
 	next         time.Time                 // when the plan changes by time alone
 	refused      bool                      // a launch was refused in this round
 	hopeless     bool                      // the cloud finds our launches faulty
+	denied       *cloud.Refusal            // what the cloud would not let us do, the newest of it
 	buried       bool                      // nothing is left of a deleted group
 	onlyObserve  bool                      // this database is not the newest: touch nothing
 	restored     time.Time                 // when the backup was taken that this database came from, while nobody has accepted it
@@ -253,7 +268,7 @@ func (t *turn) again(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if t.doc.State == deleting && len(rows) == 0 {
+	if t.doc.State == deleting && len(rows) == 0 && t.denied == nil {
 		t.buried = true
 		return time.Time{}, t.bury(ctx)
 	}
@@ -262,6 +277,9 @@ func (t *turn) again(ctx context.Context) (time.Time, error) {
 		if at := now.Add(wait); next.IsZero() || next.After(at) {
 			next = at
 		}
+	}
+	if t.denied != nil {
+		sooner(stillDenied)
 	}
 	coming, s := map[string]uint64{}, t.f.sight(t.place())
 	for _, r := range rows {

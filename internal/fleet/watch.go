@@ -17,24 +17,24 @@ func (f *Fleet) Watch(ctx context.Context) (stop func()) {
 }
 
 // probe sees whether the store works, and finds the clouds that may give notices.
-func (f *Fleet) probe(ctx context.Context) (map[spool.Place]cloud.Provider, error) {
+func (f *Fleet) probe(ctx context.Context) (map[place]cloud.Provider, error) {
 	docs, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[spool.Place]cloud.Provider, len(docs))
+	known := make(map[place]cloud.Provider, len(docs))
 	for _, doc := range docs {
 		provider, err := f.provider(ctx, doc.Value.Account)
 		if err != nil {
 			continue // that account's own trouble
 		}
-		known[spool.Place(doc.Value.place)] = provider
+		known[doc.Value.place] = provider
 	}
 	return known, f.DB.TryWrite(ctx)
 }
 
 // unspool takes in what the spool holds. The notices are acknowledged, and dropped from the spool, after they have been committed.
-func (f *Fleet) unspool(ctx context.Context, known map[spool.Place]cloud.Provider) error {
+func (f *Fleet) unspool(ctx context.Context, known map[place]cloud.Provider) error {
 	kept, err := f.spool.All()
 	if err != nil || len(kept) == 0 {
 		return err
@@ -46,16 +46,16 @@ func (f *Fleet) unspool(ctx context.Context, known map[spool.Place]cloud.Provide
 	if err != nil {
 		return err
 	}
-	byPlace := map[spool.Place][]cloud.Notice{}
+	byPlace := map[place][]cloud.Notice{}
 	for _, entry := range kept {
 		byPlace[entry.Place()] = append(byPlace[entry.Place()], entry.Notice)
 	}
 	for p, notices := range byPlace {
 		notifier, ok := cloud.As[cloud.Notifier](known[p])
 		if !ok {
-			return fmt.Errorf("%d spooled notices are for %s, which can't be reached now", len(notices), place(p))
+			return fmt.Errorf("%d spooled notices are for %s, which can't be reached now", len(notices), p)
 		}
-		if err := f.takeFrom(ctx, place(p), notifier, notices); err != nil {
+		if err := f.takeFrom(ctx, p, notifier, notices); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	AlertSpooled      AlertKind = "spooled"
 	AlertWebhook      AlertKind = "webhook"
 	AlertCredentials  AlertKind = "credentials"
+	AlertDenied       AlertKind = "denied"
 )
 
 // Alert is something that a person should know, from the moment it began until it was over.
@@ -229,6 +230,8 @@ func AlertKinds() []AlertAdvice {
 			"Repair the receiver, read `neap webhook dead ID`, and send the letters again with `neap webhook redeliver ID`."},
 		{AlertCredentials, "An account's credentials of its cloud end soon, or have ended: Neap cannot act there then.",
 			"Make a new client secret for the app in Azure, and set the account's credentials anew."},
+		{AlertDenied, "The cloud does not let an account in, or does not permit what a group needs. What was decided waits; nothing is given up.",
+			"Set the account's credentials anew, or grant the permission that the message names. Neap asks again every minute, and the alert ends by itself."},
 	}
 }
 

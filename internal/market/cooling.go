@@ -22,6 +22,9 @@ const (
 	throttleCooling    = 5 * time.Second
 	throttleCoolingMax = 30 * time.Second
 
+	deniedCooling    = time.Minute // credentials and permissions are mended by people, who look at once whether it helped
+	deniedCoolingMax = 10 * time.Minute
+
 	forgiveAfter = 2 * time.Hour
 )
 
@@ -53,12 +56,14 @@ func (c *cooling) strike(o observation, at time.Time) (counts bool) {
 }
 
 func span(o observation) (first, longest time.Duration) {
-	switch o.Scope {
-	case cloud.ScopePool:
+	switch {
+	case o.Kind == cloud.Denied:
+		return deniedCooling, deniedCoolingMax
+	case o.Scope == cloud.ScopePool:
 		return poolCooling, poolCoolingMax
-	case cloud.ScopeSubnet:
+	case o.Scope == cloud.ScopeSubnet:
 		return subnetCooling, subnetCoolingMax
-	case cloud.ScopeQuota:
+	case o.Scope == cloud.ScopeQuota:
 		return quotaCooling, quotaCoolingMax
 	default:
 		return throttleCooling, throttleCoolingMax

@@ -1,6 +1,7 @@
 package market
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -14,20 +15,21 @@ const (
 	absurdPercent = 20 // of the prices told: more than so many, and none is believed
 )
 
-// isAbsurd tells a price that no market has.
-func (m *Market) isAbsurd(p cloud.Price) bool {
+// isAbsurd tells a price that no market has, by the catalogue, or else by what the feed told of on demand. The lock is held.
+func (f *feed) isAbsurd(m *Market, p cloud.Price) bool {
 	if p.Price <= 0 {
 		return true
 	}
-	offer, listed := m.catalog.Offer(p.Market.Region, p.Market.Product, p.Market.Type)
-	return listed && offer.OnDemand > 0 && p.Price > absurdTimes*offer.OnDemand
+	offer, _ := m.facts(f.key.provider).Offer(p.Market.Region, p.Market.Product, p.Market.Type)
+	list := cmp.Or(offer.OnDemand, f.quotes[everywhere(p.Market)].Price)
+	return list > 0 && p.Price > absurdTimes*list
 }
 
 // doubt says why a feed is not believed, "" when it is. The lock is held.
 func (f *feed) doubt(m *Market, told []cloud.Price, isFresh bool) string {
 	absurd, leaps := 0, 0
 	for _, p := range told {
-		if m.isAbsurd(p) {
+		if f.isAbsurd(m, p) {
 			absurd++
 			continue
 		}
@@ -45,11 +47,11 @@ func (f *feed) doubt(m *Market, told []cloud.Price, isFresh bool) string {
 	return ""
 }
 
-// believable is a feed without its absurd prices.
-func (m *Market) believable(told []cloud.Price) []cloud.Price {
+// believable is a feed without its absurd prices. The lock is held.
+func (f *feed) believable(m *Market, told []cloud.Price) []cloud.Price {
 	list := make([]cloud.Price, 0, len(told))
 	for _, p := range told {
-		if !m.isAbsurd(p) {
+		if !f.isAbsurd(m, p) {
 			list = append(list, p)
 		}
 	}

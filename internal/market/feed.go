@@ -44,6 +44,12 @@ func (p page) market(q quote) cloud.Market {
 	return cloud.Market{Region: p.Region, Zone: q.Zone, Type: p.Type, Product: q.Product, Lifecycle: q.Lifecycle}
 }
 
+// everywhere is the market of a type's on-demand price, which is the same in all zones of a region: it has none.
+func everywhere(in cloud.Market) cloud.Market {
+	in.Zone, in.Lifecycle = "", cloud.OnDemand
+	return in
+}
+
 // prices: Parent names the type's pages, State the region's, At is when the page was last added to.
 func prices() store.Collection[page] {
 	return store.Collection[page]{Table: "prices", Noun: "price page"}
@@ -186,7 +192,7 @@ func (f *feed) compare(ctx context.Context, m *Market, told []cloud.Price, now t
 	if doubt = f.doubt(m, told, !f.isStale(now)); doubt != "" {
 		return nil, false, doubt, nil
 	}
-	changed, opened = f.changes(m.believable(told), now)
+	changed, opened = f.changes(f.believable(m, told), now)
 	return changed, opened, "", nil
 }
 

@@ -30,6 +30,8 @@ type Config struct {
 	DB      *store.DB
 	Clock   clock.Clock
 	Catalog *catalog.Cloud // nil = catalog.AWS()
+	// Clouds are the catalogues of those providers ("aws") whose regions tell themselves what they sell; all others go by Catalog.
+	Clouds map[string]*catalog.Cloud
 }
 
 // Market answers from memory and keeps its observations in the store. Safe for concurrent use.
@@ -37,6 +39,7 @@ type Market struct {
 	db      *store.DB
 	clock   clock.Clock
 	catalog *catalog.Cloud
+	clouds  map[string]*catalog.Cloud
 
 	mu        sync.Mutex
 	feeds     map[feedKey]*feed
@@ -52,7 +55,7 @@ func New(c Config) (*Market, error) {
 	if c.Catalog == nil {
 		c.Catalog = catalog.AWS()
 	}
-	return &Market{db: c.DB, clock: c.Clock, catalog: c.Catalog, feeds: map[feedKey]*feed{}, records: map[recordKey]*record{}}, nil
+	return &Market{db: c.DB, clock: c.Clock, catalog: c.Catalog, clouds: c.Clouds, feeds: map[feedKey]*feed{}, records: map[recordKey]*record{}}, nil
 }
 
 // Where a price comes from.
@@ -97,7 +100,7 @@ type Snapshot struct {
 // catalogue does not know.
 func (m *Market) Snapshot(ctx context.Context, account, provider, region, product string) (Snapshot, error) {
 	now := m.clock.Now()
-	if len(m.catalog.Offers(region, product)) == 0 {
+	if len(m.facts(provider).Offers(region, product)) == 0 {
 		return Snapshot{}, fault.Of(fault.Invalid, "region", "Nothing is sold in region %q for %q; check both.", region, product)
 	}
 	shelf, err := m.feed(feedKey{provider, region}).shelf(ctx, m, product, now)
@@ -112,13 +115,23 @@ func (m *Market) Snapshot(ctx context.Context, account, provider, region, produc
 }
 
 // Of are the pools of one type, by zone and lifecycle.
-func (s Snapshot) Of(instanceType string) []Pool {
-	begin, _ := slices.BinarySearchFunc(s.Pools, instanceType, func(p Pool, of string) int { return strings.Compare(p.Market.Type, of) })
+func (s Snapshot) Of(instanceType string) []Pool { return ofType(s.Pools, instanceType) }
+
+func ofType(pools []Pool, instanceType string) []Pool {
+	begin, _ := slices.BinarySearchFunc(pools, instanceType, func(p Pool, of string) int { return strings.Compare(p.Market.Type, of) })
 	end := begin
-	for end < len(s.Pools) && s.Pools[end].Market.Type == instanceType {
+	for end < len(pools) && pools[end].Market.Type == instanceType {
 		end++
 	}
-	return s.Pools[begin:end]
+	return pools[begin:end]
+}
+
+// facts is what is known of a provider's regions without asking a feed.
+func (m *Market) facts(provider string) *catalog.Cloud {
+	if own := m.clouds[provider]; own != nil {
+		return own
+	}
+	return m.catalog
 }
 
 func (m *Market) feed(key feedKey) *feed {

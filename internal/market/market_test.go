@@ -401,3 +401,19 @@ func TestASnapshotInsideATransactionWaitsForNoFeed(t *testing.T) {
 		t.Errorf("after both: %+v", p)
 	}
 }
+
+func TestAnAccountThatIsDeniedIsAskedForAgainAfterAMinuteAndAfterTenAtTheLatest(t *testing.T) {
+	s := open(t)
+	denied := cloud.Refusal{Kind: cloud.Denied, Code: "UnauthorizedOperation", Message: "not authorized"}
+	for n, want := range []time.Duration{1, 2, 4, 8, 10, 10} {
+		if wait := s.Wait("act-1", region, &denied); wait != want*time.Minute {
+			t.Errorf("before refusal %d it says %s, want %d min", n+1, wait, want)
+		}
+		s.refused(t, "act-1", denied)
+		until := s.snapshot(t, "act-1").find(t, spot("m5.large", "a")).CoolUntil
+		if got := until.Sub(s.clock.Now()); got != want*time.Minute {
+			t.Errorf("after refusal %d it cools for %s, want %d min", n+1, got, want)
+		}
+		s.clock.Advance(want * time.Minute)
+	}
+}

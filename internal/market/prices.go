@@ -32,18 +32,28 @@ func (m *Market) Prices(ctx context.Context, provider string, in cloud.Market, f
 	if err != nil {
 		return nil, err
 	}
-	offer, listed := m.catalog.Offer(in.Region, in.Product, in.Type)
-	list := Segment{From: from, Until: until, Price: offer.OnDemand, OnDemand: offer.OnDemand, Source: SourceCatalogue}
-	if in.Lifecycle == cloud.Spot {
-		list.Price = cmp.Or(offer.Spot, offer.OnDemand) // spot that is not listed never costs more than on demand
+	var own, list []quote
+	for _, q := range told {
+		if q.Lifecycle == cloud.OnDemand {
+			list = append(list, q)
+		} else {
+			own = append(own, q)
+		}
 	}
-	if (len(told) == 0 || told[0].From.After(from)) && (!listed || list.Price == 0) {
+	offer, _ := m.facts(provider).Offer(in.Region, in.Product, in.Type)
+	listed := lay(Segment{From: from, Until: until, Price: offer.OnDemand, Source: SourceCatalogue}, list)
+	laid := listed
+	if in.Lifecycle == cloud.Spot {
+		laid = lay(Segment{From: from, Until: until, Price: offer.Spot, Source: SourceCatalogue}, own)
+	}
+	laid = against(laid, listed)
+	if laid[0].Price == 0 {
 		return nil, fault.Of(fault.NotFound, "price", "No price is known for %s in %s from %s on.", in.PoolKey(), in.Region, from.Format(time.RFC3339))
 	}
-	return lay(list, told), nil
+	return laid, nil
 }
 
-// told are a market's quotes that may hold between from and until, in the order in which they take effect.
+// told are a market's quotes, and those of its type on demand, that may hold between from and until, in the order in which they take effect.
 func (m *Market) told(ctx context.Context, provider string, in cloud.Market, from, until time.Time) ([]quote, error) {
 	parent := feedKey{provider, in.Region}.String() + "/" + in.Type
 	// The last page before from tells what held then, unless a later page opens with it anyway.
@@ -58,7 +68,7 @@ func (m *Market) told(ctx context.Context, provider string, in cloud.Market, fro
 	var list []quote
 	for _, doc := range append(pages, later...) {
 		for _, q := range slices.Concat(doc.Value.Opening, doc.Value.Changes) {
-			if doc.Value.market(q) == in && q.From.Before(until) {
+			if of := doc.Value.market(q); (of == in || of == everywhere(in)) && q.From.Before(until) {
 				list = append(list, q)
 			}
 		}
@@ -73,7 +83,7 @@ func lay(list Segment, told []quote) []Segment {
 	laid := []Segment{list}
 	for _, q := range told {
 		last := &laid[len(laid)-1]
-		next := Segment{From: q.From.UTC(), Until: list.Until, Price: q.Price, OnDemand: cmp.Or(list.OnDemand, q.Price), Source: SourceFeed}
+		next := Segment{From: q.From.UTC(), Until: list.Until, Price: q.Price, Source: SourceFeed}
 		switch {
 		case !next.From.After(last.From):
 			next.From = last.From
@@ -85,4 +95,37 @@ func lay(list Segment, told []quote) []Segment {
 		}
 	}
 	return laid
+}
+
+// against puts the prices on demand, the baseline of savings, beside the prices of a market over the same span. Where the market has none, it never costs more
+// than on demand; where on demand has none, that is no more than the market's.
+func against(own, listed []Segment) []Segment {
+	var both []Segment
+	for _, s := range own {
+		for _, list := range listed {
+			next := Segment{From: later(s.From, list.From), Until: list.Until, Price: cmp.Or(s.Price, list.Price), OnDemand: cmp.Or(list.Price, s.Price), Source: s.Source}
+			if s.Until.Before(next.Until) {
+				next.Until = s.Until
+			}
+			if s.Price == 0 {
+				next.Source = list.Source
+			}
+			if !next.From.Before(next.Until) {
+				continue
+			}
+			if n := len(both) - 1; n >= 0 && both[n].Price == next.Price && both[n].OnDemand == next.OnDemand && both[n].Source == next.Source {
+				both[n].Until = next.Until
+				continue
+			}
+			both = append(both, next)
+		}
+	}
+	return both
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

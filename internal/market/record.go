@@ -37,15 +37,33 @@ func (m *Market) Refused(ctx context.Context, tx *store.Tx, account, region stri
 	if r.Kind == cloud.BadRequest || r.Kind == cloud.Unknown {
 		return nil
 	}
-	why := r.Code
+	return m.remember(ctx, tx, recordKey{account, region}, observationOf(r))
+}
+
+// Wait is how long a refusal's scope would cool for this account if it came now, as far as this replica knows.
+func (m *Market) Wait(account, region string, r *cloud.Refusal) time.Duration {
+	now, o := m.clock.Now(), observationOf(r)
+	known := m.record(recordKey{account, region})
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	var c cooling
+	if so := known.cooling[scopeKey{o.Scope, o.Key}]; so != nil {
+		c = *so
+	}
+	c.strike(o, now)
+	return c.until.Sub(now)
+}
+
+// observationOf is what an account goes through with a refusal.
+func observationOf(r *cloud.Refusal) observation {
+	o := observation{Scope: r.Scope, Key: r.Key, Kind: r.Kind, Why: r.Code}
 	if r.Message != "" {
-		why += ": " + r.Message
+		o.Why += ": " + r.Message
 	}
-	scope := r.Scope
-	if scope == "" {
-		scope = cloud.ScopeAccount // a refusal that names nothing speaks for everything
+	if o.Scope == "" {
+		o.Scope = cloud.ScopeAccount // a refusal that names nothing speaks for everything
 	}
-	return m.remember(ctx, tx, recordKey{account, region}, observation{Scope: scope, Key: r.Key, Kind: r.Kind, Why: why})
+	return o
 }
 
 // Lost records that a spot instance of the pool was interrupted, which raises its risk and cools it.

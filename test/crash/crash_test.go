@@ -2,12 +2,15 @@ package crash
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud/mishap"
 )
 
 // The life of a group: each step can be repeated until it has been answered, whatever was lost on the way.
@@ -29,6 +32,9 @@ type step struct {
 	// do takes the step, or finds it taken. errLost means that the process was killed and the step is to be repeated.
 	do func(*story) error
 }
+
+// mishapsFlag lets some of the calls to the cloud go wrong too.
+var mishapsFlag = flag.Float64("mishaps", 0, "share of the cloud's calls that go wrong in each way, e.g. 0.05")
 
 // story is one group's life on one data folder.
 type story struct {
@@ -57,6 +63,7 @@ func live(t *testing.T, binary string, at int) []string {
 	t.Helper()
 	s := &story{neap: &neap{t: t, binary: binary, folder: t.TempDir()}}
 	defer s.end()
+	s.letGoWrong()
 	s.start(at)
 	if err := os.WriteFile(s.path("armed"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -81,6 +88,23 @@ func live(t *testing.T, binary string, at int) []string {
 		t.Fatal(err)
 	}
 	return strings.Fields(string(raw))
+}
+
+// letGoWrong writes down what the process lets go wrong at its cloud, a file for all its starts. What is seen wrongly is the simulated cloud's own business.
+func (s *story) letGoWrong() {
+	p := mishap.Plan{Rate: map[mishap.Kind]float64{}}
+	for _, k := range mishap.Kinds() {
+		if k != mishap.Stale && k != mishap.Empty {
+			p.Rate[k] = *mishapsFlag
+		}
+	}
+	text, err := json.Marshal(p)
+	if err == nil {
+		err = os.WriteFile(s.path("mishaps"), text, 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func tally(points []string) string {

@@ -55,7 +55,7 @@ func (n *neap) start(at int) {
 	n.address = freeAddress(n.t)
 	n.output.Reset()
 	n.process = exec.Command(n.binary, "up", "--data", n.path("data"), "--listen", n.address, "--no-demo", "--rate", "40", "--log-level", "warn")
-	n.process.Env = append(os.Environ(), "NEAP_CRASH_AT="+strconv.Itoa(at), "NEAP_CRASH_ARMED="+n.path("armed"), "NEAP_CRASH_LOG="+n.path("points"))
+	n.process.Env = append(os.Environ(), "NEAP_CRASH_AT="+strconv.Itoa(at), "NEAP_CRASH_ARMED="+n.path("armed"), "NEAP_CRASH_LOG="+n.path("points"), "NEAP_TEST_MISHAPS_FILE="+n.path("mishaps"))
 	n.process.Stdout, n.process.Stderr = &n.output, &n.output
 	if err := n.process.Start(); err != nil {
 		n.t.Fatalf("start: %v", err)
@@ -125,8 +125,17 @@ func (n *neap) lost(err error) error {
 // errLost says that the process died under a request.
 var errLost = errors.New("the process was killed")
 
-// call sends one request. A connection that breaks because the process was killed gives errLost.
-func (n *neap) call(method, path string, body any) (int, map[string]any, error) {
+// call sends one request, again while a mishap at the cloud prevents it. A connection that breaks because the process was killed gives errLost.
+func (n *neap) call(method, path string, body any) (status int, answer map[string]any, err error) {
+	n.t.Helper()
+	n.eventually(method+" "+path+" is answered", func() bool {
+		status, answer, err = n.callOnce(method, path, body)
+		return status != http.StatusServiceUnavailable || *mishapsFlag == 0
+	})
+	return status, answer, err
+}
+
+func (n *neap) callOnce(method, path string, body any) (int, map[string]any, error) {
 	n.t.Helper()
 	encoded, err := json.Marshal(body)
 	if err != nil {

@@ -2,6 +2,7 @@ package disasters
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud/mishap"
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 )
 
@@ -89,7 +91,8 @@ func prepare(t *testing.T, d day) *rehearsal {
 	t.Helper()
 	r := &rehearsal{t: t, day: d, folder: t.TempDir(), binaries: map[string]string{"": build(t)}, groups: map[string]*kept{}}
 	r.args = []string{"--rate", strconv.FormatFloat(d.Rate, 'g', -1, 64), "--seed", strconv.FormatUint(d.seed%(1<<31)+1, 10)}
-	r.env = []string{"NEAP_TEST_CLOCK_FILE=" + r.path("skew"), "NEAP_CRASH_AT=0", "NEAP_CRASH_ARMED=" + r.path("never")}
+	r.env = []string{"NEAP_TEST_CLOCK_FILE=" + r.path("skew"), "NEAP_CRASH_AT=0", "NEAP_CRASH_ARMED=" + r.path("never"), "NEAP_TEST_MISHAPS_FILE=" + r.path("mishaps")}
+	r.letGoWrong()
 	place := r.path("0")
 	if d.Small != "" {
 		r.mount(d.Small)
@@ -125,6 +128,21 @@ func prepare(t *testing.T, d day) *rehearsal {
 		t.Fatalf("prepare: %v", err)
 	}
 	return r
+}
+
+// letGoWrong writes down what the processes let go wrong at their cloud, for as long as the file is there.
+func (r *rehearsal) letGoWrong() {
+	p := mishap.Plan{Rate: map[mishap.Kind]float64{}}
+	for _, k := range []mishap.Kind{mishap.Throttled, mishap.Lost, mishap.Unanswered, mishap.Denied, mishap.Late, mishap.Twice} {
+		p.Rate[k] = *mishapsFlag
+	}
+	text, err := json.Marshal(p)
+	if err == nil {
+		err = os.WriteFile(r.path("mishaps"), text, 0o600)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rehearsal) path(name string) string { return filepath.Join(r.folder, name) }
@@ -357,7 +375,7 @@ func (r *rehearsal) recover() error {
 			return err
 		}
 	}
-	if err := errors.Join(r.world.Pardon(context.Background()), r.skew(0), r.freeDisk()); err != nil {
+	if err := errors.Join(r.world.Pardon(context.Background()), r.skew(0), r.freeDisk(), os.Remove(r.path("mishaps"))); err != nil {
 		return err
 	}
 	for n, p := range r.processes {

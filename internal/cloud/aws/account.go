@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -34,7 +33,8 @@ const (
 // Safe for concurrent use; it remembers nothing that a restart would lose.
 type Account struct {
 	config awssdk.Config
-	at     map[string]string
+	at     func(service string) *string // its address, nil for AWS's own
+	feeds  feeds
 
 	mu      sync.Mutex
 	regions map[string]*region
@@ -49,6 +49,7 @@ type region struct {
 	classic  *elasticloadbalancing.Client
 	balancer *elasticloadbalancingv2.Client
 	queue    *sqs.Client
+	told     told
 
 	mu   sync.Mutex
 	seen map[string]subnet
@@ -67,7 +68,7 @@ func (a *AWS) Account(role, externalID string) *Account {
 		})
 		settings.Credentials = awssdk.NewCredentialsCache(assume, func(o *awssdk.CredentialsCacheOptions) { o.ExpiryWindow = renewEarly })
 	}
-	return &Account{config: settings, at: a.at, regions: map[string]*region{}}
+	return &Account{config: settings, at: a.at, feeds: a.feeds, regions: map[string]*region{}}
 }
 
 // roles is the one operation that sessions are made with.
@@ -112,12 +113,12 @@ func (a *Account) in(name string) *region {
 	settings.Region = name
 	r := &region{
 		name:     name,
-		ec2:      ec2.NewFromConfig(settings, func(o *ec2.Options) { o.BaseEndpoint = a.endpoint("ec2") }),
-		scaling:  autoscaling.NewFromConfig(settings, func(o *autoscaling.Options) { o.BaseEndpoint = a.endpoint("autoscaling") }),
-		watch:    cloudwatch.NewFromConfig(settings, func(o *cloudwatch.Options) { o.BaseEndpoint = a.endpoint("cloudwatch") }),
-		classic:  elasticloadbalancing.NewFromConfig(settings, func(o *elasticloadbalancing.Options) { o.BaseEndpoint = a.endpoint("elasticloadbalancing") }),
-		balancer: elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.endpoint("elasticloadbalancing") }),
-		queue:    sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.endpoint("sqs") }),
+		ec2:      ec2.NewFromConfig(settings, func(o *ec2.Options) { o.BaseEndpoint = a.at("ec2") }),
+		scaling:  autoscaling.NewFromConfig(settings, func(o *autoscaling.Options) { o.BaseEndpoint = a.at("autoscaling") }),
+		watch:    cloudwatch.NewFromConfig(settings, func(o *cloudwatch.Options) { o.BaseEndpoint = a.at("cloudwatch") }),
+		classic:  elasticloadbalancing.NewFromConfig(settings, func(o *elasticloadbalancing.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") }),
+		balancer: elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") }),
+		queue:    sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.at("sqs") }),
 	}
 	a.regions[name] = r
 	return r
@@ -130,13 +131,5 @@ const pricesRegion = "us-east-1"
 func (a *Account) prices() *pricing.Client {
 	settings := a.config.Copy()
 	settings.Region = pricesRegion
-	return pricing.NewFromConfig(settings, func(o *pricing.Options) { o.BaseEndpoint = a.endpoint("pricing") })
-}
-
-// endpoint is a service's address, nil for AWS's own.
-func (a *Account) endpoint(service string) *string {
-	if at := cmp.Or(a.at[service], a.at[""]); at != "" {
-		return &at
-	}
-	return nil
+	return pricing.NewFromConfig(settings, func(o *pricing.Options) { o.BaseEndpoint = a.at("pricing") })
 }

@@ -8,6 +8,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -34,24 +36,28 @@ const (
 
 // Config says where AWS is.
 type Config struct {
-	// Endpoint is the address of STS; "" = AWS's own.
+	// Endpoint is the address of all services; "" = AWS's own.
 	Endpoint string
-	// Endpoints are the addresses of the other services by their names ("ec2", "sqs", …), and under "" that of all which are not named; a service without
-	// one is AWS's own.
+	// Endpoints are the addresses of single services, by name ("sts", "ec2", "sqs", …), and under "" that of all others.
 	Endpoints map[string]string
 	// Region signs the requests and, without an Endpoint, picks the regional STS; "" = what the environment says, or else us-east-1.
 	Region string
-	Log    *slog.Logger // what the SDK warns of; nil = nobody hears it
+	// Queue is the name of the queue of notices in each account and region; "" = DefaultQueue.
+	Queue string
+	Log   *slog.Logger // what the SDK warns of, and what an account lacks; nil = nobody hears it
+	Clock clock.Clock  // nil = the wall; by it is decided what is asked again
 }
 
 // AWS speaks to AWS with credentials of Neap's own, which are found the way every AWS tool finds them: environment, shared files, the machine's role.
 // Safe for concurrent use.
 type AWS struct {
-	own    awssdk.CredentialsProvider
-	region string
-	config awssdk.Config
-	at     map[string]string
-	sts    *sts.Client // always the concrete client: as an interface it would keep every operation of the SDK in the binary
+	own       awssdk.CredentialsProvider
+	region    string
+	config    awssdk.Config
+	endpoint  string
+	endpoints map[string]string
+	feeds     feeds
+	sts       *sts.Client // always the concrete client: as an interface it would keep every operation of the SDK in the binary
 }
 
 // New reads the settings of the environment; it makes no call to AWS, and does not mind if there are no credentials yet.
@@ -78,16 +84,23 @@ func New(ctx context.Context, c Config) (*AWS, error) {
 	}
 	// An endpoint that points elsewhere would be handed what was meant for AWS.
 	settings.HTTPClient = &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	client := sts.NewFromConfig(settings, func(o *sts.Options) {
-		if c.Endpoint != "" {
-			o.BaseEndpoint = awssdk.String(c.Endpoint)
-		}
+	a := &AWS{own: settings.Credentials, region: settings.Region, config: settings, endpoint: c.Endpoint, endpoints: c.Endpoints, feeds: newFeeds(c)}
+	a.sts = sts.NewFromConfig(settings, func(o *sts.Options) {
+		o.BaseEndpoint = a.at("sts")
 	})
-	return &AWS{own: settings.Credentials, region: settings.Region, config: settings, at: c.Endpoints, sts: client}, nil
+	return a, nil
 }
 
 func transport() http.RoundTripper {
 	return &http.Transport{Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true}
+}
+
+// at is a service's address, nil for AWS's own.
+func (a *AWS) at(service string) *string {
+	if at := cmp.Or(a.endpoints[service], a.endpoints[""], a.endpoint); at != "" {
+		return &at
+	}
+	return nil
 }
 
 func checkEndpoint(endpoint string) error {

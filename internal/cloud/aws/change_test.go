@@ -28,7 +28,7 @@ func TestEveryAttributeOfAnInstanceReachesEC2(t *testing.T) {
 		{"sriovNetSupport", "simple", "SriovNetSupport.Value", "simple"},
 		{"enaSupport", "true", "EnaSupport.Value", "true"},
 	} {
-		a, _ := recorded(t, func(form url.Values) (int, string) {
+		a, _ := shaped(t, func(form url.Values) (int, string) {
 			expect(t, form, map[string]string{"Action": "ModifyInstanceAttribute", "InstanceId": "i-1", c.parameter: c.sent})
 			return 200, `<ModifyInstanceAttributeResponse><return>true</return></ModifyInstanceAttributeResponse>`
 		})
@@ -39,7 +39,7 @@ func TestEveryAttributeOfAnInstanceReachesEC2(t *testing.T) {
 }
 
 func TestAnAttributeThatCannotBeSetIsRefusedWithoutACall(t *testing.T) {
-	a, calls := recorded(t, no(http.StatusBadRequest, "IncorrectInstanceState", "The instance 'i-1' is not in the 'stopped' state."))
+	a, calls := shaped(t, no(http.StatusBadRequest, "IncorrectInstanceState", "The instance 'i-1' is not in the 'stopped' state."))
 	for attribute, value := range map[string]string{
 		"rootDeviceName": "/dev/sdb", "colour": "red", "sourceDestCheck": "perhaps", "groupSet": " , ", "userData": "%", "blockDeviceMapping": "/dev/sda1",
 	} {
@@ -54,7 +54,7 @@ func TestAnAttributeThatCannotBeSetIsRefusedWithoutACall(t *testing.T) {
 }
 
 func TestManyInstancesAreChangedInChunks(t *testing.T) {
-	a, calls := recorded(t, func(form url.Values) (int, string) {
+	a, calls := shaped(t, func(form url.Values) (int, string) {
 		if form.Has("InstanceId.101") || form.Has("ResourceId.101") {
 			t.Error("too many at once")
 		}

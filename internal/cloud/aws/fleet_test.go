@@ -34,7 +34,7 @@ func TestOfAFleetsErrorsTheMostTellingOneIsTold(t *testing.T) {
 		"it says nothing":               {"", cloud.NoCapacity, l.Market.PoolKey()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _ := recorded(t, func(form url.Values) (int, string) {
+			a, _ := shaped(t, func(form url.Values) (int, string) {
 				switch form.Get("Action") {
 				case "CreateLaunchTemplate":
 					return no(400, "InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")(form)
@@ -64,7 +64,7 @@ func TestAMinimumIsKeptInOneZoneOrForOneType(t *testing.T) {
 		other := l.Market
 		other.Type, other.Zone = c.kind, c.zone
 		l.Alternatives, l.Least = []cloud.Market{other}, 2
-		a, _ := recorded(t, func(form url.Values) (int, string) {
+		a, _ := shaped(t, func(form url.Values) (int, string) {
 			if form.Get("Action") == "CreateFleet" {
 				expect(t, form, map[string]string{"SpotOptions.MinTargetCapacity": "2", "SpotOptions.SingleAvailabilityZone": c.oneZone, "SpotOptions.SingleInstanceType": c.oneType})
 			}

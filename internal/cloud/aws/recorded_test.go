@@ -45,8 +45,8 @@ func (s *shapes) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Request: r, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
 }
 
-// recorded is an account whose calls get what say gives for their parameters.
-func recorded(t *testing.T, say func(form url.Values) (status int, body string)) (*aws.Account, func() map[string]int) {
+// shaped is an account whose calls get what say gives for their parameters.
+func shaped(t *testing.T, say func(form url.Values) (status int, body string)) (*aws.Account, func() map[string]int) {
 	t.Helper()
 	awstest.Be(t, awstest.Key{ID: "AKIA", Secret: secret})
 	s := &shapes{say: say, calls: map[string]int{}}
@@ -95,7 +95,7 @@ func TestWhatEC2RefusesHasAKindAScopeAndAKey(t *testing.T) {
 		"a strange region": {401, "OptInRequired", "You are not subscribed to this service.", cloud.Denied, cloud.ScopeAccount, region, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, calls := recorded(t, no(c.status, c.code, c.message))
+			a, calls := shaped(t, no(c.status, c.code, c.message))
 			started, err := a.Launch(t.Context(), wanted())
 			r := must(t, err, c.kind)
 			if len(started) != 0 || r.Scope != c.scope || r.Key != c.key || r.Code != c.code {
@@ -113,12 +113,12 @@ func TestWhenEC2ItselfFailsTheCallIsToBeRepeated(t *testing.T) {
 		status int
 		code   string
 	}{{500, "InternalError"}, {503, "Unavailable"}, {400, "InternalFailure"}, {500, "SomethingNew"}} {
-		a, _ := recorded(t, no(c.status, c.code, "An internal error has occurred"))
+		a, _ := shaped(t, no(c.status, c.code, "An internal error has occurred"))
 		if _, err := a.Launch(t.Context(), wanted()); err == nil || errors.As(err, new(*cloud.Refusal)) || !strings.Contains(err.Error(), "RunInstances") {
 			t.Errorf("%s: %v, want an error that is no refusal", c.code, err)
 		}
 	}
-	a, _ := recorded(t, func(url.Values) (int, string) { return http.StatusBadGateway, "<html>oops</html>" })
+	a, _ := shaped(t, func(url.Values) (int, string) { return http.StatusBadGateway, "<html>oops</html>" })
 	if _, err := a.Describe(t.Context(), cloud.Query{Region: region}); err == nil || errors.As(err, new(*cloud.Refusal)) {
 		t.Errorf("%v, want an error that is no refusal", err)
 	}
@@ -127,17 +127,17 @@ func TestWhenEC2ItselfFailsTheCallIsToBeRepeated(t *testing.T) {
 func TestAMissingPermissionIsNamedWithoutTheEncodedMessage(t *testing.T) {
 	const message = "You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/Neap/neap is not authorized to perform: iam:PassRole on resource: " +
 		"arn:aws:iam::123456789012:role/web because no identity-based policy allows the iam:PassRole action. Encoded authorization failure message: 6hB3TqZ-secret-blob"
-	a, _ := recorded(t, no(http.StatusForbidden, "UnauthorizedOperation", message))
+	a, _ := shaped(t, no(http.StatusForbidden, "UnauthorizedOperation", message))
 	_, err := a.Launch(t.Context(), wanted())
 	if r := must(t, err, cloud.Denied); !strings.Contains(r.Message, "iam:PassRole") || strings.Contains(r.Message, "blob") || strings.Contains(r.Message, "ncoded") {
 		t.Errorf("%+v", r)
 	}
-	a, _ = recorded(t, no(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: blob"))
+	a, _ = shaped(t, no(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: blob"))
 	err = a.Terminate(t.Context(), region, []string{"i-0abcdef1234567890"})
 	if r := must(t, err, cloud.Denied); !strings.Contains(r.Message, "TerminateInstances") || strings.Contains(r.Message, "blob") {
 		t.Errorf("%+v", r)
 	}
-	a, _ = recorded(t, no(http.StatusForbidden, "SignatureDoesNotMatch", "The Canonical String should have been 'x-amz-security-token:the-token'"))
+	a, _ = shaped(t, no(http.StatusForbidden, "SignatureDoesNotMatch", "The Canonical String should have been 'x-amz-security-token:the-token'"))
 	_, err = a.Describe(t.Context(), cloud.Query{Region: region})
 	if r := must(t, err, cloud.Denied); strings.Contains(r.Message, "the-token") {
 		t.Errorf("%+v", r)
@@ -177,7 +177,7 @@ func TestEachEndIsToldWithItsReasonAndItsTime(t *testing.T) {
 		"with an impossible time": {"Client.UserInitiatedShutdown", "User initiated (2026-13-41 12:30:05 GMT)", cloud.EndedByUser, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, calls := recorded(t, func(url.Values) (int, string) {
+			a, calls := shaped(t, func(url.Values) (int, string) {
 				return 200, listing(item("i-0abcdef1234567890", over+`<reason>`+c.reason+`</reason><stateReason><code>`+c.code+`</code></stateReason>`), "")
 			})
 			found, err := a.Describe(t.Context(), cloud.Query{Region: region})
@@ -199,7 +199,7 @@ func TestAnInstanceIsToldWithAllThatEC2SaysOfIt(t *testing.T) {
 		"Linux/UNIX": "Linux/UNIX", "Windows": "Windows", "Windows with SQL Server Standard": "Windows", "Windows BYOL": "Linux/UNIX", "Red Hat Enterprise Linux": "Red Hat Enterprise Linux",
 		"Red Hat Enterprise Linux with HA": "Red Hat Enterprise Linux", "SUSE Linux": "SUSE Linux", "Ubuntu Pro Linux": "Linux/UNIX", "": "Linux/UNIX",
 	} {
-		a, _ := recorded(t, func(form url.Values) (int, string) {
+		a, _ := shaped(t, func(form url.Values) (int, string) {
 			if form.Get("Action") == "DescribeInstanceStatus" {
 				return 200, statuses("i-0abcdef1234567890", "ok", "impaired")
 			}
@@ -242,7 +242,7 @@ func TestTheWorseOfTwoChecksCounts(t *testing.T) {
 		{"ok", "ok", cloud.StatusOK}, {"impaired", "ok", cloud.StatusImpaired}, {"ok", "initializing", cloud.StatusInitializing}, {"initializing", "impaired", cloud.StatusImpaired},
 		{"insufficient-data", "ok", cloud.StatusUnknown}, {"not-applicable", "not-applicable", cloud.StatusUnknown},
 	} {
-		a, _ := recorded(t, func(form url.Values) (int, string) {
+		a, _ := shaped(t, func(form url.Values) (int, string) {
 			if form.Get("Action") == "DescribeInstanceStatus" {
 				return 200, statuses("i-0abcdef1234567890", c.system, c.own)
 			}
@@ -278,7 +278,7 @@ func herd(form url.Values) (int, string) {
 }
 
 func TestALookAtFiveThousandInstancesTakesTenCalls(t *testing.T) {
-	a, calls := recorded(t, func(form url.Values) (int, string) {
+	a, calls := shaped(t, func(form url.Values) (int, string) {
 		if form.Get("MaxResults") != "1000" {
 			t.Errorf("asks for %v", form)
 		}
@@ -298,7 +298,7 @@ func TestIdsAreAskedForAsAFilterInChunks(t *testing.T) {
 	for n := range 450 {
 		many = append(many, fmt.Sprintf("i-%017x", n))
 	}
-	a, calls := recorded(t, func(form url.Values) (int, string) {
+	a, calls := shaped(t, func(form url.Values) (int, string) {
 		if form.Has("InstanceId.1") || form.Has("Filter.1.Value.201") {
 			t.Errorf("asks for %v", form)
 		}
@@ -326,7 +326,7 @@ func TestALaunchWhoseInstancesEndedIsFoundByItsToken(t *testing.T) {
 		}
 		return 200, known
 	}
-	a, _ := recorded(t, say)
+	a, _ := shaped(t, say)
 	if found, err := a.Launch(t.Context(), wanted()); err != nil || len(found) != 3 {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -336,7 +336,7 @@ func TestALaunchWhoseInstancesEndedIsFoundByItsToken(t *testing.T) {
 }
 
 func TestAShortLaunchComesWithARefusalForTheRest(t *testing.T) {
-	a, _ := recorded(t, func(url.Values) (int, string) {
+	a, _ := shaped(t, func(url.Values) (int, string) {
 		return 200, `<RunInstancesResponse><instancesSet>` + item("i-0abcdef1234567890", runs) + `</instancesSet></RunInstancesResponse>`
 	})
 	started, err := a.Launch(t.Context(), wanted())

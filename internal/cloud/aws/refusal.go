@@ -29,6 +29,13 @@ var refusals = map[string]cloud.Refusal{
 	"MaxFleetCountExceeded":                             {Kind: cloud.NoQuota, Scope: cloud.ScopeQuota},
 	"SpotInstanceCountLimitExceeded":                    {Kind: cloud.NoQuota, Scope: cloud.ScopeQuota},
 	"VolumeLimitExceeded":                               {Kind: cloud.NoQuota, Scope: cloud.ScopeAccount},
+	"MaxIOPSLimitExceeded":                              {Kind: cloud.NoQuota, Scope: cloud.ScopeAccount},
+	"SnapshotLimitExceeded":                             {Kind: cloud.NoQuota, Scope: cloud.ScopeAccount},
+	"NetworkInterfaceLimitExceeded":                     {Kind: cloud.NoQuota, Scope: cloud.ScopeAccount},
+	"TooManyTargets":                                    {Kind: cloud.NoQuota, Scope: cloud.ScopeAccount},
+	"TooManyRegistrationsForTargetId":                   {Kind: cloud.NoQuota, Scope: cloud.ScopeAccount},
+	"ConcurrentSnapshotLimitExceeded":                   {Kind: cloud.Throttled, Scope: cloud.ScopeAccount}, // until one of them is done
+	"SnapshotCreationPerVolumeRateExceeded":             {Kind: cloud.Throttled, Scope: cloud.ScopeAccount},
 	"RequestLimitExceeded":                              {Kind: cloud.Throttled, Scope: cloud.ScopeAccount},
 	"Throttling":                                        {Kind: cloud.Throttled, Scope: cloud.ScopeAccount},
 	"ThrottlingException":                               {Kind: cloud.Throttled, Scope: cloud.ScopeAccount},
@@ -55,6 +62,17 @@ var refusals = map[string]cloud.Refusal{
 	"InvalidInstanceID.NotFound":                        {Kind: cloud.Unknown},
 	"InvalidInstanceID.Malformed":                       {Kind: cloud.Unknown},
 	"InvalidInstanceID":                                 {Kind: cloud.Unknown},
+	"InvalidLaunchTemplateId.NotFound":                  {Kind: cloud.Unknown},
+	"InvalidVolume.NotFound":                            {Kind: cloud.Unknown},
+	"InvalidSnapshot.NotFound":                          {Kind: cloud.Unknown},
+	"InvalidNetworkInterfaceID.NotFound":                {Kind: cloud.Unknown},
+	"InvalidAttachmentID.NotFound":                      {Kind: cloud.Unknown},
+	"InvalidAllocationID.NotFound":                      {Kind: cloud.Unknown},
+	"LoadBalancerNotFound":                              {Kind: cloud.Unknown},
+	"TargetGroupNotFound":                               {Kind: cloud.Unknown},
+	"InvalidLaunchTemplateId.VersionNotFound":           {Kind: cloud.Unknown},
+	"ResourceContention":                                {Kind: cloud.Throttled, Scope: cloud.ScopeAccount}, // Auto Scaling is at work on that group
+	"ScalingActivityInProgress":                         {Kind: cloud.Throttled, Scope: cloud.ScopeAccount},
 }
 
 // refused turns what AWS answered into a *cloud.Refusal when a caller can act on it; anything else stays an error that says which call failed. key is what the

@@ -134,7 +134,7 @@ func (p *place) depart(ctx context.Context, g *gathering, b *batch, wait time.Du
 	}
 	ids := idsOf(requests)
 	instances, err := carry(ctx, p, b.waiter, func(ctx context.Context) ([]cloud.Instance, error) { return send(ctx, ids) })
-	if refusal, ok := errors.AsType[*cloud.Refusal](err); ok && len(requests) > 1 && refusal.Kind != cloud.Throttled {
+	if refusal, ok := errors.AsType[*cloud.Refusal](err); ok && len(requests) > 1 && refusal.Kind != cloud.Throttled && refusal.Kind != cloud.Denied {
 		err = errAlone
 	}
 	tell(requests, instances, err)

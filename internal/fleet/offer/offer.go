@@ -5,6 +5,7 @@
 package offer
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -83,17 +84,42 @@ func Template(intent plan.Intent, zone string) cloud.Template {
 }
 
 // Launch turns a planned launch into the cloud's words, without the subnets that are full.
-func Launch(intent plan.Intent, a plan.Action, full map[string]market.Cooling) *cloud.Launch {
+func Launch(intent plan.Intent, a plan.Action, offered plan.Market, full map[string]market.Cooling) *cloud.Launch {
 	asked := Template(intent, a.Zone)
 	asked.Subnets = slices.DeleteFunc(asked.Subnets, func(id string) bool { _, isFull := full[id]; return isFull })
 	tags := map[string]string{}
 	for _, tag := range intent.Template.Tags {
 		tags[tag.Key] = tag.Value
 	}
-	return &cloud.Launch{
-		Market:   cloud.Market{Region: intent.Region, Zone: a.Zone, Type: a.Type, Product: intent.Product, Lifecycle: cloud.Lifecycle(a.Lifecycle)},
-		Count:    a.Count,
-		Template: asked,
-		Tags:     tags,
+	wanted := cloud.Market{Region: intent.Region, Zone: a.Zone, Type: a.Type, Product: intent.Product, Lifecycle: cloud.Lifecycle(a.Lifecycle)}
+	return &cloud.Launch{Market: wanted, Count: a.Count, Alternatives: alternatives(intent, a, wanted, offered), Template: asked, Tags: tags}
+}
+
+const (
+	mostAlternatives = 4
+	dearerPercent    = 25 // that an alternative may be dearer
+)
+
+// alternatives are where else the place of what was lost may be taken, when seconds count: in the same zone, by what counts for as much, the cheapest first. All other
+// launches go where the plan says, or nowhere: after a refusal it is made anew.
+func alternatives(intent plan.Intent, a plan.Action, wanted cloud.Market, offered plan.Market) (others []cloud.Market) {
+	if !slices.Contains([]plan.Reason{plan.ReasonInterruption, plan.ReasonLost, plan.ReasonUnhealthy}, a.Reason) {
+		return nil
 	}
+	at := slices.IndexFunc(offered.Pools, func(p plan.Pool) bool { return p.Type == a.Type && p.Zone == a.Zone && p.Lifecycle == a.Lifecycle })
+	if at < 0 {
+		return nil
+	}
+	best := offered.Pools[at]
+	pools := slices.DeleteFunc(slices.Clone(offered.Pools), func(p plan.Pool) bool {
+		return p.Type == best.Type || p.Zone != best.Zone || p.Lifecycle != best.Lifecycle || !p.CoolUntil.IsZero() || p.VCPUs != best.VCPUs ||
+			intent.UnitsOf(p.Type, p.VCPUs) != intent.UnitsOf(best.Type, best.VCPUs) || p.Price*100 > best.Price*(100+dearerPercent)
+	})
+	slices.SortStableFunc(pools, func(a, b plan.Pool) int { return cmp.Compare(a.Price, b.Price) })
+	for _, p := range pools[:min(len(pools), mostAlternatives)] {
+		other := wanted
+		other.Type = p.Type
+		others = append(others, other)
+	}
+	return others
 }

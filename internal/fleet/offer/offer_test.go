@@ -11,6 +11,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/money"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -82,5 +83,33 @@ func TestATemplateHasTheSubnetsOfItsZone(t *testing.T) {
 		if got := Template(intent(), zone).Subnets; !slices.Equal(got, want) {
 			t.Errorf("zone %q: %v", zone, got)
 		}
+	}
+}
+
+func TestOnlyTheLostAreReplacedByWhateverServesAsWell(t *testing.T) {
+	in := intent()
+	in.Choice.SpotTypes = []string{"c5.large", "m5.large", "m5.xlarge", "r5.large", "c6i.large", "c7i.large"}
+	of := func(kind, zone string, vcpus int, price money.Price, cools time.Time) plan.Pool {
+		return plan.Pool{Type: kind, Zone: zone, Lifecycle: plan.Spot, VCPUs: vcpus, Price: price, CoolUntil: cools}
+	}
+	market := plan.Market{Pools: []plan.Pool{
+		of("c5.large", "a", 2, 100, time.Time{}), of("m5.large", "a", 2, 125, time.Time{}), of("c6i.large", "a", 2, 90, time.Time{}),
+		of("r5.large", "a", 2, 126, time.Time{}), of("m5.xlarge", "a", 4, 90, time.Time{}), of("m5.large", "b", 2, 80, time.Time{}), of("c7i.large", "a", 2, 80, noon),
+	}}
+	lost := plan.Action{Type: "c5.large", Zone: "a", Lifecycle: plan.Spot, Count: 1, Reason: plan.ReasonLost}
+	asked := Launch(in, lost, market, nil)
+	var types []string
+	for _, m := range asked.Alternatives {
+		if m.Zone != "a" || m.Lifecycle != cloud.Spot {
+			t.Errorf("alternative %+v is elsewhere", m)
+		}
+		types = append(types, m.Type)
+	}
+	if !slices.Equal(types, []string{"c6i.large", "m5.large"}) {
+		t.Errorf("alternatives %v: the dearer, larger, distant and refusing ones serve less well", types)
+	}
+	lost.Reason = plan.ReasonCapacity
+	if asked := Launch(in, lost, market, nil); asked.Alternatives != nil {
+		t.Errorf("a launch that can wait goes to %v too", asked.Alternatives)
 	}
 }

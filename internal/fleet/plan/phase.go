@@ -32,3 +32,12 @@ func (p Phase) IsAlive() bool { return slices.Contains(Alive(), p) }
 
 // LeadsTo reports whether an instance can go from p to another phase.
 func (p Phase) LeadsTo(to Phase) bool { return slices.Contains(transitions[p], to) }
+
+// AliveStates are the phases of Alive, as rows are found by them.
+func AliveStates() []string {
+	states := make([]string, len(Alive()))
+	for n, phase := range Alive() {
+		states[n] = string(phase)
+	}
+	return states
+}

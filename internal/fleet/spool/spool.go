@@ -11,13 +11,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
-// Place is one region of one account.
+// Place is one region of one account: where notices, prices and instances are looked for.
 type Place struct{ Account, Region string }
+
+func (p Place) String() string { return p.Account + "/" + p.Region }
+
+// PlaceOf reads what String wrote.
+func PlaceOf(text string) Place {
+	account, region, _ := strings.Cut(text, "/")
+	return Place{account, region}
+}
 
 // File keeps notices, so that a crash loses none: JSON lines, flushed to disk before Add returns, and emptied once the store has all of them. Without a path it
 // is kept in memory. Safe for concurrent use.

@@ -40,6 +40,7 @@ import (
 //	fleets' choices    moto takes the first override; here dry ones are taken out first, and come back as errors
 //	dead fleets        moto can't delete a fleet without instances; here it can
 //	group names        moto starts fleets without any security group; what is asked for is read from the launch template instead
+//	prices             moto's are a thousandth of a cent, slow, and no list; here are those that Price told, and no permission for the list
 //	time               moto's instances run and end at once, and nothing can make them wait
 type Front struct {
 	Endpoint string
@@ -55,6 +56,7 @@ type Front struct {
 	rooms    map[string]int
 	answers  map[string]remembered
 	ended    map[string]end
+	prices   []price
 }
 
 // trouble is what happens to the next calls of an action.
@@ -154,6 +156,31 @@ func (f *Front) End(t testing.TB, region, id, code, transition string) {
 	f.ended[id] = end{code, transition}
 }
 
+// Price sets the current spot price of a type in a zone, in dollars.
+func (f *Front) Price(kind, zone, dollars string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.prices = append(f.prices, price{kind, zone, dollars})
+}
+
+type price struct{ kind, zone, dollars string }
+
+// history is the answer about spot prices; moto's, when nobody has set any.
+func (f *Front) history(c *call) answer {
+	f.mu.Lock()
+	prices := slices.Clone(f.prices)
+	f.mu.Unlock()
+	if len(prices) == 0 {
+		return f.forward(c)
+	}
+	var items strings.Builder
+	for _, p := range prices {
+		fmt.Fprintf(&items, `<item><instanceType>%s</instanceType><productDescription>Linux/UNIX</productDescription><spotPrice>%s</spotPrice><timestamp>%s</timestamp><availabilityZone>%s</availabilityZone></item>`,
+			p.kind, p.dollars, time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), p.zone)
+	}
+	return answer{http.StatusOK, []byte(`<DescribeSpotPriceHistoryResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15"><spotPriceHistorySet>` + items.String() + `</spotPriceHistorySet><nextToken/></DescribeSpotPriceHistoryResponse>`)}
+}
+
 // ServeHTTP is http.Handler's.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -227,8 +254,11 @@ func (f *Front) note(c *call) *trouble {
 }
 
 func (f *Front) answer(c *call) answer {
-	if !c.isEC2 {
-		return f.forward(c)
+	switch {
+	case strings.HasPrefix(c.action(), "AWSPriceListService."):
+		return answer{http.StatusBadRequest, []byte(`{"__type":"AccessDeniedException","Message":"not authorized to perform: pricing:GetProducts"}`)}
+	case !c.isEC2:
+		return f.learn(f.forward(c))
 	}
 	var given answer
 	switch c.action() {
@@ -239,6 +269,8 @@ func (f *Front) answer(c *call) answer {
 			return refusal(http.StatusBadRequest, "InvalidInstanceID.NotFound", "The instance ID '"+missing+"' does not exist")
 		}
 		given = f.forward(c)
+	case "DescribeSpotPriceHistory":
+		return f.history(c)
 	case "DeleteFleets":
 		if given = f.forward(c); bytes.Contains(given.body, []byte("No instances specified")) {
 			c.set("TerminateInstances", "false")
@@ -251,6 +283,16 @@ func (f *Front) answer(c *call) answer {
 		given = f.forward(c)
 	}
 	return f.dress(given)
+}
+
+// learn takes note of the keys of sessions: they sign calls too.
+func (f *Front) learn(given answer) answer {
+	if key := sessionForm.FindSubmatch(given.body); key != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.keys[string(key[1])] = Key{string(key[1]), string(key[2])}
+	}
+	return given
 }
 
 // forward hands a call to moto: as it came, so that its signature holds, or else signed anew.
@@ -269,7 +311,9 @@ func (f *Front) forward(c *call) answer {
 		key, region, service := c.scope()
 		out.Header.Del("Authorization")
 		sum := sha256.Sum256(c.body)
-		credentials := aws.Credentials{AccessKeyID: key, SecretAccessKey: f.keys[key].Secret}
+		f.mu.Lock()
+		credentials := aws.Credentials{AccessKeyID: key, SecretAccessKey: f.keys[key].Secret, SessionToken: out.Header.Get("X-Amz-Security-Token")}
+		f.mu.Unlock()
 		if err := v4.NewSigner().SignHTTP(ctx, credentials, out, hex.EncodeToString(sum[:]), service, region, time.Now()); err != nil {
 			return refusal(http.StatusBadGateway, "Front", err.Error())
 		}
@@ -292,6 +336,7 @@ func refusal(status int, code, message string) answer {
 }
 
 var (
+	sessionForm  = regexp.MustCompile(`(?s)<AccessKeyId>([^<]+)</AccessKeyId>.*?<SecretAccessKey>([^<]+)</SecretAccessKey>`)
 	deniedForm   = regexp.MustCompile(`<Code>AccessDenied</Code><Message>([^<]*)</Message>`)
 	instanceForm = regexp.MustCompile(`<instanceId>(i-[0-9a-f]+)</instanceId>`)
 	spotForm     = regexp.MustCompile(`<instanceLifecycle>spot</instanceLifecycle>`)

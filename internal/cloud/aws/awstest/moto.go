@@ -4,20 +4,12 @@
 package awstest
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/neap-cloud/neap/internal/ident"
 )
@@ -93,6 +85,12 @@ func (s Server) Role(t testing.TB, trust string) string {
 	return s.iam(t, url.Values{"Action": {"CreateRole"}, "RoleName": {"role-" + ident.Hex(6)}, "AssumeRolePolicyDocument": {trust}}).Role
 }
 
+// Permit gives a role, by its ARN, its one policy, a JSON document.
+func (s Server) Permit(t testing.TB, role, policy string) {
+	t.Helper()
+	s.iam(t, url.Values{"Action": {"PutRolePolicy"}, "RoleName": {role[strings.LastIndex(role, "/")+1:]}, "PolicyName": {"own"}, "PolicyDocument": {policy}})
+}
+
 // made is what matters of IAM's answers.
 type made struct {
 	User   string `xml:"CreateUserResult>User>Arn"`
@@ -101,11 +99,11 @@ type made struct {
 	Secret string `xml:"CreateAccessKeyResult>AccessKey>SecretAccessKey"`
 }
 
-// iam makes one call as the administrator. The SDK's client for IAM would be a large dependency for three operations.
+// iam makes one call as the administrator.
 func (s Server) iam(t testing.TB, form url.Values) (answer made) {
 	t.Helper()
 	form.Set("Version", "2010-05-08")
-	if err := xml.Unmarshal(s.call(t, "iam", "us-east-1", form), &answer); err != nil {
+	if err := xml.Unmarshal(s.Query(t, "iam", "us-east-1", form), &answer); err != nil {
 		t.Fatal(err)
 	}
 	return answer
@@ -115,32 +113,43 @@ func (s Server) iam(t testing.TB, form url.Values) (answer made) {
 func (s Server) EC2(t testing.TB, region string, form url.Values) []byte {
 	t.Helper()
 	form.Set("Version", "2016-11-15")
-	return s.call(t, "ec2", region, form)
+	return s.Query(t, "ec2", region, form)
 }
 
-func (s Server) call(t testing.TB, service, region string, form url.Values) []byte {
+// Admin is the key of somebody who may do everything.
+func (s Server) Admin() Key { return s.admin }
+
+// ActionsOnly is a policy without its conditions and resources, neither of which the server can weigh: it refuses what they are about. It also calls an operation
+// on many things by a name of its own, which AWS does not.
+func ActionsOnly(t testing.TB, policy string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second) // clean-ups call too
-	defer cancel()
-	body := form.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint+"/", strings.NewReader(body))
+	var document struct {
+		Version   string
+		Statement []struct {
+			Effect, Resource string
+			Action           []string
+		}
+	}
+	var given struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(policy), &given); err != nil {
+		t.Fatal(err)
+	}
+	document.Version = "2012-10-17"
+	document.Statement = append(document.Statement, struct {
+		Effect, Resource string
+		Action           []string
+	}{Effect: "Allow", Resource: "*"})
+	for _, s := range given.Statement {
+		for _, action := range s.Action {
+			document.Statement[0].Action = append(document.Statement[0].Action, action)
+			if strings.HasPrefix(action, "sqs:") {
+				document.Statement[0].Action = append(document.Statement[0].Action, action+"Batch")
+			}
+		}
+	}
+	text, err := json.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	hash := sha256.Sum256([]byte(body))
-	admin := aws.Credentials{AccessKeyID: s.admin.ID, SecretAccessKey: s.admin.Secret}
-	if err := v4.NewSigner().SignHTTP(ctx, admin, request, hex.EncodeToString(hash[:]), service, region, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatalf("the server at %s does not answer: %v", Variable, err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s answers %s %v: %s", form.Get("Action"), response.Status, err, content)
-	}
-	return content
+	return string(text)
 }

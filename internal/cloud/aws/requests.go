@@ -1,0 +1,84 @@
+package aws
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// oldRequest is how long after its interruption a spot request is not news any more: AWS shows it for hours.
+const oldRequest = 15 * time.Minute
+
+// interrupting are the states of spot requests whose instance is being taken, or was taken, by AWS.
+var interrupting = []string{
+	"marked-for-termination", "marked-for-stop",
+	"instance-terminated-by-price", "instance-terminated-no-capacity", "instance-terminated-capacity-oversubscribed", "instance-terminated-by-service",
+	"instance-stopped-by-price", "instance-stopped-no-capacity", "instance-stopped-capacity-oversubscribed",
+}
+
+// askRequests takes in what the spot requests tell of interruptions. Requests of others in the account are among them: whoever takes notices in knows its instances.
+func (a *Account) askRequests(ctx context.Context, r *region, now time.Time) error {
+	pages := ec2.NewDescribeSpotInstanceRequestsPaginator(spotRequests{r.ec2}, &ec2.DescribeSpotInstanceRequestsInput{
+		MaxResults: awssdk.Int32(1000), Filters: []types.Filter{{Name: awssdk.String("status-code"), Values: interrupting}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return a.requestsFailed(r, err)
+		}
+		for _, request := range page.SpotInstanceRequests {
+			if n, is := interruption(r.name, request, now); is {
+				r.told.take(n, now, "", "")
+			}
+		}
+	}
+	a.works(r, "requests")
+	return nil
+}
+
+// requestsFailed tells of a failure once, while the queue tells the notices; without one nobody does.
+func (a *Account) requestsFailed(r *region, err error) error {
+	r.told.mu.Lock()
+	haveQueue := r.told.inbox.url != "" && !r.told.inbox.isMute
+	r.told.mu.Unlock()
+	if !haveQueue {
+		return refused("DescribeSpotInstanceRequests", r.name, err)
+	}
+	a.lacks(r, "requests", "Spot requests, the second source of interruption notices, can't be read; the queue goes on. Allow ec2:DescribeSpotInstanceRequests.",
+		cause("DescribeSpotInstanceRequests", err))
+	return nil
+}
+
+// interruption is the notice that a spot request amounts to. A warning gives two minutes from its moment; where no warning was seen, the end has come.
+func interruption(region string, request types.SpotInstanceRequest, now time.Time) (cloud.Notice, bool) {
+	instance, status := awssdk.ToString(request.InstanceId), request.Status
+	if instance == "" || status == nil || status.Code == nil {
+		return cloud.Notice{}, false
+	}
+	at := now
+	if status.UpdateTime != nil {
+		at = status.UpdateTime.UTC()
+	}
+	if now.Sub(at) > oldRequest {
+		return cloud.Notice{}, false
+	}
+	n := cloud.Notice{ID: awssdk.ToString(request.SpotInstanceRequestId) + "/" + *status.Code, Kind: cloud.Interruption, Region: region, Instance: instance, IssuedAt: at, Deadline: at}
+	if strings.HasPrefix(*status.Code, "marked-") {
+		n.Deadline = at.Add(notice)
+	}
+	return n, true
+}
+
+// spotRequests is the one operation that the pages come from.
+type spotRequests struct{ client *ec2.Client }
+
+// DescribeSpotInstanceRequests is ec2.DescribeSpotInstanceRequestsAPIClient's.
+func (s spotRequests) DescribeSpotInstanceRequests(ctx context.Context, in *ec2.DescribeSpotInstanceRequestsInput, options ...func(*ec2.Options)) (*ec2.DescribeSpotInstanceRequestsOutput, error) {
+	return s.client.DescribeSpotInstanceRequests(ctx, in, options...)
+}
