@@ -22,12 +22,14 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud/sim"
 	"github.com/neap-cloud/neap/internal/dialect/cmpute"
 	"github.com/neap-cloud/neap/internal/dialect/compose"
+	"github.com/neap-cloud/neap/internal/dialect/launch"
 	"github.com/neap-cloud/neap/internal/dialect/mapsor"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
 	"github.com/neap-cloud/neap/internal/dialect/spot/setup"
 	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/fleet/single"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -60,12 +62,22 @@ type Config struct {
 	Domain string
 	// PublicURL is how clients reach this Neap ("https://neap.example.com"), when a proxy hides it; "" = as requests say.
 	PublicURL string
-	Log       *slog.Logger
-	Clock     clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
+	// Hosts are names by which clients may call this Neap, beside those that it knows by itself; see hosts.
+	Hosts  []string
+	Launch Launch
+	Log    *slog.Logger
+	Clock  clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
 	Hook    func(point string)
 	Unusual Unusual
 	Forms   []fleet.Form // beside those of this release; for tests
+}
+
+// Launch is how the Launch & Provision API is served, which is always on the common port.
+type Launch struct {
+	Listen  string // an address of its own beside, "host:port"; "" = none
+	Region  string // of all its instances; "" = single.DefaultRegion
+	EC2Time bool   // write launch times with colons
 }
 
 // spool is where notices are kept while the store is away.
@@ -162,6 +174,10 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			}), setup.Product(setup.Deps{Identity: a.Identity, Journal: diary, Operations: func() []op.Operation { return a.server.Operations() }})),
 			cmpute.Dialect(cmpute.Deps{Identity: a.Identity, Catalog: facts, Domain: c.Domain, Public: c.PublicURL}),
 			compose.Dialect(compose.Deps{Identity: a.Identity, Journal: diary}),
+			launch.Dialect(launch.Deps{
+				Instances: single.New(single.Config{Clouds: a.clouds, Installation: a.Identity.Installation, Region: c.Launch.Region}),
+				Guest:     isGuest, EC2Time: c.Launch.EC2Time,
+			}),
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
 			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
 		},
@@ -170,7 +186,11 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Handler = a.routes()
+	known, err := newHosts(c)
+	if err != nil {
+		return nil, err
+	}
+	a.Handler = known.guarded(a.routes())
 	return a, a.welcome(ctx)
 }
 
@@ -185,6 +205,7 @@ func Operations() []op.Operation {
 		spot.Dialect(elastigroup.Product(elastigroup.Deps{}), setup.Product(setup.Deps{})),
 		cmpute.Dialect(cmpute.Deps{}),
 		compose.Dialect(compose.Deps{}),
+		launch.Dialect(launch.Deps{}),
 		mapsor.Dialect(mapsor.Deps{}),
 		neap.Dialect(neap.Deps{}),
 	)

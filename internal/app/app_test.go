@@ -44,7 +44,7 @@ func stop(t *testing.T, a *app.App) {
 }
 
 func ask(a *app.App, token, path string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodGet, path, nil)
+	request := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -50,7 +50,7 @@ func (w *world) start() {
 
 func (w *world) call(method, path, body string) string {
 	w.t.Helper()
-	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	request := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))
 	request.Header.Set("Authorization", "Bearer "+w.admin)
 	request.Header.Set("Content-Type", "application/json")
 	answer := httptest.NewRecorder()
@@ -269,7 +269,7 @@ func TestAFullDiskIsSaidByReadinessAndOverWithoutARestart(t *testing.T) {
 
 // write asks for something that has to be stored.
 func (w *world) write() (int, string) {
-	request := httptest.NewRequest("POST", "/neap/v1/tokens", strings.NewReader(`{"name": "`+strings.Repeat("n", 200)+`"}`))
+	request := httptest.NewRequest("POST", "http://localhost/neap/v1/tokens", strings.NewReader(`{"name": "`+strings.Repeat("n", 200)+`"}`))
 	request.Header.Set("Authorization", "Bearer "+w.admin)
 	request.Header.Set("Content-Type", "application/json")
 	answer := httptest.NewRecorder()

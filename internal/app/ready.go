@@ -73,7 +73,7 @@ const stopWithin = 10 * time.Second
 
 // retire ends a serving process without failing a request or holding up the other replicas: /readyz says no at once; the engine begins no turns, finishes those
 // in progress and gives its leases back; meanwhile requests are still served until load balancers had the time to notice; then the listener closes.
-func (a *App) retire(ctx context.Context, server *http.Server) error {
+func (a *App) retire(ctx context.Context, at doors) error {
 	a.presence.leave()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Drain+stopWithin)
 	defer cancel()
@@ -82,6 +82,6 @@ func (a *App) retire(ctx context.Context, server *http.Server) error {
 	if a.config.Drain > 0 {
 		<-time.After(a.config.Drain)
 	}
-	failed := server.Shutdown(stop)
+	failed := at.shut(stop)
 	return errors.Join(failed, <-engine, a.close())
 }

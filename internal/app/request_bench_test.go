@@ -26,7 +26,7 @@ func BenchmarkReadGroup(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		request := httptest.NewRequest(http.MethodGet, "/aws/ec2/group/"+groups[0].ID, nil)
+		request := httptest.NewRequest(http.MethodGet, "http://localhost/aws/ec2/group/"+groups[0].ID, nil)
 		request.RemoteAddr = "127.0.0.1:1" // loopback callers have the wide rate limit
 		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(a.Admin))
 		answer := httptest.NewRecorder()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -90,36 +89,41 @@ func (m *fleetMetrics) Collect(out chan<- prometheus.Metric) {
 func Up(ctx context.Context, c Config, address string, out io.Writer) error {
 	TuneMemory()
 	// Listening comes first: a taken port must not leave a half-started engine behind.
-	listener, err := net.Listen("tcp", address)
+	doors, err := open(door{flag: "--listen", address: address}, door{flag: "--launch-listen", address: c.Launch.Listen})
 	if err != nil {
-		return fmt.Errorf("listen on %s (choose another with --listen): %w", address, err)
+		return err
 	}
 	a, err := Build(ctx, c)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, doors.close())
 	}
-	server := &http.Server{Handler: a.Handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	doors[0].handler = a.Handler
+	if len(doors) > 1 {
+		doors[1].handler = a.alone("/v1")
+	}
 	// The engine outlives ctx by the time that stopping takes.
 	engine, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	if err := a.Start(engine); err != nil {
-		return errors.Join(err, listener.Close(), a.close())
+		return errors.Join(err, doors.close(), a.close())
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	a.greet(out, listener.Addr().String())
+	served := doors.serve(a.Base)
+	a.greet(out, doors)
 	select {
 	case err = <-served:
 	case <-ctx.Done():
 		fmt.Fprintln(out, "stopping …")
 	}
-	return errors.Join(err, a.retire(ctx, server))
+	return errors.Join(err, a.retire(ctx, doors))
 }
 
 // greet prints where Neap is, how to get in, and what to try first.
-func (a *App) greet(out io.Writer, address string) {
-	data := a.config.Data
+func (a *App) greet(out io.Writer, at doors) {
+	data, address := a.config.Data, at[0].listener.Addr().String()
 	fmt.Fprintf(out, "Neap %s, listening on http://%s\n", a.config.Version, address)
+	if len(at) > 1 {
+		fmt.Fprintf(out, "The Launch & Provision API alone is at http://%s/v1/.\n", at[1].listener.Addr())
+	}
 	if a.config.Database != "" {
 		fmt.Fprintf(out, "Everything is kept in %s.\n", store.Name(a.config.Database))
 	}

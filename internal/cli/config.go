@@ -32,6 +32,7 @@ type UpConfig struct {
 	NextKey  []byte // what is to replace it, from NEAP_SERVER_KEY_NEXT
 	// PublicURL is where clients reach Neap, as they write it: what they sign has it in it. "" = as their requests say.
 	PublicURL string
+	Hosts     hosts  // names by which clients may call this Neap, beside those that it knows by itself
 	Domain    string // below which host names name a tenant of the cmpute API: TENANT.DOMAIN; "" = none do
 	Cloud     string // of accounts that are made: "sim", or "aws" for those that their credentials are for
 	// Other addresses of the clouds than their own.
@@ -45,6 +46,8 @@ type UpConfig struct {
 	KeepLogs, KeepDecisions, KeepLedger, KeepAudit, KeepDead int
 	Rate                                                     float64
 	Seed                                                     int64
+	LaunchListen, LaunchRegion                               string // of the Launch & Provision API; "" = the common address alone, the usual region
+	LaunchEC2Time                                            bool
 	Outbound                                                 networks // that webhooks may reach although they are not public
 	NoDemo                                                   bool
 	LogFormat                                                string // "text" or "json"
@@ -59,6 +62,10 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.KeyFile, "key-file", "", "file with the server key, the same for all replicas (default: server.key in the data folder)")
 	flags.StringVar(&c.PublicURL, "public-url", "", "address at which clients reach Neap, if a proxy stands between: signed requests have it in them")
 	flags.StringVar(&c.Domain, "domain", "", "domain below which host names name an organisation to cmpute clients: ORGANISATION.DOMAIN")
+	flags.Var(&c.Hosts, "host", "name by which clients may call this Neap, beside localhost, this machine's name and addresses; may be repeated")
+	flags.StringVar(&c.LaunchListen, "launch-listen", "", "host:port to serve the Launch & Provision API alone on, beside --listen")
+	flags.StringVar(&c.LaunchRegion, "launch-region", "us-east-1", "region of the Launch & Provision API's instances")
+	flags.BoolVar(&c.LaunchEC2Time, "launch-ec2-time", false, "write launch times of the Launch & Provision API as EC2 does, with colons")
 	flags.StringVar(&c.Cloud, "cloud", "sim", "cloud of accounts that are made: sim, or aws for those that their credentials are for")
 	flags.Var(&c.AWSEndpoint, "aws-endpoint", "address of AWS's services if not AWS's own, or of one: ec2=https://…; may be repeated")
 	flags.StringVar(&c.GCPTokenURL, "gcp-token-url", "", "address of Google's tokens, if not Google's own")
@@ -176,6 +183,9 @@ func (c *UpConfig) check() []*fault.Error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		refuse("listen", "%q is not host:port, for example 127.0.0.1:8080.", c.Listen)
+	}
+	if _, _, err := net.SplitHostPort(c.LaunchListen); c.LaunchListen != "" && err != nil {
+		refuse("launch-listen", "%q is not host:port, for example 127.0.0.1:8081.", c.LaunchListen)
 	}
 	if c.Database != "" {
 		// The URL may hold a password, so it is never repeated.

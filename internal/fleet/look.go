@@ -242,7 +242,7 @@ func (l *look) wonder(id string) {
 		delete(l.sight.prints, id)
 		return
 	}
-	if owner := c.Tags[tags.Owner]; owner != "" && c.State != cloud.Terminated && c.State != cloud.ShuttingDown {
+	if owner := c.Tags[tags.Owner]; owner != "" && owner != tags.Single && c.State != cloud.Terminated && c.State != cloud.ShuttingDown {
 		l.sight.strange[owner], l.raise[owner] = true, true
 	}
 }

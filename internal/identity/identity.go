@@ -46,6 +46,7 @@ type Identity struct {
 	standard  map[string]*heldPolicy
 	tokens    *shelf[string, rememberedToken]   // by id
 	strangers *memory[[hashSize]byte, struct{}] // hashes that are no token
+	reality   *memory[struct{}, bool]           // whether any account is in a real cloud
 	realms    *shelf[string, *realm]
 	standings *shelf[string, *standing] // by user
 	hashes    chan struct{}
@@ -66,7 +67,7 @@ func New(c Config) *Identity {
 		db: c.DB, log: c.Log, announce: c.Announce, occupied: c.Occupied, needs: c.Needs, clouds: c.Clouds, cloud: c.Cloud,
 		key: newKeyring(c.DB, c.Key, c.KeyFile), standard: standardPolicies(),
 		tokens: newShelf[string, rememberedToken](), strangers: newMemory[[hashSize]byte, struct{}](),
-		realms: newShelf[string, *realm](), standings: newShelf[string, *standing](), hashes: make(chan struct{}, hashesAtOnce),
+		reality: newMemory[struct{}, bool](), realms: newShelf[string, *realm](), standings: newShelf[string, *standing](), hashes: make(chan struct{}, hashesAtOnce),
 	}
 }
 

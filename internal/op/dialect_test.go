@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -152,5 +153,85 @@ func TestTheDocumentSaysHowTheCredentialIsCarried(t *testing.T) {
 	}
 	if needs := at(t, doc, "paths", "/stall/key", "post", "security", 0).(map[string]any); len(needs) != 0 {
 		t.Errorf("an open operation asks for %v", needs)
+	}
+}
+
+// inn is a dialect that lets guests in, and takes a name from wherever it stands.
+func inn() Dialect {
+	return Dialect{
+		Name: "inn", Title: "The inn", Status: statuses(),
+		Rows: []Row{
+			{ID: "bed", Route: "PUT /inn/bed", Need: "inn:sleep", NoAccount: true, Mutates: true, Do: Func(func(ctx context.Context, in struct{ Body Document }) (string, error) {
+				return CallOf(ctx).Caller.Subject + " " + string(in.Body), nil
+			})},
+		},
+		Guest: func(r *http.Request) bool { return r.RemoteAddr == "here:1" },
+		Document: func(r *http.Request, body []byte) ([]byte, error) {
+			switch name := r.URL.Query().Get("name"); {
+			case name == "none":
+				return nil, fault.Of(fault.Invalid, "query", "Give your name.")
+			case name != "":
+				return json.Marshal(map[string]string{"name": name})
+			}
+			return body, nil
+		},
+		Answer: func(_ *Call, out any) any { return out },
+	}
+}
+
+// porter knows guests, and nobody else.
+type porter struct{}
+
+func (porter) Authenticate(_ context.Context, c Credential) (Caller, error) {
+	if c.Guest && c.Token == "" {
+		return Caller{Organisation: "north", Subject: "guest", Rights: rights{"north", false}}, nil
+	}
+	return Caller{}, fault.Of(fault.Unauthenticated, "token", "This token is not valid.")
+}
+
+func TestGuestsAreLetInWhereADialectSaysSoUnlessTheyShowSomething(t *testing.T) {
+	s, err := Mount(Config{Dialects: []Dialect{inn()}, Authenticator: porter{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		remote, authorization string
+		status                int
+	}{
+		{"here:1", "", 200}, {"there:1", "", 401}, {"here:1", "Bearer wrong", 401}, {"here:1", "Basic Og==", 401}, {"here:1", "Bearer ", 401},
+	} {
+		r := httptest.NewRequest(http.MethodPut, "/inn/bed", nil)
+		r.RemoteAddr = c.remote
+		if c.authorization != "" {
+			r.Header.Set("Authorization", c.authorization)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
+	}
+}
+
+func TestADialectMakesTheDocumentOutOfWhatItsClientsSend(t *testing.T) {
+	audit := &book{}
+	s, err := Mount(Config{Dialects: []Dialect{inn()}, Authenticator: porter{}, Auditor: audit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ query, body, answer string }{
+		{"", `{"name":"Ada"}`, `"guest {\"name\":\"Ada\"}"`}, {"?name=Bo", `not JSON`, `"guest {\"name\":\"Bo\"}"`}, {"", "", `"guest "`},
+		{"?name=none", "", ""}, {"", "not JSON", ""},
+	} {
+		r := httptest.NewRequest(http.MethodPut, "/inn/bed"+c.query, strings.NewReader(c.body))
+		r.RemoteAddr = "here:1"
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if got := strings.TrimSpace(w.Body.String()); c.answer != "" && got != c.answer || (w.Code == http.StatusOK) != (c.answer != "") {
+			t.Errorf("%+v: %d %s", c, w.Code, got)
+		}
+		if c.query == "?name=Bo" && !strings.Contains(audit.last().Context, `"name":"Bo"`) {
+			t.Errorf("the audit keeps %s", audit.last().Context)
+		}
 	}
 }

@@ -85,11 +85,16 @@ type Dialect struct {
 	AccountFrom string // name of the query parameter that names the account; "" = none
 	// Credential finds what a request says of who sends it; nil = a bearer token. fault.Unauthenticated when it says nothing, or nothing readable.
 	Credential func(r *http.Request) (Credential, error)
-	Carrier    Carrier // where Credential looks, for the description
-	Challenge  string  // of the header WWW-Authenticate of a 401; "" = "Bearer"
+	// Guest reports whether a request that shows no credential may come from a guest, whose rights are for the authenticator to say; nil = never.
+	Guest     func(r *http.Request) bool
+	Carrier   Carrier // where Credential looks, for the description
+	Challenge string  // of the header WWW-Authenticate of a 401; "" = "Bearer"
 	// Rewrite brings the spellings of an address that the dialect's clients use to the one of its rows, before routing. It answers nil for an address that is
 	// not the dialect's, and never changes the request it is given. nil = rows are matched as they are.
 	Rewrite func(r *http.Request) *http.Request
+	// Document makes the JSON document of a request out of its body (without blanks around it; may be empty) and of wherever else clients put what belongs there;
+	// fault.Invalid when it can't be read. nil = the body is the document.
+	Document func(r *http.Request, body []byte) ([]byte, error)
 	// Answer wraps a success; Refuse wraps a failure. Both give the body; Refuse's status comes from Status, except for HTTP's own refusals
 	// (unknown route 404, method 405, body too large 413, rate 429). Refuse may get a call without Row, Caller and Account.
 	Answer func(call *Call, out any) any

@@ -52,8 +52,9 @@ func redact(value any) any {
 		}
 	case map[string]any:
 		kept := make(map[string]any, len(value))
+		told := tellsSecret(value)
 		for name, member := range value {
-			if isSecret(name) {
+			if isSecret(name) || told && name == "value" {
 				kept[withoutTokens(name)] = hidden
 			} else {
 				kept[withoutTokens(name)] = redact(member)
@@ -64,11 +65,19 @@ func redact(value any) any {
 	return value
 }
 
+// tellsSecret reports whether an object names what its member "value" is, and that is secret: {"attribute": "userData", "value": …}.
+func tellsSecret(object any) bool {
+	members, _ := object.(map[string]any)
+	name, _ := members["attribute"].(string)
+	return isSecret(name)
+}
+
 // auditedRequest is what the audit keeps of a request's content.
 type auditedRequest struct {
 	Body  any                 `json:"body"`
 	URL   string              `json:"url"`
 	Query map[string][]string `json:"query"`
+	told  bool                // what is called "value" is secret
 }
 
 // contextOf is a request's content as JSON, without secrets. A long body is left out, and its size told instead.
@@ -83,8 +92,10 @@ func contextOf(address *url.URL, body []byte) (string, error) {
 		if err := content.Decode(&kept.Body); err != nil {
 			return "", err
 		}
+		kept.told = tellsSecret(kept.Body)
 		kept.Body = redact(kept.Body)
 	}
+	kept.told = kept.told || isSecret(address.Query().Get("attribute"))
 	path, query := (&url.URL{Path: cut(withoutTokens(address.Path), longestURL)}).EscapedPath(), ""
 	if len(path)+len(address.RawQuery) > longestURL {
 		query = "left out: " + strconv.Itoa(len(address.RawQuery)) + " bytes"
@@ -110,7 +121,7 @@ func (r *auditedRequest) redactQuery(raw string) string {
 			continue
 		}
 		name, value = withoutTokens(name), withoutTokens(value)
-		if isSecret(name) {
+		if isSecret(name) || r.told && name == "value" {
 			value = hidden
 		}
 		r.Query[name] = append(r.Query[name], value)

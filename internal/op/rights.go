@@ -23,6 +23,8 @@ type Credential struct {
 	Proves func(secret string) bool // compares in constant time
 	Nonce  string                   // of a proof that must not be accepted twice; "" = it may be
 	Signed time.Time                // when the sender says the proof was made; zero = the proof does not say
+	// Guest marks a request that shows nothing, from where guests are let in; the rest is zero.
+	Guest bool
 	// Tenant is the organisation that the address names, by its slug; "" = none. A caller of another one is refused.
 	Tenant string
 }

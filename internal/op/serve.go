@@ -240,6 +240,9 @@ func (x *exchange) authenticate(ctx context.Context, r *http.Request) (Caller, e
 		}
 		return Caller{}, nil
 	}
+	if guest := x.dialect.Guest; err != nil && guest != nil && r.Header.Get("Authorization") == "" && guest(r) {
+		credential, err = Credential{Guest: true}, nil
+	}
 	if err != nil {
 		return Caller{}, err
 	}
@@ -294,6 +297,12 @@ func (x *exchange) body(r *http.Request) (Document, node, error) {
 		return nil, node{}, tooLarge()
 	}
 	content := bytes.TrimSpace(text.Bytes())
+	if gather := x.dialect.Document; gather != nil {
+		var err error
+		if content, err = gather(r, content); err != nil {
+			return nil, node{}, err
+		}
+	}
 	if len(content) == 0 {
 		return nil, node{}, nil
 	}

@@ -44,6 +44,20 @@ func Of(ctx context.Context) Priority {
 	return Scaling
 }
 
+type attendedKey struct{}
+
+// Attended marks the calls that are made with the context as those of somebody who waits for each: they are not held up to gather company, and the cloud has limit
+// for its answer.
+func Attended(ctx context.Context, limit time.Duration) context.Context {
+	return context.WithValue(ctx, attendedKey{}, limit)
+}
+
+// attended is the limit of calls that somebody waits for.
+func attended(ctx context.Context) (limit time.Duration, is bool) {
+	limit, is = ctx.Value(attendedKey{}).(time.Duration)
+	return limit, is
+}
+
 // Config is what a Budget needs.
 type Config struct {
 	Clock clock.Clock // that of the clouds: buckets refill and circuits close by it

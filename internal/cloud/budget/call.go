@@ -20,7 +20,11 @@ const (
 
 // call makes one call within the budget. The cloud has callLimit for its answer.
 func call[T any](ctx context.Context, p *place, class Class, do func(ctx context.Context) (T, error)) (T, error) {
-	return within(ctx, p, class, callLimit, do)
+	limit, is := attended(ctx)
+	if !is {
+		limit = callLimit
+	}
+	return within(ctx, p, class, limit, do)
 }
 
 // within is call with a time limit of its own.

@@ -45,7 +45,7 @@ type sender func(ctx context.Context, ids []string) ([]cloud.Instance, error)
 // merged asks the cloud together with others who ask the same of other instances. The answer is that to this request alone.
 func (p *place) merged(ctx context.Context, class Class, ids []string, send sender) ([]cloud.Instance, error) {
 	alone := func(ctx context.Context) ([]cloud.Instance, error) { return send(ctx, ids) }
-	if len(ids) == 0 || len(ids) > gatherMost {
+	if _, is := attended(ctx); is || len(ids) == 0 || len(ids) > gatherMost {
 		return call(ctx, p, class, alone)
 	}
 	r := &request{ids: ids, answer: make(chan reply, 1)}

@@ -25,12 +25,14 @@ const (
 	Prices     Ability = "Pricer"
 	Tags       Ability = "Tagger"
 	Powers     Ability = "Powerer"
+	Modifies   Ability = "Modifier"
 )
 
 // claims tells for each ability whether a provider has it.
 func claims() map[Ability]func(cloud.Provider) bool {
 	return map[Ability]func(cloud.Provider) bool{
 		Interrupts: has[cloud.Interrupter], Notifies: has[cloud.Notifier], Prices: has[cloud.Pricer], Tags: has[cloud.Tagger], Powers: has[cloud.Powerer],
+		Modifies: has[cloud.Modifier],
 	}
 }
 
@@ -52,6 +54,8 @@ type Fixture struct {
 	Room func(m cloud.Market, count int)
 	// Throttle makes the next Launch exceed the request limit; nil when the cloud cannot be made to.
 	Throttle func()
+	// Coarse says that what stands behind the provider is coarser than the cloud: it does what rules of states refuse, and keeps the time of the first start.
+	Coarse bool
 	// MostPatience is how long a state may take to come about; 0 means ten minutes.
 	MostPatience time.Duration
 }
@@ -89,6 +93,13 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"prices are told for the market", (*suite).prices, able(Prices)},
 		{"tags of a living instance are changed and removed", (*suite).tags, able(Tags)},
 		{"an on-demand instance stops, starts and reboots in place", (*suite).powers, able(Powers)},
+		{"a launch starts at least what was asked for, or none", (*suite).launchesLeast, limits},
+		{"instances come in the order of their start", (*suite).keepsOrder, able()},
+		{"an instance shows its key pair, its placement group and its names", (*suite).showsItself, able()},
+		{"a start renews the time of launch", (*suite).renewsLaunch, able(Powers)},
+		{"an instance stops by force", (*suite).stopsByForce, able(Powers)},
+		{"attributes change as far as the instance's state allows", (*suite).modifies, able(Powers, Modifies)},
+		{"a protected instance cannot be terminated", (*suite).protects, able(Modifies)},
 	}
 	first := fresh(t)
 	for _, c := range cases {

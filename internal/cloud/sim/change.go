@@ -37,6 +37,9 @@ func (a *Account) Terminate(ctx context.Context, region string, ids []string) er
 		if now >= i.ends {
 			return nil
 		}
+		if i.modified(protection) == "true" {
+			return bad("OperationNotPermitted", "The instance %s is protected against termination; set its attribute %s to false first.", i.id, protection)
+		}
 		d := a.cloud.dice.on("terminate").at(i.seq)
 		i.end(now, a.cloud.tuning.End.draw(&d), cloud.EndedByUser)
 		return a.cloud.silence(ctx, tx, i, now)
@@ -79,6 +82,9 @@ func (a *Account) Stop(ctx context.Context, region string, ids []string, force b
 		switch state := i.state(now); {
 		case i.market.Lifecycle == cloud.Spot:
 			return bad("UnsupportedOperation", "The instance %s is a one-time spot instance; it can be terminated but not stopped.", i.id)
+		case state == cloud.Stopping && force:
+			i.stopped = now
+			return nil
 		case state == cloud.Stopping || state == cloud.Stopped:
 			return nil
 		case state != cloud.Running:
@@ -100,7 +106,7 @@ func (a *Account) Start(ctx context.Context, region string, ids []string) error 
 		case cloud.Pending, cloud.Running:
 			return nil
 		case cloud.Stopped:
-			i.stopping, i.stopped = never, never
+			i.stopping, i.stopped, i.started = never, never, now
 			a.cloud.boot(i, now)
 			return nil
 		default:

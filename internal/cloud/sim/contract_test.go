@@ -112,11 +112,13 @@ func fixture(t *testing.T, config Config) cloudtest.Fixture {
 	})
 	spot, onDemand := market("m5.large", "us-east-1a", cloud.Spot), market("m5.large", "us-east-1a", cloud.OnDemand)
 	later := began.Add(24 * time.Hour)
+	full := template
+	full.KeyPair, full.PlacementGroup = "cloudtest", "cloudtest"
 	c.Room(spot, 100, later)
 	c.Room(onDemand, 100, later)
 	return cloudtest.Fixture{
-		Provider: c.Account(t.Name()), Market: spot, Template: template, Now: hands.Now, Advance: hands.Advance,
-		Claims:   []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers},
+		Provider: c.Account(t.Name()), Market: spot, Template: full, Now: hands.Now, Advance: hands.Advance,
+		Claims:   []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies},
 		Room:     func(m cloud.Market, count int) { c.Room(m, count, later) },
 		Throttle: func() { c.tuning.Rates = map[Call]Rate{LaunchCall: {Burst: 0.5}} },
 	}

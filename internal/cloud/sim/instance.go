@@ -25,26 +25,32 @@ type instance struct {
 	vcpus   int
 
 	request, image, subnet, privateIP, publicIP string
+	keyPair, placementGroup                     string
 	tags                                        string // JSON object, keys sorted
+	attributes                                  string // JSON object of what was modified, see modify.go; "" = nothing was
 
 	launched, running, ok, impaired, stopping, stopped, notice, ends, gone instant
-	ended                                                                  string // why, once ends has passed
+	started                                                                instant // when it was last started again; 0 = never
+	ended                                                                  string  // why, once ends has passed
 }
 
 const instanceColumns = `seq, id, account, token, region, zone, type, product, lifecycle, pool, quota, vcpus, request, image, subnet,
-	private_ip, public_ip, tags, launched_at, running_at, ok_at, impaired_at, stopping_at, stopped_at, notice_at, ends_at, gone_at, ended`
+	private_ip, public_ip, tags, launched_at, running_at, ok_at, impaired_at, stopping_at, stopped_at, notice_at, ends_at, gone_at, ended,
+	key_pair, placement_group, attributes, started_at`
 
 // fields are in the order of instanceColumns.
 func (i *instance) fields() []any {
 	return []any{&i.seq, &i.id, &i.account, &i.token, &i.market.Region, &i.market.Zone, &i.market.Type, &i.market.Product, &i.market.Lifecycle,
 		&i.pool, &i.quota, &i.vcpus, &i.request, &i.image, &i.subnet, &i.privateIP, &i.publicIP, &i.tags, &i.launched, &i.running, &i.ok,
-		&i.impaired, &i.stopping, &i.stopped, &i.notice, &i.ends, &i.gone, &i.ended}
+		&i.impaired, &i.stopping, &i.stopped, &i.notice, &i.ends, &i.gone, &i.ended,
+		&i.keyPair, &i.placementGroup, &i.attributes, &i.started}
 }
 
 func (i *instance) values() []any {
 	return []any{i.seq, i.id, i.account, i.token, i.market.Region, i.market.Zone, i.market.Type, i.market.Product, string(i.market.Lifecycle),
 		i.pool, i.quota, i.vcpus, i.request, i.image, i.subnet, i.privateIP, i.publicIP, i.tags, int64(i.launched), int64(i.running), int64(i.ok),
-		int64(i.impaired), int64(i.stopping), int64(i.stopped), int64(i.notice), int64(i.ends), int64(i.gone), i.ended}
+		int64(i.impaired), int64(i.stopping), int64(i.stopped), int64(i.notice), int64(i.ends), int64(i.gone), i.ended,
+		i.keyPair, i.placementGroup, i.attributes, int64(i.started)}
 }
 
 // state is the instance's state at a moment.
@@ -80,7 +86,14 @@ func (i *instance) status(now instant) cloud.Status {
 func (i *instance) show(now instant) (cloud.Instance, error) {
 	shown := cloud.Instance{
 		ID: i.id, Request: i.request, Market: i.market, State: i.state(now), Status: i.status(now), Image: i.image, Subnet: i.subnet,
-		PrivateIP: i.privateIP, PublicIP: i.publicIP, LaunchedAt: i.launched.time(),
+		KeyPair: i.keyPair, PlacementGroup: i.placementGroup, PrivateIP: i.privateIP, PrivateDNS: privateDNS(i.market.Region, i.privateIP),
+		PublicIP: i.publicIP, PublicDNS: publicDNS(i.market.Region, i.publicIP), LaunchedAt: i.launched.time(),
+	}
+	if shown.State == cloud.Stopped {
+		shown.PublicIP, shown.PublicDNS = "", ""
+	}
+	if i.started > 0 && now >= i.started {
+		shown.LaunchedAt = i.started.time()
 	}
 	if now >= i.ends {
 		shown.Ended, shown.EndedAt = i.ended, i.ends.time()
@@ -91,8 +104,28 @@ func (i *instance) show(now instant) (cloud.Instance, error) {
 	return shown, nil
 }
 
+// privateDNS and publicDNS are the names that EC2 derives from an address.
+func privateDNS(region, address string) string {
+	return dns("ip", region, address, "ec2.internal", "compute.internal")
+}
+
+func publicDNS(region, address string) string {
+	return dns("ec2", region, address, "compute-1.amazonaws.com", "compute.amazonaws.com")
+}
+
+// dns is shorter in the region that was EC2's first.
+func dns(kind, region, address, first, others string) string {
+	if address == "" {
+		return ""
+	}
+	if domain := region + "." + others; region != "us-east-1" {
+		first = domain
+	}
+	return kind + "-" + strings.ReplaceAll(address, ".", "-") + "." + first
+}
+
 func insertInstances(ctx context.Context, db *database, tx runner, instances []*instance) error {
-	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", 28), ", ") + ")"
+	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", 32), ", ") + ")"
 	for chunk := range slices.Chunk(instances, 100) {
 		var values []any
 		for _, i := range chunk {
@@ -157,7 +190,7 @@ func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), "
 // save writes the parts of a row that may change after launch.
 func (i *instance) save(ctx context.Context, db *database, tx runner) error {
 	_, err := tx.ExecContext(ctx, db.sql(`UPDATE instance SET tags = ?, running_at = ?, ok_at = ?, impaired_at = ?, stopping_at = ?, stopped_at = ?,
-		notice_at = ?, ends_at = ?, gone_at = ?, ended = ? WHERE seq = ?`), i.tags, int64(i.running), int64(i.ok), int64(i.impaired), int64(i.stopping),
-		int64(i.stopped), int64(i.notice), int64(i.ends), int64(i.gone), i.ended, i.seq)
+		notice_at = ?, ends_at = ?, gone_at = ?, ended = ?, started_at = ? WHERE seq = ?`), i.tags, int64(i.running), int64(i.ok), int64(i.impaired), int64(i.stopping),
+		int64(i.stopped), int64(i.notice), int64(i.ends), int64(i.gone), i.ended, int64(i.started), i.seq)
 	return err
 }

@@ -71,6 +71,8 @@ func (c *Cloud) validate(l cloud.Launch) (catalog.Offer, error) {
 		return offer, bad("MissingParameter", "A launch needs a token, so that it can be repeated safely.")
 	case l.Count < 1 || l.Count > launchMost:
 		return offer, bad("InvalidParameterValue", "The count is %d; it lies between 1 and %d.", l.Count, launchMost)
+	case l.Least < 0 || l.Least > l.Count:
+		return offer, bad("InvalidParameterCombination", "At least %d of %d are asked for; the least is not above the count.", l.Least, l.Count)
 	case m.Lifecycle != cloud.Spot && m.Lifecycle != cloud.OnDemand:
 		return offer, bad("InvalidParameterValue", "The lifecycle %q is neither %q nor %q.", m.Lifecycle, cloud.Spot, cloud.OnDemand)
 	case !sold:
@@ -114,6 +116,10 @@ func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offe
 	if err != nil || granted == 0 {
 		return nil, short, err
 	}
+	if granted < l.Least {
+		short.Message += fmt.Sprintf(" At least %d were asked for, so none was started.", l.Least)
+		return nil, short, nil
+	}
 	first, err := a.cloud.db.number(ctx, tx, granted)
 	if err != nil {
 		return nil, nil, err
@@ -129,6 +135,7 @@ func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offe
 		made := &instance{
 			seq: first + int64(n), account: a.id, token: l.Token, market: l.Market, pool: pool.key, quota: quotaClass(offer, l.Market.Lifecycle),
 			vcpus: offer.Type.VCPUs, image: l.Template.Image, subnet: subnets[n], tags: string(tags), launched: now, impaired: never, stopping: never, stopped: never,
+			keyPair: l.Template.KeyPair, placementGroup: l.Template.PlacementGroup,
 		}
 		made.name(own, l)
 		future := pool.fateOf(own, l.Market.Lifecycle, a.cloud.tuning, now)

@@ -182,7 +182,7 @@ func TestAccountsSeeOnlyTheirOwn(t *testing.T) {
 func TestMalformedTemplatesAndUnknownPlacesAreRefused(t *testing.T) {
 	w := newWorld(t, 1, Tame())
 	for what, template := range map[string]cloud.Template{
-		"image": {Image: "img2"}, "no image": {}, "group": {Image: "ami-ID", SecurityGroups: []string{"group-1"}},
+		"image": {Image: "img2"}, "no image": {}, "group": {Image: "ami-ID", SecurityGroups: []string{"group 1"}},
 		"subnet": {Image: "ami-ID", Subnets: []string{"subnet_1"}}, "key": {Image: "ami-ID", KeyPair: "tab\there"},
 		"user data": {Image: "ami-ID", UserData: string(make([]byte, 30_000))},
 	} {

@@ -2,7 +2,10 @@ package sim
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -84,6 +87,9 @@ CREATE TABLE IF NOT EXISTS call (
 );
 `
 
+// columns were added to the table of instances since. Each has a default, and every statement names its columns: the release before reads and writes such a world.
+const columns = `key_pair TEXT NOT NULL DEFAULT '', placement_group TEXT NOT NULL DEFAULT '', attributes TEXT NOT NULL DEFAULT '', started_at BIGINT NOT NULL DEFAULT 0`
+
 func (db *database) migrate(ctx context.Context) error {
 	tx, err := db.writes.BeginTx(ctx, nil)
 	if err != nil {
@@ -100,8 +106,14 @@ func (db *database) migrate(ctx context.Context) error {
 		}
 		// Even what is there already is locked by being made again, against a replica at work.
 		var made bool
-		if err := tx.QueryRowContext(ctx, "SELECT to_regclass('call') IS NOT NULL").Scan(&made); err != nil || made {
+		if err := tx.QueryRowContext(ctx, "SELECT to_regclass('call') IS NOT NULL").Scan(&made); err != nil {
 			return err
+		}
+		if made {
+			if err := addColumns(ctx, tx); err != nil {
+				return err
+			}
+			return tx.Commit()
 		}
 	}
 	for statement := range strings.SplitSeq(schema, ";") {
@@ -112,5 +124,30 @@ func (db *database) migrate(ctx context.Context) error {
 			return fmt.Errorf("make the tables: %w", err)
 		}
 	}
+	if err := addColumns(ctx, tx); err != nil {
+		return err
+	}
 	return tx.Commit()
+}
+
+// addColumns brings the table of instances of an older release to this one's. What is there already is not touched, so that nobody waits for a lock.
+func addColumns(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT * FROM instance WHERE seq < 0")
+	if err != nil {
+		return err
+	}
+	known, err := rows.Columns()
+	if err := errors.Join(err, rows.Close()); err != nil {
+		return err
+	}
+	for column := range strings.SplitSeq(columns, ", ") {
+		name, _, _ := strings.Cut(column, " ")
+		if slices.Contains(known, name) {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "ALTER TABLE instance ADD COLUMN "+column); err != nil {
+			return fmt.Errorf("add the column %s: %w", name, err)
+		}
+	}
+	return nil
 }

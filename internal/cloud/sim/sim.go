@@ -187,6 +187,7 @@ var (
 	_ cloud.Interrupter = (*Account)(nil)
 	_ cloud.Tagger      = (*Account)(nil)
 	_ cloud.Powerer     = (*Account)(nil)
+	_ cloud.Modifier    = (*Account)(nil)
 )
 
 // linux is the product that a market without one means.

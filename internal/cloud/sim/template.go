@@ -3,16 +3,20 @@ package sim
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
-// The simulated cloud has no images, groups, subnets or keys of its own: it takes any id of the right form for an existing one.
+// The simulated cloud has no images, groups, subnets or keys of its own: it takes any id and any name of the right form for an existing one, but for ids of zeros
+// alone, which no cloud ever gives.
 var (
 	imageForm  = regexp.MustCompile(`^ami-[0-9A-Za-z]{2,32}$`)
 	groupForm  = regexp.MustCompile(`^sg-[0-9A-Za-z]{2,32}$`)
 	subnetForm = regexp.MustCompile(`^subnet-[0-9A-Za-z]{2,32}$`)
 	keyForm    = regexp.MustCompile(`^[ -~]{1,255}$`)
+	nameForm   = regexp.MustCompile(`^[0-9A-Za-z._-]{1,255}$`) // of groups, for security and for placement
+	neverGiven = regexp.MustCompile(`^[a-z]+-0+$`)
 )
 
 // Check reports every id of the template that is malformed.
@@ -36,10 +40,12 @@ func checkTemplate(t cloud.Template) []*cloud.Refusal {
 		fault("MissingParameter", "image", "An image is needed, such as ami-0abcdef1234567890.")
 	} else if !imageForm.MatchString(t.Image) {
 		fault("InvalidAMIID.Malformed", t.Image, "%q is not an image id; it looks like ami-0abcdef1234567890.", t.Image)
+	} else if neverGiven.MatchString(t.Image) {
+		fault("InvalidAMIID.NotFound", t.Image, "The image id %q does not exist (simulated).", t.Image)
 	}
 	for _, group := range t.SecurityGroups {
-		if !groupForm.MatchString(group) {
-			fault("InvalidGroupId.Malformed", group, "%q is not a security group id; it looks like sg-0abcdef1234567890.", group)
+		if refusal := checkGroup(group); refusal != nil {
+			faults = append(faults, refusal)
 		}
 	}
 	for _, subnet := range t.Subnets {
@@ -50,8 +56,29 @@ func checkTemplate(t cloud.Template) []*cloud.Refusal {
 	if t.KeyPair != "" && !keyForm.MatchString(t.KeyPair) {
 		fault("InvalidKeyPair.Format", t.KeyPair, "The key pair's name %q has more than 255 or unprintable characters.", t.KeyPair)
 	}
+	if t.PlacementGroup != "" && !nameForm.MatchString(t.PlacementGroup) {
+		fault("InvalidPlacementGroup.Unknown", t.PlacementGroup, "%q cannot be the name of a placement group.", t.PlacementGroup)
+	}
+	if t.Shutdown != "" && t.Shutdown != cloud.ShutdownStops && t.Shutdown != cloud.ShutdownTerminates {
+		fault("InvalidParameterValue", "shutdown", "The shutdown behaviour %q is neither %q nor %q.", t.Shutdown, cloud.ShutdownStops, cloud.ShutdownTerminates)
+	}
 	if len(t.UserData) > userDataMost*4/3+4 { // it travels in base64
 		fault("InvalidUserData.Malformed", "userData", "The user data are longer than %d bytes.", userDataMost)
 	}
 	return faults
+}
+
+// checkGroup takes a security group's id, or its name.
+func checkGroup(group string) *cloud.Refusal {
+	var refusal *cloud.Refusal
+	switch isID := strings.HasPrefix(group, "sg-"); {
+	case isID && !groupForm.MatchString(group):
+		refusal = bad("InvalidGroupId.Malformed", "%q is not a security group id; it looks like sg-0abcdef1234567890.", group)
+	case neverGiven.MatchString(group) || !isID && !nameForm.MatchString(group):
+		refusal = bad("InvalidGroup.NotFound", "The security group %q does not exist (simulated).", group)
+	default:
+		return nil
+	}
+	refusal.Key = group
+	return refusal
 }

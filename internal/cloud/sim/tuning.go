@@ -39,6 +39,7 @@ const (
 	StopCall        Call = "Stop"
 	StartCall       Call = "Start"
 	RebootCall      Call = "Reboot"
+	ModifyCall      Call = "Modify"
 )
 
 // Usual is how the world behaves unless told otherwise: like EC2 in kind, with shorter boots and wider limits.
@@ -65,6 +66,7 @@ func Usual() Tuning {
 			StopCall:      {Burst: 200, PerSecond: 20},
 			StartCall:     {Burst: 200, PerSecond: 20},
 			RebootCall:    {Burst: 200, PerSecond: 20},
+			ModifyCall:    {Burst: 200, PerSecond: 20},
 		},
 	}
 }

@@ -12,10 +12,13 @@ import (
 const (
 	Installation = "neap:installation" // the database that launched it
 	Generation   = "neap:generation"   // of that database: a higher one than the database's own means an old copy is running
-	Owner        = "neap:owner"        // group id
+	Owner        = "neap:owner"        // group id, or Single
 	Action       = "neap:action"       // the launch that started it
 	State        = "neap:state"        // "detached" once it left its group alive
 )
+
+// Single owns what was launched by itself: no group looks after it.
+const Single = "single"
 
 // Sign puts a launch's token and the ownership tags on it.
 func Sign(launch *cloud.Launch, token, installation string, generation int64, owner string) {
