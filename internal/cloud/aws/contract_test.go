@@ -18,7 +18,7 @@ const region = "us-east-1"
 
 // abilities are what an account of AWS can do besides; Interrupter is not among them, as real spot capacity is taken back by nobody's order.
 func abilities() []cloudtest.Ability {
-	return []cloudtest.Ability{cloudtest.Tags, cloudtest.Powers}
+	return []cloudtest.Ability{cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies}
 }
 
 func spotMarket() cloud.Market {
@@ -75,6 +75,7 @@ func TestAWSKeepsTheProviderContract(t *testing.T) {
 				p.front.Refuse("RunInstances", 3, http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
 			},
 			MostPatience: 20 * time.Second,
+			Coarse:       true, // moto does not renew the time of a start
 		}
 	})
 }
