@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"errors"
 	"net/url"
 	"testing"
 
@@ -72,5 +73,19 @@ func TestAMinimumIsKeptInOneZoneOrForOneType(t *testing.T) {
 		})
 		_, err := a.Launch(t.Context(), l)
 		must(t, err, cloud.NoCapacity)
+	}
+}
+
+func TestALaunchWhoseInstancesCannotBeSeenIsToBeRepeated(t *testing.T) {
+	l := wanted()
+	l.Alternatives = []cloud.Market{{Region: region, Zone: region + "b", Type: "m5.large", Lifecycle: cloud.Spot}}
+	a, _ := shaped(t, func(form url.Values) (int, string) {
+		if form.Get("Action") == "DescribeInstances" {
+			return no(403, "UnauthorizedOperation", "You are not authorized to perform this operation.")(form)
+		}
+		return 200, `<Response><fleetInstanceSet><item><instanceIds><item>i-0abcdef1234567890</item></instanceIds></item></fleetInstanceSet></Response>`
+	})
+	if started, err := a.Launch(t.Context(), l); len(started) != 0 || err == nil || errors.As(err, new(*cloud.Refusal)) {
+		t.Errorf("%v, %v, want an error that is no refusal", started, err)
 	}
 }
