@@ -37,6 +37,7 @@ func main() {
 			done, err := app.Restore(ctx, config(c), from, force)
 			return cli.CopyReport(done), err
 		},
+		AWSInit: func(c cli.AWSSetup) (string, error) { return app.AWSInit(app.AWSSetup(c)) },
 	}))
 }
 

@@ -40,6 +40,8 @@ type Hooks struct {
 	// Backup writes a file ("" = in the data folder); Restore fills the data of a Neap that is not running. Both or neither are given.
 	Backup  func(ctx context.Context, c UpConfig, to string, withKey bool) (CopyReport, error)
 	Restore func(ctx context.Context, c UpConfig, from string, force bool) (CopyReport, error)
+	// AWSInit writes the template with which an account of AWS is set up.
+	AWSInit func(c AWSSetup) (string, error)
 }
 
 // World is what surrounds the process.
@@ -129,6 +131,9 @@ func (s *shell) root() *cobra.Command {
 	}
 	if s.hooks.Backup != nil {
 		root.AddCommand(s.backup(), s.restore())
+	}
+	if s.hooks.AWSInit != nil {
+		root.AddCommand(s.aws())
 	}
 	root.AddCommand(s.acceptGeneration())
 	root.AddCommand(s.token(), s.version())

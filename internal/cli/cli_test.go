@@ -169,7 +169,8 @@ func operationsReply(t *testing.T) reply {
 func hooksOfTests() Hooks {
 	copies := copying(new([]string))
 	return Hooks{
-		Backup: copies.Backup, Restore: copies.Restore,
+		AWSInit: func(AWSSetup) (string, error) { return "", nil },
+		Backup:  copies.Backup, Restore: copies.Restore,
 		Version:    "v1.2.3",
 		Up:         func(context.Context, UpConfig) error { return nil },
 		Operations: operationsOfTests,

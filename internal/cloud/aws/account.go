@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 )
 
 const (
@@ -34,7 +35,7 @@ const (
 type Account struct {
 	config awssdk.Config
 	at     func(service string) *string // its address, nil for AWS's own
-	feeds  feeds
+	feeds  feeds.Config
 
 	mu      sync.Mutex
 	regions map[string]*region
@@ -49,7 +50,7 @@ type region struct {
 	classic  *elasticloadbalancing.Client
 	balancer *elasticloadbalancingv2.Client
 	queue    *sqs.Client
-	told     told
+	told     *feeds.Region
 
 	mu   sync.Mutex
 	seen map[string]subnet
@@ -120,6 +121,7 @@ func (a *Account) in(name string) *region {
 		balancer: elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") }),
 		queue:    sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.at("sqs") }),
 	}
+	r.told = a.feed(name, r.ec2, r.queue)
 	a.regions[name] = r
 	return r
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -57,7 +58,7 @@ type AWS struct {
 	config    awssdk.Config
 	endpoint  string
 	endpoints map[string]string
-	feeds     feeds
+	feeds     feeds.Config
 	sts       *sts.Client // always the concrete client: as an interface it would keep every operation of the SDK in the binary
 }
 
@@ -85,7 +86,7 @@ func New(ctx context.Context, c Config) (*AWS, error) {
 	}
 	// An endpoint that points elsewhere would be handed what was meant for AWS.
 	settings.HTTPClient = &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	a := &AWS{own: settings.Credentials, region: settings.Region, config: settings, endpoint: c.Endpoint, endpoints: c.Endpoints, feeds: newFeeds(c)}
+	a := &AWS{own: settings.Credentials, region: settings.Region, config: settings, endpoint: c.Endpoint, endpoints: c.Endpoints, feeds: feedsOf(c)}
 	a.sts = sts.NewFromConfig(settings, func(o *sts.Options) {
 		o.BaseEndpoint = a.at("sts")
 	})

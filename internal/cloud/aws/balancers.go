@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -29,9 +28,9 @@ var balancerNames = map[cloud.BalancerKind]struct{ name, missing string }{
 }
 
 // balancerKind refuses what is no kind.
-func balancerKind(region string, ref cloud.BalancerRef) error {
+func balancerKind(ref cloud.BalancerRef) error {
 	if _, is := balancerNames[ref.Kind]; !is {
-		return &cloud.Refusal{Kind: cloud.BadRequest, Key: region, Code: "InvalidParameterValue", Message: fmt.Sprintf("a balancer is of kind classic or targetGroup, not %q", ref.Kind)}
+		return unasked("InvalidParameterValue", "kind", "A balancer is of the kind %s or %s, not %q.", cloud.ClassicBalancer, cloud.TargetGroup, ref.Kind)
 	}
 	return nil
 }
@@ -55,7 +54,7 @@ func (a *Account) Balancers(ctx context.Context, region string, refs []cloud.Bal
 	r := a.in(region)
 	keys := map[cloud.BalancerKind][]string{}
 	for _, ref := range refs {
-		if err := balancerKind(region, ref); err != nil {
+		if err := balancerKind(ref); err != nil {
 			return nil, err
 		}
 		keys[ref.Kind] = append(keys[ref.Kind], ref.Key)
@@ -124,7 +123,7 @@ func (r *region) targetGroups(ctx context.Context, arns []string) ([]cloud.Balan
 
 // RegisterTargets is cloud.Balancers'.
 func (a *Account) RegisterTargets(ctx context.Context, region string, ref cloud.BalancerRef, targets []cloud.Target) error {
-	if err := balancerKind(region, ref); err != nil {
+	if err := balancerKind(ref); err != nil {
 		return err
 	}
 	r := a.in(region)
@@ -145,7 +144,7 @@ func (a *Account) RegisterTargets(ctx context.Context, region string, ref cloud.
 
 // DeregisterTargets is cloud.Balancers'. Of a target that no longer is an instance AWS refuses the whole call: then only those that it does list are deregistered.
 func (a *Account) DeregisterTargets(ctx context.Context, region string, ref cloud.BalancerRef, targets []cloud.Target) error {
-	if err := balancerKind(region, ref); err != nil {
+	if err := balancerKind(ref); err != nil {
 		return err
 	}
 	r := a.in(region)
@@ -187,7 +186,7 @@ func (r *region) deregisterListed(ctx context.Context, ref cloud.BalancerRef, ta
 
 // TargetHealth is cloud.Balancers'. It asks for all that is registered, in one call, and picks: of a target that no longer is an instance AWS refuses to tell.
 func (a *Account) TargetHealth(ctx context.Context, region string, ref cloud.BalancerRef, targets []cloud.Target) ([]cloud.TargetHealth, error) {
-	if err := balancerKind(region, ref); err != nil {
+	if err := balancerKind(ref); err != nil {
 		return nil, err
 	}
 	listed, err := a.in(region).health(ctx, ref)

@@ -8,7 +8,7 @@ import (
 
 // Actions are those of permissions, for tests that give a user just these.
 func Actions() (actions []string) {
-	for _, p := range permissions() {
+	for _, p := range granted() {
 		actions = append(actions, p.action)
 	}
 	return actions

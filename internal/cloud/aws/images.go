@@ -118,7 +118,7 @@ func (a *Account) RegisterImage(ctx context.Context, region, like string, spec c
 	}
 	in := registration(found[0], spec, snapshots)
 	if root := awssdk.ToString(in.RootDeviceName); snapshots[root] == "" {
-		return "", &cloud.Refusal{Kind: cloud.BadRequest, Key: region, Code: "MissingParameter", Message: fmt.Sprintf("an image like %s needs a snapshot for its root device %s", like, root)}
+		return "", unasked("MissingParameter", "snapshots", "An image like %s needs a snapshot for its root device %s.", like, root)
 	}
 	made, err := r.ec2.RegisterImage(ctx, in)
 	if err != nil {
@@ -179,7 +179,7 @@ func (a *Account) DeregisterImage(ctx context.Context, region, image string, wit
 		case types.SnapshotReturnCodesErrorMissingPermissions:
 			return &cloud.Refusal{
 				Kind: cloud.Denied, Scope: cloud.ScopeAccount, Key: region, Code: string(s.ReturnCode),
-				Message: fmt.Sprintf("the image %s is gone, but Neap's role may not delete its snapshot %s: allow it ec2:DeleteSnapshot", image, awssdk.ToString(s.SnapshotId)),
+				Message: fmt.Sprintf("The image %s is gone, but Neap's role may not delete its snapshot %s; give the role ec2:DeleteSnapshot.", image, awssdk.ToString(s.SnapshotId)),
 			}
 		default:
 			err = errors.Join(err, fmt.Errorf("aws: DeregisterImage: the image %s is gone, but its snapshot %s is still there (%s)", image, awssdk.ToString(s.SnapshotId), s.ReturnCode))

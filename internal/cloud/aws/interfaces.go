@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -125,7 +124,7 @@ func (a *Account) KeepInterface(ctx context.Context, region, id string, keep boo
 		return err
 	}
 	if is.Attachment == nil {
-		return &cloud.Refusal{Kind: cloud.BadRequest, Key: region, Code: "IncorrectState", Message: fmt.Sprintf("the network interface %s is attached to nothing that it could outlive", id)}
+		return unasked("IncorrectState", "id", "The network interface %s is attached to nothing that it could outlive.", id)
 	}
 	ends := !keep
 	_, err = a.in(region).ec2.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{

@@ -154,5 +154,5 @@ func unless(err error, already func() (bool, error)) error {
 
 // absent is the refusal for what is not there, where AWS was not asked, or did not name it.
 func absent(code, region, what, name string) *cloud.Refusal {
-	return &cloud.Refusal{Kind: cloud.Unknown, Key: region, Code: code, Message: fmt.Sprintf("there is no %s %s in %s", what, cmp.Or(name, `""`), region)}
+	return &cloud.Refusal{Kind: cloud.Unknown, Key: region, Code: code, Message: fmt.Sprintf("There is no %s %s in %s.", what, cmp.Or(name, `""`), region)}
 }

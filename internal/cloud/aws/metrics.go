@@ -74,7 +74,7 @@ func (r *region) metricTrouble(q cloud.MetricQuery, status types.StatusCode) err
 	case types.StatusCodeForbidden:
 		return &cloud.Refusal{
 			Kind: cloud.Denied, Scope: cloud.ScopeAccount, Key: r.name, Code: string(status),
-			Message: fmt.Sprintf("Neap's role may not read the metric %s of %s: allow it cloudwatch:GetMetricData", q.Name, q.Namespace),
+			Message: fmt.Sprintf("AWS does not allow Neap's role to read the metric %s of %s; give the role cloudwatch:GetMetricData.", q.Name, q.Namespace),
 		}
 	case types.StatusCodeInternalError:
 		return fmt.Errorf("aws: GetMetricData: CloudWatch could not read the metric %s of %s; it will be asked again", q.Name, q.Namespace)

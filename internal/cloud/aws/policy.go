@@ -41,8 +41,8 @@ func (g Grant) arns(forms ...string) []string {
 	return list
 }
 
-func isTagged(by string) map[string]map[string][]string {
-	return map[string]map[string][]string{"StringLike": {by + "/" + ownTag: {"*"}}}
+func has(key string) map[string]map[string][]string {
+	return map[string]map[string][]string{"StringLike": {key: {"*"}}}
 }
 
 // reaches says how far each action reaches; those that are not named here reach everything, as AWS can't narrow them, or as what they touch is not Neap's.
@@ -53,18 +53,26 @@ func reaches(action string) []reach {
 		return []reach{{sid: "Notices", resources: func(g Grant) []string { return g.arns("sqs:*:*:" + cmp.Or(g.Queue, DefaultQueue)) }}}
 	case "ec2:RunInstances": // what it starts must carry the tag; images, subnets and the like can't
 		return []reach{
-			{sid: "StartOwnInstances", resources: instances, condition: isTagged("aws:RequestTag")},
+			{sid: "StartOwnInstances", resources: instances, condition: has("aws:RequestTag/" + ownTag)},
 			{sid: "StartFromAnything", resources: instances, except: true},
 		}
-	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances", "ec2:ModifyInstanceAttribute":
-		return []reach{{sid: "ActOnOwnInstances", resources: instances, condition: isTagged("aws:ResourceTag"), free: true}}
+	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances":
+		return []reach{{sid: "ActOnOwnInstances", resources: instances, condition: has("aws:ResourceTag/" + ownTag), free: true}}
+	case "ec2:ModifyInstanceAttribute", "ec2:AttachVolume", "ec2:DetachVolume", "ec2:CreateImage", "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface",
+		"ec2:AssociateAddress", "ec2:DisassociateAddress": // what is put on an own instance, or taken off, may be the account's
+		return []reach{
+			{sid: "ChangeOwnInstances", resources: instances, condition: has("aws:ResourceTag/" + ownTag), free: true},
+			{sid: "ChangeWithAnything", resources: instances, except: true},
+		}
+	case "ec2:DeleteFleets", "ec2:DeleteLaunchTemplate":
+		return []reach{{sid: "TidyUp", resources: everything, condition: has("aws:ResourceTag/" + madeBy)}}
 	case "ec2:CreateTags":
 		return []reach{
 			{sid: "TagWhatIsMade", resources: everything, condition: map[string]map[string][]string{"StringLike": {"ec2:CreateAction": {"RunInstances", "Create*"}}}},
-			{sid: "TagOwnThings", resources: everything, condition: isTagged("aws:ResourceTag"), free: true},
+			{sid: "TagOwnThings", resources: everything, condition: has("aws:ResourceTag/" + ownTag), free: true},
 		}
 	case "ec2:DeleteTags":
-		return []reach{{sid: "TagOwnThings", resources: everything, condition: isTagged("aws:ResourceTag"), free: true}}
+		return []reach{{sid: "TagOwnThings", resources: everything, condition: has("aws:ResourceTag/" + ownTag), free: true}}
 	case "iam:PassRole":
 		return []reach{{sid: "HandRolesToInstances", resources: func(g Grant) []string { return g.arns("iam::*:role/*") },
 			condition: map[string]map[string][]string{"StringEquals": {"iam:PassedToService": {"ec2.amazonaws.com", "ec2.amazonaws.com.cn"}}}}}
@@ -103,7 +111,7 @@ type (
 // Policy is the least that Neap's role needs in an account, as an IAM policy in JSON, indented.
 func Policy(g Grant) (string, error) {
 	document := policy{Version: "2012-10-17"}
-	for _, p := range permissions() {
+	for _, p := range granted() {
 		if g.ReadOnly && !isReading(p.action) {
 			continue
 		}

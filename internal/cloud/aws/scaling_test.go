@@ -55,11 +55,14 @@ func (g groups) template(kind ec2types.InstanceType) string {
 	return *made.LaunchTemplate.LaunchTemplateId
 }
 
-// make makes a group of a name of its own and two instances.
+// make makes a group of a name of its own, with two instances unless it says another number.
 func (g groups) make(in *autoscaling.CreateAutoScalingGroupInput) string {
 	g.Helper()
 	in.AutoScalingGroupName = awssdk.String("asg-" + ident.Hex(6))
-	in.MinSize, in.MaxSize, in.DesiredCapacity = awssdk.Int32(1), awssdk.Int32(50), awssdk.Int32(2)
+	in.MinSize, in.MaxSize = awssdk.Int32(1), awssdk.Int32(50)
+	if in.DesiredCapacity == nil {
+		in.DesiredCapacity = awssdk.Int32(2)
+	}
 	in.VPCZoneIdentifier = g.subnet.SubnetId
 	if _, err := g.scaling.CreateAutoScalingGroup(g.Context(), in); err != nil {
 		g.Fatal(err)
@@ -242,7 +245,7 @@ func TestAGroupIsTakenOver(t *testing.T) {
 func TestAnUnknownGroupIsRefusedByName(t *testing.T) {
 	scaler := account(t, awstest.Moto(t))
 	err := scaler.ResizeScaling(t.Context(), "eu-west-3", "no-such-group", cloud.ScalingSize{Max: 1})
-	if refusal := isRefused(t, err, cloud.Unknown); !strings.Contains(refusal.Message, "there is no Auto Scaling group no-such-group in eu-west-3") {
+	if refusal := isRefused(t, err, cloud.Unknown); !strings.Contains(refusal.Message, "There is no Auto Scaling group no-such-group in eu-west-3") {
 		t.Error(refusal.Message)
 	}
 }

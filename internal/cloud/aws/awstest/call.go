@@ -58,3 +58,21 @@ func (s Server) send(t testing.TB, service, region, what string, header http.Hea
 	}
 	return content
 }
+
+// Admin is the key of somebody who may do everything.
+func (s Server) Admin() Key { return s.admin }
+
+// ActionsOnly is a policy without its conditions and resources, neither of which the server can weigh: it refuses what they are about. To the server an operation
+// on many messages has a name of its own, which AWS's policies do not know.
+func ActionsOnly(t testing.TB, policy string) string {
+	t.Helper()
+	var given struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(policy), &given); err != nil {
+		t.Fatal(err)
+	}
+	actions := []string{"sqs:DeleteMessageBatch"}
+	for _, s := range given.Statement {
+		actions = append(actions, s.Action...)
+	}
+	return Allow(actions...)
+}

@@ -4,7 +4,6 @@
 package awstest
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"net/url"
 	"os"
@@ -99,7 +98,7 @@ type made struct {
 	Secret string `xml:"CreateAccessKeyResult>AccessKey>SecretAccessKey"`
 }
 
-// iam makes one call as the administrator.
+// iam makes one call as the administrator. The SDK's client for IAM would be a large dependency for three operations.
 func (s Server) iam(t testing.TB, form url.Values) (answer made) {
 	t.Helper()
 	form.Set("Version", "2010-05-08")
@@ -114,42 +113,4 @@ func (s Server) EC2(t testing.TB, region string, form url.Values) []byte {
 	t.Helper()
 	form.Set("Version", "2016-11-15")
 	return s.Query(t, "ec2", region, form)
-}
-
-// Admin is the key of somebody who may do everything.
-func (s Server) Admin() Key { return s.admin }
-
-// ActionsOnly is a policy without its conditions and resources, neither of which the server can weigh: it refuses what they are about. It also calls an operation
-// on many things by a name of its own, which AWS does not.
-func ActionsOnly(t testing.TB, policy string) string {
-	t.Helper()
-	var document struct {
-		Version   string
-		Statement []struct {
-			Effect, Resource string
-			Action           []string
-		}
-	}
-	var given struct{ Statement []struct{ Action []string } }
-	if err := json.Unmarshal([]byte(policy), &given); err != nil {
-		t.Fatal(err)
-	}
-	document.Version = "2012-10-17"
-	document.Statement = append(document.Statement, struct {
-		Effect, Resource string
-		Action           []string
-	}{Effect: "Allow", Resource: "*"})
-	for _, s := range given.Statement {
-		for _, action := range s.Action {
-			document.Statement[0].Action = append(document.Statement[0].Action, action)
-			if strings.HasPrefix(action, "sqs:") {
-				document.Statement[0].Action = append(document.Statement[0].Action, action+"Batch")
-			}
-		}
-	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -14,6 +14,7 @@ import (
 	"text/template"
 
 	"github.com/neap-cloud/neap/internal/cloud/aws"
+	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -132,7 +133,7 @@ func (c *Config) fill(text, granted string) (string, error) {
 		*Config
 		Policy, Home string
 		Events       []string
-	}{c, granted, c.Regions[0], aws.Events()})
+	}{c, granted, c.Regions[0], feeds.Events()})
 	if err != nil {
 		return "", fmt.Errorf("write the template for %s: %w", c.Format, err)
 	}

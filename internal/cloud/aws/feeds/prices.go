@@ -1,4 +1,4 @@
-package aws
+package feeds
 
 import (
 	"context"
@@ -25,8 +25,8 @@ type spotPrices struct {
 
 // Prices are the current spot prices of every zone, and of the price list as much as has been read so far. Each product is remembered on its own: a call that
 // runs out of time has not been for nothing.
-func (a *Account) Prices(ctx context.Context, region string) ([]cloud.Price, error) {
-	r, now := a.in(region), a.feeds.clock.Now()
+func (r *Region) Prices(ctx context.Context) ([]cloud.Price, error) {
+	now := r.Clock.Now()
 	var list []cloud.Price
 	for _, product := range catalog.Products() {
 		some, err := r.spotPrices(ctx, product, now)
@@ -35,13 +35,13 @@ func (a *Account) Prices(ctx context.Context, region string) ([]cloud.Price, err
 		}
 		list = append(list, some...)
 	}
-	return append(list, a.listPrices(ctx, r, now)...), nil
+	return append(list, r.listPrices(ctx, now)...), nil
 }
 
-func (r *region) spotPrices(ctx context.Context, product string, now time.Time) ([]cloud.Price, error) {
-	r.told.mu.Lock()
-	known := r.told.spot[product]
-	r.told.mu.Unlock()
+func (r *Region) spotPrices(ctx context.Context, product string, now time.Time) ([]cloud.Price, error) {
+	r.mu.Lock()
+	known := r.spot[product]
+	r.mu.Unlock()
 	if now.Sub(known.at) < spotFor && !now.Before(known.at) {
 		return known.prices, nil
 	}
@@ -49,47 +49,39 @@ func (r *region) spotPrices(ctx context.Context, product string, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	r.told.mu.Lock()
-	defer r.told.mu.Unlock()
-	if r.told.spot == nil {
-		r.told.spot = map[string]spotPrices{}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.spot == nil {
+		r.spot = map[string]spotPrices{}
 	}
-	r.told.spot[product] = spotPrices{now, prices}
+	r.spot[product] = spotPrices{now, prices}
 	return prices, nil
 }
 
 // readSpotPrices asks for the history from now on, which is what holds now. AWS spells products in two ways.
-func (r *region) readSpotPrices(ctx context.Context, product string, now time.Time) ([]cloud.Price, error) {
-	pages := ec2.NewDescribeSpotPriceHistoryPaginator(spotHistory{r.ec2}, &ec2.DescribeSpotPriceHistoryInput{
+func (r *Region) readSpotPrices(ctx context.Context, product string, now time.Time) ([]cloud.Price, error) {
+	pages := ec2.NewDescribeSpotPriceHistoryPaginator(spotHistory{r.EC2}, &ec2.DescribeSpotPriceHistoryInput{
 		StartTime: &now, MaxResults: awssdk.Int32(1000), ProductDescriptions: []string{product, product + inVPC},
 	})
-	newest := map[cloud.Market]int{}
 	var list []cloud.Price
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, refused("DescribeSpotPriceHistory", r.name, err)
+			return nil, r.Refused("DescribeSpotPriceHistory", r.Name, err)
 		}
 		for _, told := range page.SpotPriceHistory {
-			p, ok := r.spotPrice(told, product, now)
-			at, known := newest[p.Market]
-			switch {
-			case !ok:
-			case !known:
-				newest[p.Market] = len(list)
+			if p, ok := r.spotPrice(told, product, now); ok {
 				list = append(list, p)
-			case p.From.After(list[at].From):
-				list[at] = p
 			}
 		}
 	}
-	return list, nil
+	return newest(list), nil
 }
 
 const inVPC = " (Amazon VPC)"
 
 // spotPrice reads one row; false for what is no price of the product in a zone of the region, local zones included, where spot is not bought.
-func (r *region) spotPrice(told types.SpotPrice, product string, now time.Time) (cloud.Price, bool) {
+func (r *Region) spotPrice(told types.SpotPrice, product string, now time.Time) (cloud.Price, bool) {
 	zone := awssdk.ToString(told.AvailabilityZone)
 	price, err := money.ParsePrice(awssdk.ToString(told.SpotPrice))
 	if err != nil || price <= 0 || told.Timestamp == nil || !r.hasZone(zone) || strings.TrimSuffix(string(told.ProductDescription), inVPC) != product {
@@ -99,13 +91,13 @@ func (r *region) spotPrice(told types.SpotPrice, product string, now time.Time) 
 	if from.After(now) { // AWS's clock is ahead of ours
 		from = now
 	}
-	in := cloud.Market{Region: r.name, Zone: zone, Type: string(told.InstanceType), Product: product, Lifecycle: cloud.Spot}
+	in := cloud.Market{Region: r.Name, Zone: zone, Type: string(told.InstanceType), Product: product, Lifecycle: cloud.Spot}
 	return cloud.Price{Market: in, Price: price, From: from}, true
 }
 
 // hasZone tells the region's own zones ("us-east-1a") from local ones ("us-east-1-bos-1a").
-func (r *region) hasZone(zone string) bool {
-	return len(zone) == len(r.name)+1 && strings.HasPrefix(zone, r.name)
+func (r *Region) hasZone(zone string) bool {
+	return len(zone) == len(r.Name)+1 && strings.HasPrefix(zone, r.Name)
 }
 
 // spotHistory is the one operation that the pages come from.
@@ -115,5 +107,3 @@ type spotHistory struct{ client *ec2.Client }
 func (s spotHistory) DescribeSpotPriceHistory(ctx context.Context, in *ec2.DescribeSpotPriceHistoryInput, options ...func(*ec2.Options)) (*ec2.DescribeSpotPriceHistoryOutput, error) {
 	return s.client.DescribeSpotPriceHistory(ctx, in, options...)
 }
-
-var _ cloud.Pricer = (*Account)(nil)

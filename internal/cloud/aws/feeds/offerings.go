@@ -1,4 +1,4 @@
-package aws
+package feeds
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/neap-cloud/neap/internal/catalog"
-	"github.com/neap-cloud/neap/internal/cloud"
 )
 
 // soldFor is how long a region's types are remembered: new ones come a few times a month.
@@ -23,11 +22,11 @@ type offerings struct {
 }
 
 // Offerings are the types that the region sells to this account, in the region's own zones.
-func (a *Account) Offerings(ctx context.Context, region string) ([]catalog.Sold, error) {
-	r, now := a.in(region), a.feeds.clock.Now()
-	r.told.mu.Lock()
-	known := r.told.sold
-	r.told.mu.Unlock()
+func (r *Region) Offerings(ctx context.Context) ([]catalog.Sold, error) {
+	now := r.Clock.Now()
+	r.mu.Lock()
+	known := r.sold
+	r.mu.Unlock()
 	if known.sold != nil && now.Sub(known.at) < soldFor {
 		return known.sold, nil
 	}
@@ -39,21 +38,21 @@ func (a *Account) Offerings(ctx context.Context, region string) ([]catalog.Sold,
 	if err != nil {
 		return nil, err
 	}
-	r.told.mu.Lock()
-	defer r.told.mu.Unlock()
-	r.told.sold = offerings{now, sold}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sold = offerings{now, sold}
 	return sold, nil
 }
 
-func (r *region) zonesOfTypes(ctx context.Context) (map[types.InstanceType][]string, error) {
-	pages := ec2.NewDescribeInstanceTypeOfferingsPaginator(typeOfferings{r.ec2}, &ec2.DescribeInstanceTypeOfferingsInput{
+func (r *Region) zonesOfTypes(ctx context.Context) (map[types.InstanceType][]string, error) {
+	pages := ec2.NewDescribeInstanceTypeOfferingsPaginator(typeOfferings{r.EC2}, &ec2.DescribeInstanceTypeOfferingsInput{
 		LocationType: types.LocationTypeAvailabilityZone, MaxResults: awssdk.Int32(1000),
 	})
 	zones := map[types.InstanceType][]string{}
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, refused("DescribeInstanceTypeOfferings", r.name, err)
+			return nil, r.Refused("DescribeInstanceTypeOfferings", r.Name, err)
 		}
 		for _, o := range page.InstanceTypeOfferings {
 			if zone := awssdk.ToString(o.Location); r.hasZone(zone) {
@@ -64,13 +63,13 @@ func (r *region) zonesOfTypes(ctx context.Context) (map[types.InstanceType][]str
 	return zones, nil
 }
 
-func (r *region) types(ctx context.Context, zones map[types.InstanceType][]string) ([]catalog.Sold, error) {
-	pages := ec2.NewDescribeInstanceTypesPaginator(typeOfferings{r.ec2}, &ec2.DescribeInstanceTypesInput{MaxResults: awssdk.Int32(100)})
+func (r *Region) types(ctx context.Context, zones map[types.InstanceType][]string) ([]catalog.Sold, error) {
+	pages := ec2.NewDescribeInstanceTypesPaginator(typeOfferings{r.EC2}, &ec2.DescribeInstanceTypesInput{MaxResults: awssdk.Int32(100)})
 	list := []catalog.Sold{}
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, refused("DescribeInstanceTypes", r.name, err)
+			return nil, r.Refused("DescribeInstanceTypes", r.Name, err)
 		}
 		for _, t := range page.InstanceTypes {
 			if in := zones[t.InstanceType]; len(in) > 0 {
@@ -143,5 +142,3 @@ func (o typeOfferings) DescribeInstanceTypes(ctx context.Context, in *ec2.Descri
 func (o typeOfferings) DescribeInstanceTypeOfferings(ctx context.Context, in *ec2.DescribeInstanceTypeOfferingsInput, options ...func(*ec2.Options)) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
 	return o.client.DescribeInstanceTypeOfferings(ctx, in, options...)
 }
-
-var _ cloud.Offerer = (*Account)(nil)

@@ -1,22 +1,18 @@
-package aws
+package feeds
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
@@ -31,31 +27,6 @@ const (
 	hiddenFor    = 15               // seconds until a message that was received and not deleted comes again, perhaps to another replica
 	keepNotices  = time.Hour        // as long as the queue keeps them
 )
-
-// feeds is what an account's feeds need beside its clients.
-type feeds struct {
-	queue string
-	log   *slog.Logger
-	clock clock.Clock
-}
-
-func newFeeds(c Config) feeds {
-	f := feeds{queue: cmp.Or(c.Queue, DefaultQueue), log: c.Log, clock: c.Clock}
-	if f.clock == nil {
-		f.clock = clock.Wall{}
-	}
-	return f
-}
-
-// told is what a region told, and when it is asked again. Its lock is never held during a call.
-type told struct {
-	mu      sync.Mutex
-	inbox   inbox
-	spot    map[string]spotPrices // by product
-	list    priceList
-	sold    offerings
-	lacking map[string]bool // what was complained of already
-}
 
 // inbox holds what was announced and not yet acknowledged.
 type inbox struct {
@@ -76,28 +47,28 @@ type announced struct {
 
 // Notices are those of the region's queue and those that its spot requests tell. What comes in is told at every look until it is acknowledged. While there is no
 // queue, or no permission, the spot requests alone tell of interruptions, and nobody of rebalancing.
-func (a *Account) Notices(ctx context.Context, region string) ([]cloud.Notice, error) {
-	r, now := a.in(region), a.feeds.clock.Now()
+func (r *Region) Notices(ctx context.Context) ([]cloud.Notice, error) {
+	now := r.Clock.Now()
 	var failed error
-	if r.told.isDue(now, (*inbox).queueTurn) {
-		failed = a.askQueue(ctx, r, now)
+	if r.isDue(now, (*inbox).queueTurn) {
+		failed = r.askQueue(ctx, now)
 	}
-	if r.told.isDue(now, (*inbox).requestsTurn) {
-		failed = errors.Join(failed, a.askRequests(ctx, r, now))
+	if r.isDue(now, (*inbox).requestsTurn) {
+		failed = errors.Join(failed, r.askRequests(ctx, now))
 	}
-	list := r.told.notices(now)
+	list := r.notices(now)
 	if failed != nil && len(list) > 0 {
-		a.feeds.log.Warn("one source of notices does not answer", "region", region, "error", failed)
+		r.Log.Warn("one source of notices does not answer", "region", r.Name, "error", failed)
 		failed = nil
 	}
 	return list, failed
 }
 
 // isDue says whether it is time for something, and if so notes that it is done: of those who look at once, only one asks.
-func (t *told) isDue(now time.Time, turn func(b *inbox, now time.Time) (last *time.Time, every time.Duration)) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	last, every := turn(&t.inbox, now)
+func (r *Region) isDue(now time.Time, turn func(b *inbox, now time.Time) (last *time.Time, every time.Duration)) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, every := turn(&r.inbox, now)
 	if !last.IsZero() && now.Sub(*last) < every {
 		return false
 	}
@@ -122,10 +93,10 @@ func (b *inbox) requestsTurn(time.Time) (last *time.Time, every time.Duration) {
 	return &b.reviewed, lookBeside
 }
 
-func (t *told) notices(now time.Time) []cloud.Notice {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b := &t.inbox
+func (r *Region) notices(now time.Time) []cloud.Notice {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := &r.inbox
 	maps.DeleteFunc(b.waiting, func(_ string, n *announced) bool { return now.Sub(n.at) > keepNotices })
 	maps.DeleteFunc(b.done, func(_ string, at time.Time) bool { return now.Sub(at) > keepNotices })
 	var list []cloud.Notice
@@ -136,76 +107,76 @@ func (t *told) notices(now time.Time) []cloud.Notice {
 }
 
 // askQueue takes in what the queue holds. That there is none, or that Neap may not read it, is no failure: it is complained of once.
-func (a *Account) askQueue(ctx context.Context, r *region, now time.Time) error {
-	url, err := a.findQueue(ctx, r)
+func (r *Region) askQueue(ctx context.Context, now time.Time) error {
+	url, err := r.findQueue(ctx)
 	for n := 0; err == nil && n < mostReceives; n++ {
 		var got *sqs.ReceiveMessageOutput
-		got, err = r.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, VisibilityTimeout: hiddenFor})
+		got, err = r.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, VisibilityTimeout: hiddenFor})
 		if err != nil || len(got.Messages) == 0 {
 			break
 		}
-		err = a.takeMessages(ctx, r, url, got.Messages, now)
+		err = r.takeMessages(ctx, url, got.Messages, now)
 	}
 	var missing *types.QueueDoesNotExist
-	isMissing := errors.As(err, &missing) || code(err) == "AWS.SimpleQueueService.NonExistentQueue" || isDenied(err)
-	r.told.mu.Lock()
-	r.told.inbox.isMute = err != nil
+	isMissing := errors.As(err, &missing) || codeOf(err) == "AWS.SimpleQueueService.NonExistentQueue" || r.isDenied(err)
+	r.mu.Lock()
+	r.inbox.isMute = err != nil
 	if isMissing {
-		r.told.inbox.url, r.told.inbox.sought = "", now
+		r.inbox.url, r.inbox.sought = "", now
 	}
-	r.told.mu.Unlock()
+	r.mu.Unlock()
 	switch {
 	case err == nil:
-		a.works(r, "queue")
+		r.works("queue")
 		return nil
 	case !isMissing:
-		return refused("the queue of notices", r.name, err)
+		return r.Refused("the queue of notices", r.Name, err)
 	}
-	a.lacks(r, "queue", fmt.Sprintf("Neap hears of interruptions up to %s later, and not of rebalancing: it can't read the queue %s. "+
-		"Make it with what `neap aws init` prints.", lookInstead, a.feeds.queue), cause("the queue of notices", err))
+	r.lacks("queue", fmt.Sprintf("Neap hears of interruptions up to %s later, and not of rebalancing: it can't read the queue %s. "+
+		"Make it with what `neap aws init` prints.", lookInstead, r.Queue), r.Cause("the queue of notices", err))
 	return nil
 }
 
-func (a *Account) findQueue(ctx context.Context, r *region) (string, error) {
-	r.told.mu.Lock()
-	known := r.told.inbox.url
-	r.told.mu.Unlock()
+func (r *Region) findQueue(ctx context.Context) (string, error) {
+	r.mu.Lock()
+	known := r.inbox.url
+	r.mu.Unlock()
 	if known != "" {
 		return known, nil
 	}
-	found, err := r.queue.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &a.feeds.queue})
+	found, err := r.SQS.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &r.Queue})
 	if err != nil {
 		return "", err
 	}
-	r.told.mu.Lock()
-	defer r.told.mu.Unlock()
-	r.told.inbox.url = awssdk.ToString(found.QueueUrl)
-	return r.told.inbox.url, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inbox.url = awssdk.ToString(found.QueueUrl)
+	return r.inbox.url, nil
 }
 
 // takeMessages takes in what can be read, and takes off the queue what can't, and what was acknowledged already.
-func (a *Account) takeMessages(ctx context.Context, r *region, url string, messages []types.Message, now time.Time) error {
+func (r *Region) takeMessages(ctx context.Context, url string, messages []types.Message, now time.Time) error {
 	var useless []string
 	for _, m := range messages {
 		n, err := read(awssdk.ToString(m.Body))
 		if err != nil {
-			a.feeds.log.Warn("a message on the queue of notices is none, and is deleted", "region", r.name, "message", awssdk.ToString(m.MessageId), "why", err)
+			r.Log.Warn("a message on the queue of notices is none, and is deleted", "region", r.Name, "message", awssdk.ToString(m.MessageId), "why", err)
 		}
-		if err != nil || !r.told.take(n, now, awssdk.ToString(m.MessageId), awssdk.ToString(m.ReceiptHandle)) {
+		if err != nil || !r.take(n, now, awssdk.ToString(m.MessageId), awssdk.ToString(m.ReceiptHandle)) {
 			useless = append(useless, awssdk.ToString(m.ReceiptHandle))
 		}
 	}
-	r.told.mu.Lock()
-	r.told.inbox.heard = now
-	r.told.mu.Unlock()
-	return deleteMessages(ctx, r, url, useless)
+	r.mu.Lock()
+	r.inbox.heard = now
+	r.mu.Unlock()
+	return r.deleteMessages(ctx, url, useless)
 }
 
 // take keeps a notice until it is acknowledged; false when it was already.
-func (t *told) take(n cloud.Notice, now time.Time, message, receipt string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b := &t.inbox
+func (r *Region) take(n cloud.Notice, now time.Time, message, receipt string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := &r.inbox
 	if _, done := b.done[n.ID]; done {
 		return false
 	}
@@ -224,46 +195,46 @@ func (t *told) take(n cloud.Notice, now time.Time, message, receipt string) bool
 }
 
 // Acknowledge takes notices off the queue. A message that can't be deleted at once comes again, is known then, and is deleted without being told again.
-func (a *Account) Acknowledge(ctx context.Context, region string, ids []string) error {
-	r, now := a.in(region), a.feeds.clock.Now()
-	r.told.mu.Lock()
-	url := r.told.inbox.url
+func (r *Region) Acknowledge(ctx context.Context, ids []string) error {
+	now := r.Clock.Now()
+	r.mu.Lock()
+	url := r.inbox.url
 	var receipts []string
 	for _, id := range ids {
-		if n := r.told.inbox.waiting[id]; n != nil {
+		if n := r.inbox.waiting[id]; n != nil {
 			receipts = append(receipts, slices.Collect(maps.Values(n.receipts))...)
 		}
 	}
-	r.told.mu.Unlock()
+	r.mu.Unlock()
 	if url != "" {
-		if err := deleteMessages(ctx, r, url, receipts); err != nil {
+		if err := r.deleteMessages(ctx, url, receipts); err != nil {
 			return err
 		}
 	}
-	r.told.mu.Lock()
-	defer r.told.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, id := range ids {
-		if r.told.inbox.waiting[id] == nil {
+		if r.inbox.waiting[id] == nil {
 			continue
 		}
-		delete(r.told.inbox.waiting, id)
-		if r.told.inbox.done == nil {
-			r.told.inbox.done = map[string]time.Time{}
+		delete(r.inbox.waiting, id)
+		if r.inbox.done == nil {
+			r.inbox.done = map[string]time.Time{}
 		}
-		r.told.inbox.done[id] = now
+		r.inbox.done[id] = now
 	}
 	return nil
 }
 
 // deleteMessages takes messages off the queue. Those that AWS refuses one by one, as their receipts are old, come again.
-func deleteMessages(ctx context.Context, r *region, url string, receipts []string) error {
+func (r *Region) deleteMessages(ctx context.Context, url string, receipts []string) error {
 	for some := range slices.Chunk(receipts, 10) {
 		var entries []types.DeleteMessageBatchRequestEntry
 		for n, receipt := range some {
 			entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: awssdk.String(fmt.Sprint(n)), ReceiptHandle: &receipt})
 		}
-		if _, err := r.queue.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err != nil {
-			return refused("DeleteMessageBatch", r.name, err)
+		if _, err := r.SQS.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err != nil {
+			return r.Refused("DeleteMessageBatch", r.Name, err)
 		}
 	}
 	return nil
@@ -311,30 +282,26 @@ func read(body string) (cloud.Notice, error) {
 	return n, nil
 }
 
-func isDenied(err error) bool { return refusals[code(err)].Kind == cloud.Denied }
-
 // lacks complains, once until it works again.
-func (a *Account) lacks(r *region, what, sentence string, why error) {
-	r.told.mu.Lock()
-	known := r.told.lacking[what]
-	if r.told.lacking == nil {
-		r.told.lacking = map[string]bool{}
+func (r *Region) lacks(what, sentence string, why error) {
+	r.mu.Lock()
+	known := r.lacking[what]
+	if r.lacking == nil {
+		r.lacking = map[string]bool{}
 	}
-	r.told.lacking[what] = true
-	r.told.mu.Unlock()
+	r.lacking[what] = true
+	r.mu.Unlock()
 	if !known {
-		a.feeds.log.Warn(sentence, "region", r.name, "error", why)
+		r.Log.Warn(sentence, "region", r.Name, "error", why)
 	}
 }
 
-func (a *Account) works(r *region, what string) {
-	r.told.mu.Lock()
-	known := r.told.lacking[what]
-	delete(r.told.lacking, what)
-	r.told.mu.Unlock()
+func (r *Region) works(what string) {
+	r.mu.Lock()
+	known := r.lacking[what]
+	delete(r.lacking, what)
+	r.mu.Unlock()
 	if known {
-		a.feeds.log.Info("what was lacking works now", "what", what, "region", r.name)
+		r.Log.Info("what was lacking works now", "what", what, "region", r.Name)
 	}
 }
-
-var _ cloud.Notifier = (*Account)(nil)

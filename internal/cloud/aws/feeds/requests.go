@@ -1,4 +1,4 @@
-package aws
+package feeds
 
 import (
 	"context"
@@ -18,40 +18,40 @@ const oldRequest = 15 * time.Minute
 // interrupting are the states of spot requests whose instance is being taken, or was taken, by AWS.
 var interrupting = []string{
 	"marked-for-termination", "marked-for-stop",
-	"instance-terminated-by-price", "instance-terminated-no-capacity", "instance-terminated-capacity-oversubscribed", "instance-terminated-by-service",
+	"instance-terminated-by-price", "instance-terminated-no-capacity", "instance-terminated-capacity-oversubscribed",
 	"instance-stopped-by-price", "instance-stopped-no-capacity", "instance-stopped-capacity-oversubscribed",
 }
 
 // askRequests takes in what the spot requests tell of interruptions. Requests of others in the account are among them: whoever takes notices in knows its instances.
-func (a *Account) askRequests(ctx context.Context, r *region, now time.Time) error {
-	pages := ec2.NewDescribeSpotInstanceRequestsPaginator(spotRequests{r.ec2}, &ec2.DescribeSpotInstanceRequestsInput{
+func (r *Region) askRequests(ctx context.Context, now time.Time) error {
+	pages := ec2.NewDescribeSpotInstanceRequestsPaginator(spotRequests{r.EC2}, &ec2.DescribeSpotInstanceRequestsInput{
 		MaxResults: awssdk.Int32(1000), Filters: []types.Filter{{Name: awssdk.String("status-code"), Values: interrupting}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return a.requestsFailed(r, err)
+			return r.requestsFailed(err)
 		}
 		for _, request := range page.SpotInstanceRequests {
-			if n, is := interruption(r.name, request, now); is {
-				r.told.take(n, now, "", "")
+			if n, is := interruption(r.Name, request, now); is {
+				r.take(n, now, "", "")
 			}
 		}
 	}
-	a.works(r, "requests")
+	r.works("requests")
 	return nil
 }
 
 // requestsFailed tells of a failure once, while the queue tells the notices; without one nobody does.
-func (a *Account) requestsFailed(r *region, err error) error {
-	r.told.mu.Lock()
-	haveQueue := r.told.inbox.url != "" && !r.told.inbox.isMute
-	r.told.mu.Unlock()
+func (r *Region) requestsFailed(err error) error {
+	r.mu.Lock()
+	haveQueue := r.inbox.url != "" && !r.inbox.isMute
+	r.mu.Unlock()
 	if !haveQueue {
-		return refused("DescribeSpotInstanceRequests", r.name, err)
+		return r.Refused("DescribeSpotInstanceRequests", r.Name, err)
 	}
-	a.lacks(r, "requests", "Spot requests, the second source of interruption notices, can't be read; the queue goes on. Allow ec2:DescribeSpotInstanceRequests.",
-		cause("DescribeSpotInstanceRequests", err))
+	r.lacks("requests", "Spot requests, the second source of interruption notices, can't be read; the queue goes on. Allow ec2:DescribeSpotInstanceRequests.",
+		r.Cause("DescribeSpotInstanceRequests", err))
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package aws
+package feeds
 
 import (
 	"context"
@@ -32,52 +32,51 @@ type priceList struct {
 
 // listPrices are on-demand prices, of those products whose part of the list has been read. Each look reads on a little. That the list can't be read is no
 // failure: the catalogue's prices hold then.
-func (a *Account) listPrices(ctx context.Context, r *region, now time.Time) []cloud.Price {
-	if l, mine := r.told.claimList(now); mine && partitionOf(r.name) == "aws" { // the other partitions sell their lists elsewhere, one in another currency
-		err := a.readList(ctx, r, &l, now)
-		r.told.keepList(l, err, now)
+func (r *Region) listPrices(ctx context.Context, now time.Time) []cloud.Price {
+	if l, mine := r.claimList(now); mine && r.Pricing != nil {
+		err := r.readList(ctx, &l, now)
+		r.keepList(l, err, now)
 		if err != nil {
-			a.lacks(r, "pricing", "On-demand prices are the built-in ones, as the price list can't be read; allow pricing:GetProducts.", cause("GetProducts", err))
+			r.lacks("pricing", "On-demand prices are the built-in ones, as the price list can't be read; allow pricing:GetProducts.", r.Cause("GetProducts", err))
 		}
 	}
-	r.told.mu.Lock()
-	defer r.told.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var list []cloud.Price
 	for _, product := range catalog.Products() {
-		list = append(list, r.told.list.prices[product]...)
+		list = append(list, r.list.prices[product]...)
 	}
 	return list
 }
 
 // claimList lets one of those who look at once read on.
-func (t *told) claimList(now time.Time) (priceList, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.list.busy || now.Before(t.list.next) {
+func (r *Region) claimList(now time.Time) (priceList, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.list.busy || now.Before(r.list.next) {
 		return priceList{}, false
 	}
-	t.list.busy = true
-	return t.list, true
+	r.list.busy = true
+	return r.list, true
 }
 
-func (t *told) keepList(l priceList, err error, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (r *Region) keepList(l priceList, err error, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	l.busy = false
 	switch {
-	case isDenied(err):
+	case r.isDenied(err):
 		l.next = now.Add(listFor)
 	case err != nil:
 		l.next, l.token, l.read = now.Add(listAgain), nil, nil // the token may be what AWS did not like
 	}
-	t.list = l
+	r.list = l
 }
 
-func (a *Account) readList(ctx context.Context, r *region, l *priceList, now time.Time) error {
-	client := a.prices()
+func (r *Region) readList(ctx context.Context, l *priceList, now time.Time) error {
 	for range listPages {
 		product := catalog.Products()[l.product]
-		page, err := client.GetProducts(ctx, listed(r.name, product, l.token))
+		page, err := r.Pricing.GetProducts(ctx, listed(r.Name, product, l.token))
 		if err != nil {
 			return err
 		}
@@ -90,7 +89,7 @@ func (a *Account) readList(ctx context.Context, r *region, l *priceList, now tim
 			l.finish(product, now)
 		}
 		if l.product == 0 && l.token == nil {
-			a.works(r, "pricing")
+			r.works("pricing")
 			return nil
 		}
 	}
@@ -99,7 +98,7 @@ func (a *Account) readList(ctx context.Context, r *region, l *priceList, now tim
 
 // finish keeps a product's prices, and goes on to the next, tomorrow after the last.
 func (l *priceList) finish(product string, now time.Time) {
-	prices := map[string][]cloud.Price{product: eachOnce(l.read)}
+	prices := map[string][]cloud.Price{product: newest(l.read)}
 	for other, list := range l.prices {
 		if other != product {
 			prices[other] = list
@@ -111,8 +110,8 @@ func (l *priceList) finish(product string, now time.Time) {
 	}
 }
 
-// eachOnce leaves one price of each market, the newest.
-func eachOnce(list []cloud.Price) []cloud.Price {
+// newest leaves one price of each market, the newest.
+func newest(list []cloud.Price) []cloud.Price {
 	at := map[cloud.Market]int{}
 	var kept []cloud.Price
 	for _, p := range list {
@@ -168,17 +167,17 @@ type entry struct {
 }
 
 // listPrice reads one product; false for what is no price in dollars that holds now.
-func (r *region) listPrice(text, product string, now time.Time) (cloud.Price, bool) {
+func (r *Region) listPrice(text, product string, now time.Time) (cloud.Price, bool) {
 	var e entry
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return cloud.Price{}, false // one product that can't be read keeps its built-in price
 	}
 	is := e.Product.Attributes
-	if is.InstanceType == "" || is.RegionCode != r.name || is.OperatingSystem != systems[product] || is.Tenancy != "Shared" || is.Software != "NA" ||
+	if is.InstanceType == "" || is.RegionCode != r.Name || is.OperatingSystem != systems[product] || is.Tenancy != "Shared" || is.Software != "NA" ||
 		is.Capacity != "Used" || is.License != "No License required" {
 		return cloud.Price{}, false
 	}
-	p := cloud.Price{Market: cloud.Market{Region: r.name, Type: is.InstanceType, Product: product, Lifecycle: cloud.OnDemand}}
+	p := cloud.Price{Market: cloud.Market{Region: r.Name, Type: is.InstanceType, Product: product, Lifecycle: cloud.OnDemand}}
 	for _, term := range e.Terms.OnDemand {
 		for _, d := range term.Dimensions {
 			price, err := money.ParsePrice(d.Price["USD"])
