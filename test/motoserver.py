@@ -24,9 +24,12 @@ moto = DomainDispatcherApplication(create_backend_app)
 
 
 def stand_in(environ, start_response):
-    """What IAM refuses, moto words as no AWS service does: <Errors> around the <Error> of an <ErrorResponse>. Blanks keep the announced length."""
+    """What IAM refuses, moto words as no AWS service does: <Errors> around the <Error> of an <ErrorResponse>, and XML to who speaks JSON. Blanks keep the announced length."""
     for part in moto(environ, start_response):
-        if b"<ErrorResponse><Errors>" in part:
+        if b"<ErrorResponse><Errors>" in part and "json" in environ.get("CONTENT_TYPE", ""):
+            code, message = (part.split(b"<%s>" % tag)[1].split(b"<")[0].decode() for tag in (b"Code", b"Message"))
+            part = json.dumps({"__type": code, "message": message}).encode().ljust(len(part))
+        elif b"<ErrorResponse><Errors>" in part:
             part = part.replace(b"<Errors>", b" " * 8).replace(b"</Errors>", b" " * 9)
         yield part
 

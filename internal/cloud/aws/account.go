@@ -59,7 +59,7 @@ type region struct {
 // Account is the account that a role belongs to; with role "" it is the one that Neap's own credentials are for. No call is made before one is needed.
 func (a *AWS) Account(role, externalID string) *Account {
 	settings := a.config.Copy()
-	settings.Retryer, settings.RetryMaxAttempts = adaptive, mostAttempts
+	settings.Retryer, settings.RetryMaxAttempts = adaptive(longestPause), mostAttempts
 	if role != "" {
 		assume := stscreds.NewAssumeRoleProvider(roles{a.sts}, role, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = roleSession
@@ -81,13 +81,15 @@ func (r roles) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, options 
 }
 
 // adaptive repeats what may be repeated, and slows down as AWS asks. Every call that starts something carries a token, so repeating it does no harm.
-func adaptive() awssdk.Retryer {
-	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
-			o.MaxAttempts, o.MaxBackoff = mostAttempts, longestPause
-			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(dry)}, o.Retryables...)
+func adaptive(pause time.Duration) func() awssdk.Retryer {
+	return func() awssdk.Retryer {
+		return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.MaxBackoff = mostAttempts, pause
+				o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(dry)}, o.Retryables...)
+			})
 		})
-	})
+	}
 }
 
 // dry keeps the SDK from asking a dry pool again: EC2 answers with 500, as if it had failed.

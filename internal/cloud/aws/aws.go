@@ -1,10 +1,11 @@
 // Package aws is Neap's way to Amazon Web Services.
 //
-// It owns every call to AWS; for now these are the checks of the credentials that users hand in. It keeps nothing, and it must not know accounts of
-// ours, stores or dialects. Neither a secret nor what AWS quotes of a request ever gets into an error or a log. Start reading at AWS.AssumeRole.
+// It owns every call to AWS: an Account is one account as a cloud.Provider, and an AWS checks the credentials that users hand in. It keeps nothing that a restart
+// would lose, and it must not know accounts of ours, stores or dialects. Neither a secret nor what AWS quotes of a request ever gets into an error or a log. Start
+// reading at Account.Launch, and for credentials at AWS.AssumeRole.
 //
-// The tests run against moto, which checks signatures, permissions and a role's trust policy with its external id, but trust only inside one account.
-// What it can't show: trust across accounts, throttling, and regions whose STS is switched off; the sentences for these are tested on made errors.
+// The tests run against moto, through awstest.Front, which adds what EC2 does and moto does not; its comment lists the difference, and where the rest is tested.
+// Nothing here can show trust across accounts, or regions whose STS is switched off; the sentences for these are tested on made errors.
 package aws
 
 import (

@@ -18,7 +18,7 @@ const region = "us-east-1"
 
 // abilities are what an account of AWS can do besides; Interrupter is not among them, as real spot capacity is taken back by nobody's order.
 func abilities() []cloudtest.Ability {
-	return []cloudtest.Ability{cloudtest.Tags, cloudtest.Powers, cloudtest.Prices, cloudtest.Notifies}
+	return []cloudtest.Ability{cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies}
 }
 
 func spotMarket() cloud.Market {
@@ -39,8 +39,12 @@ func arrive(t *testing.T) place {
 	user := server.User(t, awstest.Allow(aws.Actions()...))
 	front := awstest.NewFront(t, server, user.Key)
 	awstest.Be(t, user.Key)
-	a := open(t, aws.Config{Endpoint: front.Endpoint, Endpoints: map[string]string{"": front.Endpoint}})
-	return place{server, front, a.Account("", ""), linux(t, server)}
+	return place{server, front, accountAt(t, front.Endpoint), linux(t, server)}
+}
+
+func accountAt(t *testing.T, endpoint string) *aws.Account {
+	t.Helper()
+	return open(t, aws.Config{Endpoint: endpoint, Endpoints: map[string]string{"": endpoint}}).Account("", "").Hurry()
 }
 
 // linux is an image of moto's own whose instances are not Windows.
@@ -71,6 +75,7 @@ func TestAWSKeepsTheProviderContract(t *testing.T) {
 				p.front.Refuse("RunInstances", 3, http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
 			},
 			MostPatience: 20 * time.Second,
+			Coarse:       true, // moto does not renew the time of a start
 		}
 	})
 }

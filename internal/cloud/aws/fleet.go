@@ -156,7 +156,7 @@ func (r *region) fleetStarted(ctx context.Context, o order, out *ec2.CreateFleet
 	if len(ids) > 0 {
 		found, err := r.find(ctx, ids, nil)
 		if err != nil {
-			return nil, err
+			return nil, unheard(err)
 		}
 		for _, i := range found {
 			told[i.ID] = i
@@ -170,6 +170,12 @@ func (r *region) fleetStarted(ctx context.Context, o order, out *ec2.CreateFleet
 		return started, o.worst(out.Errors)
 	}
 	return o.started(started)
+}
+
+// unheard hides from the caller that a look was refused: the instances run, so the launch itself was not, and is to be repeated with its token. That is why the
+// refusal is told and not wrapped.
+func unheard(err error) error {
+	return fmt.Errorf("aws: the fleet has started instances, but they can't be seen: %v", err)
 }
 
 // barely is an instance as far as the fleet that started it tells.
