@@ -1,6 +1,7 @@
 package mishaps
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -53,16 +54,29 @@ func (r *run) hasLivingRow() bool {
 	return false
 }
 
-// judge compares what the cloud has with what the engine decided, while the group is as it was wished.
+// judge waits until nothing is wrong: at any one moment a late notice may have set something in motion.
 func (r *run) judge() {
 	r.T.Helper()
+	var wrong []string
+	defer func() {
+		if r.T.Failed() {
+			r.T.Log(strings.Join(wrong, "\n"))
+		}
+	}()
+	r.until("the cloud has what the engine decided, and no more", func() bool { wrong = r.wrong(); return len(wrong) == 0 })
+}
+
+// wrong compares what the cloud has with what the engine decided.
+func (r *run) wrong() (faults []string) {
+	r.T.Helper()
+	note := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	launches := map[string]int{}
 	for _, a := range r.actions(false) {
 		if a.Value.Launch != nil {
 			launches[a.ID] = a.Value.Launch.Count
 		}
 		if a.State == "pending" {
-			r.T.Errorf("action %s is pending although all is well: %+v", a.ID, a.Value)
+			note("action %s is pending although all is well: %+v", a.ID, a.Value)
 		}
 	}
 	all := r.all()
@@ -75,17 +89,17 @@ func (r *run) judge() {
 		row, known := rows[s.ID]
 		switch {
 		case !known:
-			r.T.Errorf("%s (%s) was started by %s, and the engine has no row for it", s.ID, s.State, s.token)
+			note("%s (%s) was started by %s, and the engine has no row for it", s.ID, s.State, s.token)
 		case row.Phase.IsAlive() != s.isAlive():
-			r.T.Errorf("%s is %s in the cloud and %s in its row", s.ID, s.State, row.Phase)
+			note("%s is %s in the cloud and %s in its row", s.ID, s.State, row.Phase)
 		}
 		if s.Tags["neap:owner"] != r.group.ID {
-			r.T.Errorf("%s has the owner %q", s.ID, s.Tags["neap:owner"])
+			note("%s has the owner %q", s.ID, s.Tags["neap:owner"])
 		}
 	}
 	for token, n := range count {
 		if n > launches[token] {
-			r.T.Errorf("doubled: %s was to start %d instances and started %d", token, launches[token], n)
+			note("doubled: %s was to start %d instances and started %d", token, launches[token], n)
 		}
 	}
 	surplus := 0
@@ -95,8 +109,9 @@ func (r *run) judge() {
 		}
 	}
 	if surplus > r.decreases {
-		r.T.Errorf("doubled: %d instances were ended as surplus, where scaling down explains %d", surplus, r.decreases)
+		note("doubled: %d instances were ended as surplus, where scaling down explains %d", surplus, r.decreases)
 	}
+	return faults
 }
 
 // judgeEnd makes sure that nothing is left of the deleted group.

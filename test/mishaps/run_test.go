@@ -212,7 +212,7 @@ func (r *run) reach(what string) {
 // until steps the clock until done holds. After a while the steps grow: what is waited for then is the end of a cooling.
 func (r *run) until(what string, done func() bool) {
 	r.T.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(6 * time.Millisecond)
 	defer tick.Stop()
 	giveUp := time.After(patience)
 	for began := r.Clock.Now(); !done(); {
