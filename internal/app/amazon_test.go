@@ -36,7 +36,7 @@ type amazon struct {
 
 const (
 	amazonRegion = "eu-west-1" // a region of its own: others tidy up, too
-	hurry        = 20 // the engine's time runs so many times as fast: its patience is the same, and the test's is not
+	hurry        = 20          // the engine's time runs so many times as fast: its patience is the same, and the test's is not
 )
 
 // onAmazon connects an account by a role that may do what `neap aws init` says, and nothing else.
@@ -94,7 +94,7 @@ func (a *amazon) settle(t *testing.T) {
 	a.image = regexp.MustCompile(`ami-[0-9a-f]+`).FindString(ask("Action=DescribeImages&Filter.1.Name=name&Filter.1.Value.1=*ubuntu*"))
 	a.group = regexp.MustCompile(`sg-[0-9a-f]+`).FindString(ask("Action=DescribeSecurityGroups&Filter.1.Name=group-name&Filter.1.Value.1=default"))
 	for _, item := range strings.Split(ask("Action=DescribeSubnets&Filter.1.Name=default-for-az&Filter.1.Value.1=true"), "</item>") {
-		zone, subnet := regexp.MustCompile(amazonRegion + `[a-c]`).FindString(item), regexp.MustCompile(`subnet-[0-9a-f]+`).FindString(item)
+		zone, subnet := regexp.MustCompile(amazonRegion+`[a-c]`).FindString(item), regexp.MustCompile(`subnet-[0-9a-f]+`).FindString(item)
 		if zone != "" && subnet != "" {
 			a.subnets[zone] = subnet
 		}
