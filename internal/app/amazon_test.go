@@ -17,6 +17,7 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud/aws"
 	"github.com/neap-cloud/neap/internal/cloud/aws/awstest"
+	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity"
 )
 
@@ -28,13 +29,14 @@ type amazon struct {
 	account string
 	image   string
 	key     string
+	queue   string            // of notices
 	group   string            // security group
 	subnets map[string]string // by zone
 }
 
 const (
-	amazonRegion = "us-east-1"
-	hurry        = 20 // the engine's time runs so many times as fast: its patience is the same, and the test's is not
+	amazonRegion = "eu-west-1" // a region of its own: others tidy up, too
+	hurry        = 20          // the engine's time runs so many times as fast: its patience is the same, and the test's is not
 )
 
 // onAmazon connects an account by a role that may do what `neap aws init` says, and nothing else.
@@ -43,11 +45,12 @@ func onAmazon(t *testing.T) *amazon {
 	moto := awstest.Moto(t)
 	neap := moto.User(t, awstest.Allow("sts:AssumeRole"))
 	awstest.Be(t, neap.Key)
-	a := &amazon{moto: moto, front: awstest.NewFront(t, moto, neap.Key), subnets: map[string]string{}}
+	a := &amazon{moto: moto, front: awstest.NewFront(t, moto, neap.Key), queue: "notices-" + ident.Hex(6), subnets: map[string]string{}}
+	moto.Query(t, "sqs", amazonRegion, url.Values{"Action": {"CreateQueue"}, "Version": {"2012-11-05"}, "QueueName": {a.queue}})
 	now := time.Now()
 	a.Neap = apptest.Start(t, func(c *app.Config) {
 		c.Clock = clock.Scaled{Began: now, Origin: now, Rate: hurry}
-		c.Clouds = app.Clouds{Real: true, AWSEndpoint: a.front.Endpoint}
+		c.Clouds = app.Clouds{Real: true, AWSEndpoint: a.front.Endpoint, AWSQueue: a.queue}
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	})
 	a.account = a.connect(t, neap.ARN)
@@ -67,7 +70,7 @@ func (a *amazon) connect(t *testing.T, principal string) string {
 		t.Fatal(err)
 	}
 	role := a.moto.Role(t, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, principal, external))
-	policy, err := aws.Policy(aws.Grant{})
+	policy, err := aws.Policy(aws.Grant{Queue: a.queue})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +94,7 @@ func (a *amazon) settle(t *testing.T) {
 	a.image = regexp.MustCompile(`ami-[0-9a-f]+`).FindString(ask("Action=DescribeImages&Filter.1.Name=name&Filter.1.Value.1=*ubuntu*"))
 	a.group = regexp.MustCompile(`sg-[0-9a-f]+`).FindString(ask("Action=DescribeSecurityGroups&Filter.1.Name=group-name&Filter.1.Value.1=default"))
 	for _, item := range strings.Split(ask("Action=DescribeSubnets&Filter.1.Name=default-for-az&Filter.1.Value.1=true"), "</item>") {
-		zone, subnet := regexp.MustCompile(`us-east-1[a-f]`).FindString(item), regexp.MustCompile(`subnet-[0-9a-f]+`).FindString(item)
+		zone, subnet := regexp.MustCompile(amazonRegion+`[a-c]`).FindString(item), regexp.MustCompile(`subnet-[0-9a-f]+`).FindString(item)
 		if zone != "" && subnet != "" {
 			a.subnets[zone] = subnet
 		}
@@ -111,7 +114,7 @@ func (a *amazon) settle(t *testing.T) {
 // document is a group's, with this much capacity.
 func (a *amazon) document(target, onDemand int) map[string]any {
 	var zones []any
-	for _, zone := range []string{"us-east-1a", "us-east-1b", "us-east-1c"} {
+	for _, zone := range []string{amazonRegion + "a", amazonRegion + "b", amazonRegion + "c"} {
 		zones = append(zones, map[string]any{"name": zone, "subnetIds": []string{a.subnets[zone]}})
 	}
 	return map[string]any{
@@ -231,6 +234,15 @@ func TestAGroupLivesItsWholeLifeOnAmazon(t *testing.T) {
 		t.Errorf("%s is still among %v", lost, now)
 	}
 
+	// AWS announces that it takes one back: it is replaced before it is gone.
+	doomed := a.first(t, group, "spot")
+	a.announce(t, doomed)
+	a.until(t, "the one that is to be interrupted is replaced and let go", func() bool { _, still := a.living(t, group)[doomed]; return !still && len(a.living(t, group)) == 4 })
+	a.holds(t, group, 3, 1)
+	if log := string(a.Must(http.MethodGet, a.path("/"+group+"/logs")+"&fromDate=2026-01-01&toDate=2030-01-01", nil).Raw); !strings.Contains(log, "The cloud will interrupt instance "+doomed) {
+		t.Errorf("the log does not tell of the notice: %s", log)
+	}
+
 	a.Must(http.MethodPut, a.path("/"+group+"/capacity"), map[string]any{"capacity": map[string]any{"target": 6, "minimum": 0, "maximum": 20}})
 	a.holds(t, group, 5, 1)
 	a.Must(http.MethodPut, a.path("/"+group+"/capacity"), map[string]any{"capacity": map[string]any{"target": 2, "minimum": 0, "maximum": 20}})
@@ -238,4 +250,53 @@ func TestAGroupLivesItsWholeLifeOnAmazon(t *testing.T) {
 
 	a.Must(http.MethodDelete, a.path("/"+group), nil)
 	a.until(t, "nothing of it runs", func() bool { return len(a.living(t, "")) == 0 })
+	a.leavesNothing(t)
+}
+
+// announce lets AWS say that it takes an instance back in two minutes.
+func (a *amazon) announce(t *testing.T, id string) {
+	t.Helper()
+	event := fmt.Sprintf(`{"version":"0","id":%q,"detail-type":"EC2 Spot Instance Interruption Warning","source":"aws.ec2","account":%q,"time":%q,"region":%q,`+
+		`"resources":["arn:aws:ec2:%s:instance/%s"],"detail":{"instance-id":%q,"instance-action":"terminate"}}`,
+		"event-"+id, awstest.Account, time.Now().UTC().Format(time.RFC3339), amazonRegion, amazonRegion, id, id)
+	a.moto.Query(t, "sqs", amazonRegion, url.Values{"Action": {"SendMessage"}, "Version": {"2012-11-05"},
+		"QueueUrl": {a.moto.Endpoint + "/" + awstest.Account + "/" + a.queue}, "MessageBody": {event}})
+}
+
+// leavesNothing asks the stand-in whether anything that Neap made is still there once an account was tidied up: volumes, fleets, launch templates.
+func (a *amazon) leavesNothing(t *testing.T) {
+	t.Helper()
+	installation, err := a.Identity.Installation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes := string(a.moto.EC2(t, amazonRegion, url.Values{"Action": {"DescribeVolumes"}, "Filter.1.Name": {"tag:neap:installation"}, "Filter.1.Value.1": {installation.ID}}))
+	if strings.Contains(volumes, "<volumeId>") {
+		t.Errorf("volumes are left: %s", volumes)
+	}
+	ctx := t.Context()
+	account, err := a.Identity.Account(ctx, a.account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := a.Identity.Credentials(ctx, account.Organisation, a.account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tomorrow := clock.NewManual(time.Now().Add(25 * time.Hour))
+	later, err := aws.New(ctx, aws.Config{Endpoint: a.front.Endpoint, Clock: tomorrow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := later.Account(own.Role, own.External).Tidy(ctx, amazonRegion); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.front.Made()) == 0 {
+		t.Error("nothing was started by a fleet: the replacement of what was lost is to look around")
+	}
+	for _, fleet := range a.front.Made() {
+		if alive := string(a.moto.EC2(t, amazonRegion, url.Values{"Action": {"DescribeFleets"}, "FleetId.1": {fleet}})); strings.Contains(alive, "<fleetState>active<") { // deleted ones are shown for a while
+			t.Errorf("the fleet %s is left: %s", fleet, alive)
+		}
+	}
 }
