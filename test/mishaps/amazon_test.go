@@ -32,7 +32,7 @@ func amazon(a *apptest.Amazon) far {
 		a.Server.EC2(a.T, a.Region, url.Values{"Action": {"TerminateInstances"}, "InstanceId.1": {id}})
 	}
 	return far{
-		region: a.Region, pace: 20 * time.Millisecond, began: time.Now(), launches: amazonGroup(a),
+		region: a.Region, pace: 20 * time.Millisecond, steps: 5, began: time.Now(), launches: amazonGroup(a),
 		change: func(c *app.Config) { c.Clouds = a.Clouds() },
 		account: func(n *apptest.Neap) string {
 			account = a.Connect(n)
