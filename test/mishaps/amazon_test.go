@@ -17,7 +17,7 @@ import (
 
 var amazonFlag = flag.Int("amazon", 3, "how many runs on AWS's stand-in, from -first on")
 
-func TestWhateverGoesWrongOnTheWayToAmazonNothingLeaksAndNothingIsLaunchedTwice(t *testing.T) {
+func TestOnAmazonNothingLeaksEitherAndNothingIsLaunchedTwice(t *testing.T) {
 	moto := awstest.Moto(t)
 	neap := moto.User(t, awstest.Allow("sts:AssumeRole"))
 	awstest.Be(t, neap.Key)
