@@ -28,9 +28,6 @@ func TestOnAmazonNothingLeaksEitherAndNothingIsLaunchedTwice(t *testing.T) {
 func amazon(a *apptest.Amazon) far {
 	var account string
 	doomed := map[string]time.Time{} // what AWS has announced to take back, and when
-	terminate := func(id string) {
-		a.Server.EC2(a.T, a.Region, url.Values{"Action": {"TerminateInstances"}, "InstanceId.1": {id}})
-	}
 	return far{
 		region: a.Region, pace: 20 * time.Millisecond, steps: 5, began: time.Now(), launches: amazonGroup(a),
 		change: func(c *app.Config) { c.Clouds = a.Clouds() },
@@ -60,7 +57,7 @@ func amazon(a *apptest.Amazon) far {
 			return nil
 		},
 		end: func(_ context.Context, _ *apptest.Neap, victim started) error {
-			terminate(victim.ID)
+			a.Server.EC2(a.T, a.Region, url.Values{"Action": {"TerminateInstances"}, "InstanceId.1": {victim.ID}})
 			return nil
 		},
 	}
