@@ -44,6 +44,7 @@ type Up struct {
 	Cloud     string // of accounts that are made: "sim", or "aws" for those that their credentials are for
 	// Other addresses of the clouds than their own.
 	AWSEndpoint                                    endpoints
+	AWSQueue                                       string // of notices, in each region
 	GCPTokenURL, AzureLoginURL, AzureManagementURL string
 	Drain                                          time.Duration
 	Hold                                           time.Duration // of deleted groups
@@ -74,6 +75,7 @@ func (c *Up) Bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.LaunchRegion, "launch-region", "us-east-1", "region of the Launch & Provision API's instances")
 	flags.BoolVar(&c.LaunchEC2Time, "launch-ec2-time", false, "write launch times of the Launch & Provision API as EC2 does, with colons")
 	flags.StringVar(&c.Cloud, "cloud", "sim", "cloud of accounts that are made: sim, or aws for those that their credentials are for")
+	flags.StringVar(&c.AWSQueue, "aws-queue", "neap-notices", "name of the queues from which AWS's notices come, one in each region; each Neap needs its own")
 	flags.Var(&c.AWSEndpoint, "aws-endpoint", "address of AWS's services if not AWS's own, or of one: ec2=https://…; may be repeated")
 	flags.StringVar(&c.GCPTokenURL, "gcp-token-url", "", "address of Google's tokens, if not Google's own")
 	flags.StringVar(&c.AzureLoginURL, "azure-login-url", "", "address of Microsoft's tokens, if not Microsoft's own")

@@ -45,7 +45,7 @@ func said(err error) string {
 }
 
 func TestUpStartsWithItsDefaults(t *testing.T) {
-	want := Up{Data: "./neap-data", Listen: "127.0.0.1:8080", Cloud: "sim", Drain: time.Second, KeepLogs: 90, KeepDecisions: 30, KeepLedger: 395, KeepAudit: 400, KeepDead: 30, Rate: 1, Seed: 1, LaunchRegion: "us-east-1", LogFormat: "text", LogLevel: slog.LevelInfo}
+	want := Up{Data: "./neap-data", Listen: "127.0.0.1:8080", Cloud: "sim", AWSQueue: "neap-notices", Drain: time.Second, KeepLogs: 90, KeepDecisions: 30, KeepLedger: 395, KeepAudit: 400, KeepDead: 30, Rate: 1, Seed: 1, LaunchRegion: "us-east-1", LogFormat: "text", LogLevel: slog.LevelInfo}
 	if reached, err := read(t, nil, ""); err != nil || !reflect.DeepEqual(reached, want) {
 		t.Errorf("%+v %v", reached, err)
 	}
@@ -54,7 +54,7 @@ func TestUpStartsWithItsDefaults(t *testing.T) {
 func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	file := yamlFile(t, "data: from-file\nlisten: 127.0.0.1:1\nseed: 3\nno-demo: true\nlog-format: json\n")
 	environ := []string{"NEAP_DATA=from-env", "NEAP_LISTEN=127.0.0.1:2", "NEAP_LOG_LEVEL=debug", "NEAP_TOKEN=unrelated", "NEAPOLITAN=1"}
-	want := Up{Data: "from-flag", Listen: "127.0.0.1:2", Cloud: "sim", Drain: time.Second, KeepLogs: 90, KeepDecisions: 30, KeepLedger: 395, KeepAudit: 400, KeepDead: 30, Rate: 1, Seed: 3, LaunchRegion: "us-east-1", NoDemo: true, LogFormat: "json", LogLevel: slog.LevelDebug}
+	want := Up{Data: "from-flag", Listen: "127.0.0.1:2", Cloud: "sim", AWSQueue: "neap-notices", Drain: time.Second, KeepLogs: 90, KeepDecisions: 30, KeepLedger: 395, KeepAudit: 400, KeepDead: 30, Rate: 1, Seed: 3, LaunchRegion: "us-east-1", NoDemo: true, LogFormat: "json", LogLevel: slog.LevelDebug}
 	if reached, err := read(t, environ, file, "--data", "from-flag"); err != nil || !reflect.DeepEqual(reached, want) {
 		t.Errorf("%+v %v", reached, err)
 	}
@@ -64,12 +64,12 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 }
 
 func TestEveryFlagOfUpCanBeSetByFileAndEnvironment(t *testing.T) {
-	want := Up{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", PublicURL: "https://neap.example.com", Domain: "example.com", Hosts: hosts{"neap", "neap.internal"}, LaunchListen: "127.0.0.1:8", LaunchRegion: "eu-west-1", LaunchEC2Time: true, Cloud: "aws", AWSEndpoint: endpoints{"": "http://127.0.0.1:1", "sts": "http://127.0.0.1:5"}, GCPTokenURL: "http://127.0.0.1:2", AzureLoginURL: "http://127.0.0.1:3", AzureManagementURL: "http://127.0.0.1:4", Drain: 3 * time.Second, KeepLogs: 7, KeepDecisions: 0, KeepLedger: 800, KeepAudit: 0, KeepDead: 12, Rate: 60, Outbound: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
-	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\npublic-url: https://neap.example.com\ndomain: example.com\nhost: [neap, neap.internal]\nlaunch-listen: 127.0.0.1:8\nlaunch-region: eu-west-1\nlaunch-ec2-time: true\ncloud: aws\naws-endpoint: [\"http://127.0.0.1:1\", \"sts=http://127.0.0.1:5\"]\ngcp-token-url: http://127.0.0.1:2\nazure-login-url: http://127.0.0.1:3\nazure-management-url: http://127.0.0.1:4\ndrain: 3s\nretention-logs: 7\nretention-decisions: 0\nretention-ledger: 800\nretention-audit: 0\nretention-dead: 12\nallow-outbound: [10.1.0.0/16, \"fd00::/8\"]\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
+	want := Up{Data: "d", Listen: "127.0.0.1:9", Database: "postgres://neap@127.0.0.1/neap", KeyFile: "k", PublicURL: "https://neap.example.com", Domain: "example.com", Hosts: hosts{"neap", "neap.internal"}, LaunchListen: "127.0.0.1:8", LaunchRegion: "eu-west-1", LaunchEC2Time: true, Cloud: "aws", AWSQueue: "q", AWSEndpoint: endpoints{"": "http://127.0.0.1:1", "sts": "http://127.0.0.1:5"}, GCPTokenURL: "http://127.0.0.1:2", AzureLoginURL: "http://127.0.0.1:3", AzureManagementURL: "http://127.0.0.1:4", Drain: 3 * time.Second, KeepLogs: 7, KeepDecisions: 0, KeepLedger: 800, KeepAudit: 0, KeepDead: 12, Rate: 60, Outbound: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}, Seed: -4, NoDemo: true, LogFormat: "json", LogLevel: slog.LevelWarn}
+	file := yamlFile(t, "data: d\nlisten: 127.0.0.1:9\ndatabase: postgres://neap@127.0.0.1/neap\nkey-file: k\npublic-url: https://neap.example.com\ndomain: example.com\nhost: [neap, neap.internal]\nlaunch-listen: 127.0.0.1:8\nlaunch-region: eu-west-1\nlaunch-ec2-time: true\ncloud: aws\naws-queue: q\naws-endpoint: [\"http://127.0.0.1:1\", \"sts=http://127.0.0.1:5\"]\ngcp-token-url: http://127.0.0.1:2\nazure-login-url: http://127.0.0.1:3\nazure-management-url: http://127.0.0.1:4\ndrain: 3s\nretention-logs: 7\nretention-decisions: 0\nretention-ledger: 800\nretention-audit: 0\nretention-dead: 12\nallow-outbound: [10.1.0.0/16, \"fd00::/8\"]\nrate: 60\nseed: -4\nno-demo: true\nlog-format: json\nlog-level: warn\n")
 	if reached, err := read(t, nil, file); err != nil || !reflect.DeepEqual(reached, want) {
 		t.Errorf("file: %+v %v", reached, err)
 	}
-	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_PUBLIC_URL=https://neap.example.com", "NEAP_DOMAIN=example.com", "NEAP_HOST=neap,neap.internal", "NEAP_LAUNCH_LISTEN=127.0.0.1:8", "NEAP_LAUNCH_REGION=eu-west-1", "NEAP_LAUNCH_EC2_TIME=true", "NEAP_CLOUD=aws", "NEAP_AWS_ENDPOINT=http://127.0.0.1:1,sts=http://127.0.0.1:5", "NEAP_GCP_TOKEN_URL=http://127.0.0.1:2", "NEAP_AZURE_LOGIN_URL=http://127.0.0.1:3", "NEAP_AZURE_MANAGEMENT_URL=http://127.0.0.1:4", "NEAP_DRAIN=3s", "NEAP_RETENTION_LOGS=7", "NEAP_RETENTION_DECISIONS=0", "NEAP_RETENTION_LEDGER=800", "NEAP_RETENTION_AUDIT=0", "NEAP_RETENTION_DEAD=12", "NEAP_ALLOW_OUTBOUND=10.1.0.0/16,fd00::/8", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
+	environ := []string{"NEAP_DATA=d", "NEAP_LISTEN=127.0.0.1:9", "NEAP_DATABASE=postgres://neap@127.0.0.1/neap", "NEAP_KEY_FILE=k", "NEAP_PUBLIC_URL=https://neap.example.com", "NEAP_DOMAIN=example.com", "NEAP_HOST=neap,neap.internal", "NEAP_LAUNCH_LISTEN=127.0.0.1:8", "NEAP_LAUNCH_REGION=eu-west-1", "NEAP_LAUNCH_EC2_TIME=true", "NEAP_CLOUD=aws", "NEAP_AWS_QUEUE=q", "NEAP_AWS_ENDPOINT=http://127.0.0.1:1,sts=http://127.0.0.1:5", "NEAP_GCP_TOKEN_URL=http://127.0.0.1:2", "NEAP_AZURE_LOGIN_URL=http://127.0.0.1:3", "NEAP_AZURE_MANAGEMENT_URL=http://127.0.0.1:4", "NEAP_DRAIN=3s", "NEAP_RETENTION_LOGS=7", "NEAP_RETENTION_DECISIONS=0", "NEAP_RETENTION_LEDGER=800", "NEAP_RETENTION_AUDIT=0", "NEAP_RETENTION_DEAD=12", "NEAP_ALLOW_OUTBOUND=10.1.0.0/16,fd00::/8", "NEAP_RATE=60", "NEAP_SEED=-4", "NEAP_NO_DEMO=true", "NEAP_LOG_FORMAT=json", "NEAP_LOG_LEVEL=warn"}
 	if reached, err := read(t, environ, ""); err != nil || !reflect.DeepEqual(reached, want) {
 		t.Errorf("environment: %+v %v", reached, err)
 	}
@@ -83,7 +83,7 @@ func TestSettingsThatCannotBeUsedAreRefusedByName(t *testing.T) {
 		wants      []string
 	}{
 		{name: "an unknown key, with the nearest known one", file: "lisen: 127.0.0.1:1\n", wants: []string{"lisen: ", `did you mean "listen"?`, "neap.yaml"}},
-		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, aws-endpoint, azure-login-url,"}},
+		{name: "a key that resembles none", file: "frobnication-threshold: 1\n", wants: []string{"it knows allow-outbound, aws-endpoint, aws-queue, azure-login-url,"}},
 		{name: "a nested key", file: "log:\n  format: json\n", wants: []string{"log.format: ", `did you mean "log-format"?`}},
 		{name: "a value of the wrong type in the file", file: "rate: fast\n", wants: []string{`rate: `, `"fast"`, "neap.yaml"}},
 		{name: "a value of the wrong type in the environment", environ: []string{"NEAP_NO_DEMO=perhaps"}, wants: []string{"no-demo: the environment says \"perhaps\""}},
