@@ -194,8 +194,9 @@ func (t *turn) adopt(ctx context.Context, tx *store.Tx, c cloud.Instance, a stor
 	if err != nil {
 		return i, err
 	}
-	line := t.f.line(journal.Info, "Launched %s (%s %s in %s): %s", i.ID, i.Lifecycle, i.Type, i.Zone, a.Value.Because)
-	return i, t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("launched", a.Value.Reason, a.Value.Because, i))
+	because := offer.Because(a.Value.Because, a.Value.Launch, c.Market)
+	line := t.f.line(journal.Info, "Launched %s (%s %s in %s): %s", i.ID, i.Lifecycle, i.Type, i.Zone, because)
+	return i, t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("launched", a.Value.Reason, because, i))
 }
 
 // replacedBy ties a departing instance to its successor. The departing one may have ended meanwhile; then there is nothing to tie.

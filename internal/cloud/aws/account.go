@@ -101,6 +101,21 @@ func dry(err error) awssdk.Ternary {
 	return awssdk.UnknownTernary
 }
 
+// afterAnswers lets the SDK repeat a launch only when AWS has said that it did nothing yet. After a lost answer only the caller may repeat it: he knows then that
+// a refusal may be one of the repetition alone, while the first attempt has started something.
+func afterAnswers(o *ec2.Options) {
+	if inner, ok := o.Retryer.(awssdk.RetryerV2); ok {
+		o.Retryer = throttledOnly{inner}
+	}
+}
+
+type throttledOnly struct{ awssdk.RetryerV2 }
+
+// IsErrorRetryable is aws.Retryer's.
+func (r throttledOnly) IsErrorRetryable(err error) bool {
+	return refusals[code(err)].Kind == cloud.Throttled && r.RetryerV2.IsErrorRetryable(err)
+}
+
 // Info is cloud.Provider's.
 func (a *Account) Info() cloud.Info { return cloud.Info{Name: "aws", Settle: settle, Notice: notice} }
 
