@@ -14,7 +14,7 @@ run: build ## build Neap and start it; ARGS="--listen 127.0.0.1:9090" adds flags
 	./bin/neap up $(ARGS)
 
 build: ## build ./bin/neap
-	go build -buildvcs=false -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/neap ./cmd/neap
+	go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/neap ./cmd/neap
 
 test: ## install what the tests need, and run every check there is
 	@test/all.sh

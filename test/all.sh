@@ -102,7 +102,9 @@ in_modules go vet ./...
 go vet -tags crash ./cmd/...
 
 say "build"
-go build -buildvcs=false -o bin/neap ./cmd/neap
+go build -buildvcs=false -trimpath -ldflags "-s -w" -o bin/neap ./cmd/neap
+size="$(wc -c <bin/neap)"
+[ "$size" -le 60000000 ] || fail "bin/neap has $size bytes, more than 60,000,000: see internal/cloud/aws/calls for what keeps a whole SDK in it."
 go build -buildvcs=false -o bin/report ./test/report
 NEAP_BIN="$PWD/bin/neap"
 export NEAP_BIN

@@ -18,7 +18,7 @@ os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "true"
 
 import boto3  # noqa: E402  (moto reads the environment when it is imported)
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
-from werkzeug.serving import make_server  # noqa: E402
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 
 moto = DomainDispatcherApplication(create_backend_app)
 
@@ -42,8 +42,14 @@ def make_administrator(endpoint):
     return iam.create_access_key(UserName="admin")["AccessKey"]
 
 
+class KeepAlive(WSGIRequestHandler):
+    """Keeps connections open: a client whose connection ends with the answer may lose the end of it, and asks again for what was done already."""
+
+    protocol_version = "HTTP/1.1"
+
+
 logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for every request
-server = make_server("127.0.0.1", 0, stand_in, threaded=True)
+server = make_server("127.0.0.1", 0, stand_in, threaded=True, request_handler=KeepAlive)
 serving = threading.Thread(target=server.serve_forever)
 serving.start()
 try:

@@ -67,7 +67,7 @@ func config(c cli.UpConfig) app.Config {
 
 func clouds(c cli.UpConfig) app.Clouds {
 	return app.Clouds{
-		Real: c.Cloud == "aws", AWSEndpoint: c.AWSEndpoint[""], AWSEndpoints: c.AWSEndpoint, GCPTokenURL: c.GCPTokenURL, AzureLoginURL: c.AzureLoginURL, AzureManagementURL: c.AzureManagementURL,
+		Real: c.Cloud == "aws", AWSEndpoint: c.AWSEndpoint[""], AWSEndpoints: c.AWSEndpoint, AWSQueue: c.AWSQueue, GCPTokenURL: c.GCPTokenURL, AzureLoginURL: c.AzureLoginURL, AzureManagementURL: c.AzureManagementURL,
 	}
 }
 

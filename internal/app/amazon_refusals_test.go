@@ -3,20 +3,19 @@ package app_test
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 )
 
 // log is a group's log, as its owner reads it.
 func (a *amazon) log(group string) string {
-	a.T.Helper()
+	a.Neap.T.Helper()
 	return string(a.Must(http.MethodGet, a.path("/"+group+"/logs")+"&fromDate=2026-01-01&toDate=2030-01-01", nil).Raw)
 }
 
 // explained is what the newest decision of a group says of its launches.
 func (a *amazon) explained(group string) string {
-	a.T.Helper()
+	a.Neap.T.Helper()
 	list, _ := a.Must(http.MethodGet, "/neap/v1/groups/"+group+"/decisions?limit=1&accountId="+a.account, nil).Body["items"].([]any)
 	if len(list) == 0 {
 		return ""
@@ -36,11 +35,11 @@ func TestWhatCanBeKnownOfAGroupOnAmazonIsRefusedBeforeItIsStored(t *testing.T) {
 		"key pair":       {func(_, s map[string]any) { s["keyPair"] = "nobodys" }, "nobodys"},
 		"security group": {func(_, s map[string]any) { s["securityGroupIds"] = []string{"sg-00000000000000000"} }, "sg-00000000000000000"},
 		"subnet": {func(c, _ map[string]any) {
-			c["availabilityZones"] = []any{map[string]any{"name": "us-east-1a", "subnetIds": []string{"subnet-00000000000000000"}}}
+			c["availabilityZones"] = []any{map[string]any{"name": amazonRegion + "a", "subnetIds": []string{"subnet-00000000000000000"}}}
 		}, "subnet-00000000000000000"},
 		"zone": {func(c, _ map[string]any) {
-			c["availabilityZones"] = []any{map[string]any{"name": "us-east-1z", "subnetIds": []string{a.subnets["us-east-1a"]}}}
-		}, "us-east-1z"},
+			c["availabilityZones"] = []any{map[string]any{"name": amazonRegion + "z", "subnetIds": []string{a.Subnets[amazonRegion+"a"]}}}
+		}, amazonRegion + "z"},
 		"type": {func(c, _ map[string]any) {
 			c["instanceTypes"] = map[string]any{"ondemand": "m5.huge", "spot": []string{"m5.huge"}}
 		}, "m5.huge"},
@@ -55,7 +54,7 @@ func TestWhatCanBeKnownOfAGroupOnAmazonIsRefusedBeforeItIsStored(t *testing.T) {
 	if got := a.Must(http.MethodGet, a.path(""), nil).Items(); len(got) > 0 {
 		t.Errorf("refused groups were stored: %v", got)
 	}
-	a.front.Refuse("DescribeImages", 9, http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform: ec2:DescribeImages")
+	a.Front.Refuse("DescribeImages", 9, http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform: ec2:DescribeImages")
 	if got := a.Call(http.MethodPost, a.path(""), map[string]any{"group": a.document(1, 0)}); got.Status == http.StatusOK || !strings.Contains(string(got.Raw), "ec2:DescribeImages") {
 		t.Errorf("without the permission to check: %d %s", got.Status, got.Raw)
 	}
@@ -76,7 +75,7 @@ func TestWhatAmazonRefusesLaterIsToldWithWhatNeapDoesNext(t *testing.T) {
 		{http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.", 0, []string{"AWS gets too many", "Neap is slower now, and asks again in "}},
 	} {
 		for _, action := range []string{"RunInstances", "CreateFleet"} {
-			a.front.Refuse(action, 100, c.status, c.code, c.message)
+			a.Front.Refuse(action, 100, c.status, c.code, c.message)
 		}
 		group := a.create(t, 1, c.onDemand)
 		told := func(text string) bool {
@@ -94,35 +93,37 @@ func TestWhatAmazonRefusesLaterIsToldWithWhatNeapDoesNext(t *testing.T) {
 		}()
 		a.until(t, "the log tells of "+c.code, func() bool { return told(a.log(group)) })
 		a.until(t, "the explanation tells of "+c.code, func() bool { return told(a.explained(group)) })
-		a.front.Relent()
+		a.Front.Relent()
 		a.Must(http.MethodDelete, a.path("/"+group), nil)
 	}
 }
 
 // ever counts all instances that a group has had, ended ones too, as the stand-in itself shows them.
-func (a *amazon) ever(t *testing.T, group string) int {
-	t.Helper()
-	return strings.Count(string(a.moto.EC2(t, amazonRegion, url.Values{
-		"Action": {"DescribeInstances"}, "MaxResults": {"1000"}, "Filter.1.Name": {"tag:neap:owner"}, "Filter.1.Value.1": {group},
-	})), "<instanceId>i-")
+func (a *amazon) ever(group string) (n int) {
+	for _, i := range a.Instances(a.Neap) {
+		if i.Tags["neap:owner"] == group {
+			n++
+		}
+	}
+	return n
 }
 
 func TestAnswersThatAmazonLosesStartNothingTwice(t *testing.T) {
 	a := onAmazon(t)
-	a.front.Lose("RunInstances", 4) // one more than the SDK asks
-	a.front.Lose("CreateFleet", 2)
+	a.Front.Lose("RunInstances", 4) // one more than the SDK asks
+	a.Front.Lose("CreateFleet", 2)
 	group := a.create(t, 3, 1)
 	a.holds(t, group, 2, 1)
-	if n := a.ever(t, group); n != 3 {
+	if n := a.ever(group); n != 3 {
 		t.Errorf("%d instances were started for a target of 3", n)
 	}
-	a.front.Lose("CreateFleet", 4)
-	a.front.Lose("TerminateInstances", 4)
+	a.Front.Lose("CreateFleet", 4)
+	a.Front.Lose("TerminateInstances", 4)
 	a.Must(http.MethodPut, a.path("/"+group+"/capacity"), map[string]any{"capacity": map[string]any{"target": 5, "minimum": 0, "maximum": 20}})
 	a.holds(t, group, 4, 1)
 	a.Must(http.MethodPut, a.path("/"+group+"/capacity"), map[string]any{"capacity": map[string]any{"target": 2, "minimum": 0, "maximum": 20}})
 	a.holds(t, group, 1, 1)
-	if n := a.ever(t, group); n != 5 {
+	if n := a.ever(group); n != 5 {
 		t.Errorf("%d instances were started for targets of 3, 5 and 2", n)
 	}
 }

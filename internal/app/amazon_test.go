@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,26 +14,20 @@ import (
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/apptest"
 	"github.com/neap-cloud/neap/internal/clock"
-	"github.com/neap-cloud/neap/internal/cloud/aws"
+	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/aws/awstest"
-	"github.com/neap-cloud/neap/internal/identity"
 )
 
 // amazon is a Neap with an account in AWS's stand-in.
 type amazon struct {
 	*apptest.Neap
-	moto    awstest.Server
-	front   *awstest.Front
+	*apptest.Amazon
 	account string
-	image   string
-	key     string
-	group   string            // security group
-	subnets map[string]string // by zone
 }
 
 const (
-	amazonRegion = "us-east-1"
-	hurry        = 20 // the engine's time runs so many times as fast: its patience is the same, and the test's is not
+	amazonRegion = "eu-west-1" // a region of its own: others tidy up, too
+	hurry        = 20          // the engine's time runs so many times as fast: its patience is the same, and the test's is not
 )
 
 // onAmazon connects an account by a role that may do what `neap aws init` says, and nothing else.
@@ -43,76 +36,22 @@ func onAmazon(t *testing.T) *amazon {
 	moto := awstest.Moto(t)
 	neap := moto.User(t, awstest.Allow("sts:AssumeRole"))
 	awstest.Be(t, neap.Key)
-	a := &amazon{moto: moto, front: awstest.NewFront(t, moto, neap.Key), subnets: map[string]string{}}
+	a := &amazon{Amazon: apptest.OnAmazon(t, moto, neap, amazonRegion)}
 	now := time.Now()
 	a.Neap = apptest.Start(t, func(c *app.Config) {
 		c.Clock = clock.Scaled{Began: now, Origin: now, Rate: hurry}
-		c.Clouds = app.Clouds{Real: true, AWSEndpoint: a.front.Endpoint}
+		c.Clouds = a.Clouds()
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	})
-	a.account = a.connect(t, neap.ARN)
-	a.settle(t)
+	a.account = a.Connect(a.Neap)
 	return a
-}
-
-func (a *amazon) connect(t *testing.T, principal string) string {
-	t.Helper()
-	ctx, organisation := t.Context(), a.Account.Organisation
-	account, err := a.Identity.AddAccount(ctx, identity.Account{Organisation: organisation, Name: "prod"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	external, _, err := a.Identity.OfferExternalID(ctx, organisation, account.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	role := a.moto.Role(t, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, principal, external))
-	policy, err := aws.Policy(aws.Grant{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.moto.Grant(t, role, awstest.ActionsOnly(t, policy))
-	if err := a.Identity.SetRole(ctx, organisation, account.ID, role); err != nil {
-		t.Fatal(err)
-	}
-	return account.ID
-}
-
-// settle finds what groups are made of: an image, a key, a security group, subnets.
-func (a *amazon) settle(t *testing.T) {
-	t.Helper()
-	ask := func(form string) string {
-		values, err := url.ParseQuery(form)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(a.moto.EC2(t, amazonRegion, values))
-	}
-	a.image = regexp.MustCompile(`ami-[0-9a-f]+`).FindString(ask("Action=DescribeImages&Filter.1.Name=name&Filter.1.Value.1=*ubuntu*"))
-	a.group = regexp.MustCompile(`sg-[0-9a-f]+`).FindString(ask("Action=DescribeSecurityGroups&Filter.1.Name=group-name&Filter.1.Value.1=default"))
-	for _, item := range strings.Split(ask("Action=DescribeSubnets&Filter.1.Name=default-for-az&Filter.1.Value.1=true"), "</item>") {
-		zone, subnet := regexp.MustCompile(`us-east-1[a-f]`).FindString(item), regexp.MustCompile(`subnet-[0-9a-f]+`).FindString(item)
-		if zone != "" && subnet != "" {
-			a.subnets[zone] = subnet
-		}
-	}
-	a.key = "key-" + a.account
-	ask("Action=CreateKeyPair&KeyName=" + a.key)
-	for zone := range a.subnets {
-		for kind, price := range map[string]string{"m5.large": "0.0355", "m5a.large": "0.0341", "c5.large": "0.0338", "r5.large": "0.0362"} {
-			a.front.Price(kind, zone, price)
-		}
-	}
-	if a.image == "" || a.group == "" || len(a.subnets) < 3 {
-		t.Fatalf("nothing to make a group of: %q, %q, %v", a.image, a.group, a.subnets)
-	}
 }
 
 // document is a group's, with this much capacity.
 func (a *amazon) document(target, onDemand int) map[string]any {
 	var zones []any
-	for _, zone := range []string{"us-east-1a", "us-east-1b", "us-east-1c"} {
-		zones = append(zones, map[string]any{"name": zone, "subnetIds": []string{a.subnets[zone]}})
+	for _, zone := range []string{amazonRegion + "a", amazonRegion + "b", amazonRegion + "c"} {
+		zones = append(zones, map[string]any{"name": zone, "subnetIds": []string{a.Subnets[zone]}})
 	}
 	return map[string]any{
 		"name": "web", "region": amazonRegion,
@@ -123,7 +62,7 @@ func (a *amazon) document(target, onDemand int) map[string]any {
 			"instanceTypes":     map[string]any{"ondemand": "m5.large", "spot": []string{"m5.large", "m5a.large", "c5.large", "r5.large"}},
 			"availabilityZones": zones,
 			"launchSpecification": map[string]any{
-				"imageId": a.image, "keyPair": a.key, "securityGroupIds": []string{a.group}, "healthCheckType": "EC2",
+				"imageId": a.Image, "keyPair": a.Key, "securityGroupIds": []string{a.Group}, "healthCheckType": "EC2",
 				"tags": []any{map[string]any{"tagKey": "team", "tagValue": "web"}},
 			},
 		},
@@ -139,24 +78,11 @@ func (a *amazon) create(t *testing.T, target, onDemand int) (group string) {
 }
 
 // living is what the stand-in itself says of a group, or of all that this Neap has made: lifecycle by id.
-func (a *amazon) living(t *testing.T, owner string) map[string]string {
-	t.Helper()
-	installation, err := a.Identity.Installation(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := url.Values{"Action": {"DescribeInstances"}, "MaxResults": {"1000"},
-		"Filter.1.Name": {"tag:neap:installation"}, "Filter.1.Value.1": {installation.ID},
-		"Filter.2.Name": {"instance-state-name"}, "Filter.2.Value.1": {"pending"}, "Filter.2.Value.2": {"running"}, "Filter.2.Value.3": {"stopping"}, "Filter.2.Value.4": {"stopped"}}
-	if owner != "" {
-		form["Filter.3.Name"], form["Filter.3.Value.1"] = []string{"tag:neap:owner"}, []string{owner}
-	}
+func (a *amazon) living(owner string) map[string]string {
 	alive := map[string]string{}
-	for _, part := range strings.Split(string(a.moto.EC2(t, amazonRegion, form)), "<item><architecture>")[1:] {
-		id := regexp.MustCompile(`<instanceId>(i-[0-9a-f]+)<`).FindStringSubmatch(part)[1]
-		alive[id] = "on-demand"
-		if strings.Contains(part, "<instanceLifecycle>spot<") {
-			alive[id] = "spot"
+	for _, i := range a.Instances(a.Neap) {
+		if i.State != cloud.ShuttingDown && i.State != cloud.Terminated && (owner == "" || i.Tags["neap:owner"] == owner) {
+			alive[i.ID] = string(i.Market.Lifecycle)
 		}
 	}
 	return alive
@@ -187,7 +113,7 @@ func (a *amazon) holds(t *testing.T, group string, spot, onDemand int) (ids []st
 		}
 	}()
 	a.until(t, fmt.Sprintf("the group holds %d spot and %d on-demand instances", spot, onDemand), func() bool {
-		alive := a.living(t, group)
+		alive := a.living(group)
 		known := a.Must(http.MethodGet, a.path("/"+group+"/status"), nil).Items()
 		ids = ids[:0]
 		has := map[string]int{}
@@ -205,7 +131,7 @@ func (a *amazon) holds(t *testing.T, group string, spot, onDemand int) (ids []st
 // first is the first of a group's instances with a lifecycle.
 func (a *amazon) first(t *testing.T, group, lifecycle string) string {
 	t.Helper()
-	alive := a.living(t, group)
+	alive := a.living(group)
 	var ids []string
 	for id, own := range alive {
 		if own == lifecycle {
@@ -225,10 +151,19 @@ func TestAGroupLivesItsWholeLifeOnAmazon(t *testing.T) {
 
 	// Somebody else ends one.
 	lost := a.first(t, group, "spot")
-	a.moto.EC2(t, amazonRegion, url.Values{"Action": {"TerminateInstances"}, "InstanceId.1": {lost}})
-	a.until(t, "the one that was ended is replaced", func() bool { _, still := a.living(t, group)[lost]; return !still && len(a.living(t, group)) == 4 })
+	a.Server.EC2(t, amazonRegion, url.Values{"Action": {"TerminateInstances"}, "InstanceId.1": {lost}})
+	a.until(t, "the one that was ended is replaced", func() bool { _, still := a.living(group)[lost]; return !still && len(a.living(group)) == 4 })
 	if now := a.holds(t, group, 3, 1); slices.Contains(now, lost) {
 		t.Errorf("%s is still among %v", lost, now)
+	}
+
+	// AWS announces that it takes one back: it is replaced before it is gone.
+	doomed := a.first(t, group, "spot")
+	a.Announce(doomed)
+	a.until(t, "the one that is to be interrupted is replaced and let go", func() bool { _, still := a.living(group)[doomed]; return !still && len(a.living(group)) == 4 })
+	a.holds(t, group, 3, 1)
+	if log := string(a.Must(http.MethodGet, a.path("/"+group+"/logs")+"&fromDate=2026-01-01&toDate=2030-01-01", nil).Raw); !strings.Contains(log, "The cloud will interrupt instance "+doomed) {
+		t.Errorf("the log does not tell of the notice: %s", log)
 	}
 
 	a.Must(http.MethodPut, a.path("/"+group+"/capacity"), map[string]any{"capacity": map[string]any{"target": 6, "minimum": 0, "maximum": 20}})
@@ -237,5 +172,8 @@ func TestAGroupLivesItsWholeLifeOnAmazon(t *testing.T) {
 	a.holds(t, group, 1, 1)
 
 	a.Must(http.MethodDelete, a.path("/"+group), nil)
-	a.until(t, "nothing of it runs", func() bool { return len(a.living(t, "")) == 0 })
+	a.until(t, "nothing of it runs", func() bool { return len(a.living("")) == 0 })
+	if left := a.Left(a.Neap, a.account); len(left) > 0 || len(a.Front.Made()) == 0 {
+		t.Errorf("%v are left of %d fleets, where the replacement of what was lost is one", left, len(a.Front.Made()))
+	}
 }

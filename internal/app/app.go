@@ -116,6 +116,7 @@ type App struct {
 	calls    *calls // what is asked of the clouds
 	checks   checks
 	clouds   clouds
+	upkeep   *upkeep
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -129,11 +130,11 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
-	facts := catalog.AWS()
-	if a.Cloud, err = sim.Open(ctx, a.simConfig(facts)); err != nil {
+	facts := catalog.AWS().Copy()
+	if a.Cloud, err = sim.Open(ctx, a.simConfig(catalog.AWS())); err != nil {
 		return nil, fmt.Errorf("open the simulated cloud: %w", err)
 	}
-	prices, err := market.New(market.Config{DB: a.db, Clock: a.clock, Catalog: facts})
+	prices, err := market.New(market.Config{DB: a.db, Clock: a.clock, Catalog: catalog.AWS(), Clouds: map[string]*catalog.Cloud{awsCloud: facts}})
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +166,8 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	}})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "clock.reached", Every: reachedEvery, Do: a.noteTime})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "ledger.post", Every: postEvery, Do: post(books, prices)})
+	a.upkeep = &upkeep{app: a, facts: facts, learned: map[string]time.Time{}}
+	a.Workflow.AddPeriodic(a.upkeep.tidy())
 	a.Workflow.AddPeriodic(expiry{a.db, a.Identity, diary}.periodic())
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
 	a.server, err = op.Mount(op.Config{
@@ -282,9 +285,11 @@ func (a *App) Start(ctx context.Context) error {
 		a.replicas.start(ctx)
 	}
 	a.health.start()
+	a.upkeep.first(ctx)
 	if err := a.Workflow.Start(ctx); err != nil {
 		return err
 	}
+	a.Workflow.Beside(a.upkeep.keepLearning)
 	a.unwatch = a.Fleet.Watch(context.WithoutCancel(ctx))
 	return a.Fleet.LookAround(ctx)
 }

@@ -28,6 +28,7 @@ type Clouds struct {
 	// Other addresses than the clouds' own, for private ways to them and for tests.
 	AWSEndpoint, GCPTokenURL, AzureLoginURL, AzureManagementURL string
 	AWSEndpoints                                                map[string]string // of single services
+	AWSQueue                                                    string            // name of the queue of notices; "" = aws.DefaultQueue
 }
 
 // checks asks the clouds whether credentials are good; what a simulated account is given is looked at and believed.
@@ -38,7 +39,7 @@ type checks struct {
 }
 
 func newChecks(ctx context.Context, c Clouds, log *slog.Logger) (checks, error) {
-	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.AWSEndpoint, Endpoints: c.AWSEndpoints, Log: log})
+	amazon, err := aws.New(ctx, aws.Config{Endpoint: c.AWSEndpoint, Endpoints: c.AWSEndpoints, Queue: c.AWSQueue, Log: log})
 	return checks{
 		aws: amazon, gcp: gcp.New(gcp.Config{TokenURL: c.GCPTokenURL}),
 		azure: azure.New(azure.Config{LoginURL: c.AzureLoginURL, ManagementURL: c.AzureManagementURL}),

@@ -24,17 +24,17 @@ type CopyReport struct {
 // place adds the flags that say where a Neap's data is, and returns how to read them.
 func (s *shell) place(cmd *cobra.Command) (config *UpConfig, read func() error) {
 	config = &UpConfig{}
-	settings := pflag.NewFlagSet(cmd.Name(), pflag.ContinueOnError)
-	config.bind(settings)
+	flags := pflag.NewFlagSet(cmd.Name(), pflag.ContinueOnError)
+	config.Bind(flags)
 	for _, name := range []string{"data", "database", "key-file"} {
-		cmd.Flags().AddFlag(settings.Lookup(name))
+		cmd.Flags().AddFlag(flags.Lookup(name))
 	}
 	withoutClientFlags(cmd)
 	return config, func() error {
 		if err := s.checkOutput("table", "json", "yaml"); err != nil {
 			return err
 		}
-		return settle(settings, config, lookup(s.world.Environ, envPrefix+"CONFIG"), s.world.Environ)
+		return s.settle(config, flags, "")
 	}
 }
 

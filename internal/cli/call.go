@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/suggest"
 )
 
 // callInput is what the command line says about one call.
@@ -142,7 +144,7 @@ func find(known []Operation, id string) (Operation, error) {
 	case 1:
 		return short[0], nil
 	case 0:
-		return Operation{}, usagef("This Neap has no operation %q%s (neap operations lists them)", id, suggestion(id, ids))
+		return Operation{}, usagef("This Neap has no operation %q%s (neap operations lists them)", id, suggest.Clause(id, ids))
 	}
 	return Operation{}, usagef("%q stands for %s and %s alike; put the dialect in front.", id, short[0].ID, short[1].ID)
 }

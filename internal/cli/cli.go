@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/suggest"
 	"github.com/neap-cloud/neap/internal/clock"
 )
 
@@ -159,7 +160,7 @@ func parent(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 		for _, child := range cmd.Commands() {
 			names = append(names, child.Name())
 		}
-		return usagef("%s knows no %q%s.", cmd.CommandPath(), args[0], suggestion(args[0], names))
+		return usagef("%s knows no %q%s.", cmd.CommandPath(), args[0], suggest.Clause(args[0], names))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/neap-cloud/neap/internal/cli/settings"
 )
 
 // connection says which Neap is asked, and on whose behalf. Flags win over the environment.
@@ -24,7 +26,7 @@ func (c *connection) bind(flags *pflag.FlagSet) {
 // client opens the connection. A missing token is left to the server to refuse.
 func (s *shell) client() (*client, error) {
 	setting := func(flag, name, otherwise string) string {
-		for _, value := range []string{flag, lookup(s.world.Environ, envPrefix+name), otherwise} {
+		for _, value := range []string{flag, settings.Lookup(s.world.Environ, settings.Prefix+name), otherwise} {
 			if value != "" {
 				return value
 			}
@@ -53,14 +55,4 @@ func readToken(data string) (string, error) {
 		return "", nil
 	}
 	return strings.TrimSpace(string(content)), err
-}
-
-// lookup finds a variable; like the shell, the last of a name counts.
-func lookup(environ []string, name string) string {
-	for i := len(environ) - 1; i >= 0; i-- {
-		if key, value, ok := strings.Cut(environ[i], "="); ok && key == name {
-			return value
-		}
-	}
-	return ""
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/suggest"
 )
 
 // resource is a kind of thing that can be shown.
@@ -174,7 +176,7 @@ func (c *client) groupID(ctx context.Context, word string) (string, error) {
 	case 1:
 		return ids[0], nil
 	case 0:
-		return "", fmt.Errorf("there is no group %q here%s (neap get groups lists them)", word, suggestion(word, names))
+		return "", fmt.Errorf("there is no group %q here%s (neap get groups lists them)", word, suggest.Clause(word, names))
 	}
 	return "", fmt.Errorf("%d groups are called %q; name one by its id: %s", len(ids), word, strings.Join(ids, ", "))
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/settings"
 )
 
 // ObserveConfig says which account to look at. Neither a server nor a data folder is needed for it.
@@ -75,7 +77,7 @@ func (s *shell) observe() *cobra.Command {
 // whereToObserve fills in the region that AWS's own tools would take, and refuses halves of pairs.
 func (s *shell) whereToObserve(c *ObserveConfig) error {
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
-		if given := lookup(s.world.Environ, name); len(c.Regions) == 0 && given != "" {
+		if given := settings.Lookup(s.world.Environ, name); len(c.Regions) == 0 && given != "" {
 			c.Regions = []string{given}
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/suggest"
 )
 
 const watchEvery = 2 * time.Second
@@ -101,7 +103,7 @@ func (s *shell) checkOutput(known ...string) error {
 	if s.output == "" || slices.Contains(known, s.output) {
 		return nil
 	}
-	return usagef("--output %q is none of %s%s", s.output, strings.Join(known, ", "), suggestion(s.output, known))
+	return usagef("--output %q is none of %s%s", s.output, strings.Join(known, ", "), suggest.Clause(s.output, known))
 }
 
 func (s *shell) write(w io.Writer, p page) error {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 const tokensPath = "/neap/v1/tokens"
@@ -185,36 +184,27 @@ func (s *shell) tokenRevoke() *cobra.Command {
 }
 
 func (s *shell) tokenReset() *cobra.Command {
-	var config UpConfig
-	settings := pflag.NewFlagSet("reset", pflag.ContinueOnError)
-	config.bind(settings)
 	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Make a new admin token in the data of a Neap that is not running",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.checkOutput("table", "json", "yaml"); err != nil {
-				return err
-			}
-			if err := settle(settings, &config, lookup(s.world.Environ, envPrefix+"CONFIG"), s.world.Environ); err != nil {
-				return err
-			}
-			token, err := s.hooks.ResetToken(cmd.Context(), config)
-			if err != nil {
-				return err
-			}
-			raw, err := json.Marshal(map[string]string{"token": token})
-			if err != nil {
-				return err
-			}
-			return s.write(cmd.OutOrStdout(), page{raw: raw, text: func(w io.Writer, _ bool) error {
-				return showSecret(w, cmd.ErrOrStderr(), token)
-			}})
-		},
 	}
-	cmd.Flags().AddFlag(settings.Lookup("data"))
-	cmd.Flags().AddFlag(settings.Lookup("database"))
-	cmd.Flags().AddFlag(settings.Lookup("key-file"))
-	withoutClientFlags(cmd)
+	config, read := s.place(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := read(); err != nil {
+			return err
+		}
+		token, err := s.hooks.ResetToken(cmd.Context(), *config)
+		if err != nil {
+			return err
+		}
+		raw, err := json.Marshal(map[string]string{"token": token})
+		if err != nil {
+			return err
+		}
+		return s.write(cmd.OutOrStdout(), page{raw: raw, text: func(w io.Writer, _ bool) error {
+			return showSecret(w, cmd.ErrOrStderr(), token)
+		}})
+	}
 	return cmd
 }

@@ -6,13 +6,26 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/neap-cloud/neap/internal/cli/settings"
 )
+
+// UpConfig is how a Neap is started.
+type UpConfig = settings.Up
+
+// settle completes a configuration from the file at path and from the world's variables.
+func (s *shell) settle(config *UpConfig, flags *pflag.FlagSet, path string) error {
+	if err := config.Settle(flags, path, s.world.Environ); err != nil {
+		return &usageError{err}
+	}
+	return nil
+}
 
 func (s *shell) up() *cobra.Command {
 	var config UpConfig
 	var path string
-	settings := pflag.NewFlagSet("up", pflag.ContinueOnError)
-	config.bind(settings)
+	flags := pflag.NewFlagSet("up", pflag.ContinueOnError)
+	config.Bind(flags)
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start Neap: API, engine and simulated cloud in one process",
@@ -21,16 +34,13 @@ func (s *shell) up() *cobra.Command {
 			"A flag wins over the environment, the environment over the file, the file over the default.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if path == "" {
-				path = lookup(s.world.Environ, envPrefix+"CONFIG")
-			}
-			if err := settle(settings, &config, path, s.world.Environ); err != nil {
+			if err := s.settle(&config, flags, path); err != nil {
 				return err
 			}
 			return s.hooks.Up(cmd.Context(), config)
 		},
 	}
-	cmd.Flags().AddFlagSet(settings)
+	cmd.Flags().AddFlagSet(flags)
 	cmd.Flags().StringVar(&path, "config", "", "YAML file with settings")
 	withoutClientFlags(cmd)
 	return cmd

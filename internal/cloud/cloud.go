@@ -240,6 +240,10 @@ type (
 		Start(ctx context.Context, region string, ids []string) error
 		Reboot(ctx context.Context, region string, ids []string) error
 	}
+	// Tidier removes what the provider itself has made in order to launch, and what nothing needs any more. What it leaves it takes the next time.
+	Tidier interface {
+		Tidy(ctx context.Context, region string) error
+	}
 	// Modifier changes one attribute of an instance, in the cloud's own words ("instanceType", "m5.large"). What the instance's state does not allow is a *Refusal
 	// of kind BadRequest with the code IncorrectInstanceState; an attribute that the cloud does not know, one of kind BadRequest.
 	Modifier interface {

@@ -194,8 +194,9 @@ func (t *turn) adopt(ctx context.Context, tx *store.Tx, c cloud.Instance, a stor
 	if err != nil {
 		return i, err
 	}
-	line := t.f.line(journal.Info, "Launched %s (%s %s in %s): %s", i.ID, i.Lifecycle, i.Type, i.Zone, a.Value.Because)
-	return i, t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("launched", a.Value.Reason, a.Value.Because, i))
+	because := offer.Because(a.Value.Because, a.Value.Launch, c.Market)
+	line := t.f.line(journal.Info, "Launched %s (%s %s in %s): %s", i.ID, i.Lifecycle, i.Type, i.Zone, because)
+	return i, t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("launched", a.Value.Reason, because, i))
 }
 
 // replacedBy ties a departing instance to its successor. The departing one may have ended meanwhile; then there is nothing to tie.
@@ -209,14 +210,12 @@ func (t *turn) replacedBy(ctx context.Context, tx *store.Tx, old, successor stri
 
 // takeRefusal tells the market and the log what the cloud would not give, and adds what the log says to the outcome.
 func (t *turn) takeRefusal(ctx context.Context, tx *store.Tx, a store.Doc[action], r *cloud.Refusal, started int, outcome *string) error {
-	region, wait := a.Value.Launch.Market.Region, call.HopelessWait
+	region := a.Value.Launch.Market.Region
 	t.refused, t.hopeless = true, t.hopeless || r.Kind == cloud.BadRequest // then no other market will take it either
-	if r.Kind != cloud.BadRequest {
-		wait = t.f.Market.Wait(t.doc.Account, region, r)
-	}
-	line := t.f.line(journal.Warn, "%s", call.Refused(a.Value.Launch, started, r, t.f.Clock.Now(), wait))
+	told := call.Refused(a.Value.Launch, started, r, t.f.Clock.Now(), t.f.Market.Wait(t.doc.Account, region, r))
+	line := t.f.line(journal.Warn, "%s", told)
+	*outcome += ". " + told
 	err := t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("refused", plan.Reason(r.Kind), r.Message))
-	*outcome += ". " + line.Message
 	return errors.Join(err, t.f.Market.Refused(ctx, tx, t.doc.Account, region, r))
 }
 

@@ -102,7 +102,7 @@ const sweep = 30 * time.Minute
 func New(c Config) *Fleet {
 	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: intake.Lately[[sha256.Size]byte]{For: checkFor, Most: checkMany}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
 	f.intake.Do = f.takeAll
-	f.places.For, f.places.Read, f.noticed.For = placesReread, f.readPlaces, noticeEcho
+	f.places.For, f.places.Read, f.noticed.For = placesReread, f.Places, noticeEcho
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}

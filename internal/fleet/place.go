@@ -46,8 +46,8 @@ func (f *Fleet) settleIn(ctx context.Context, tx *store.Tx, p place) error {
 // placesReread is how soon, by the wall, a place that another replica settled in is known here.
 const placesReread = 2 * time.Second
 
-// readPlaces lists all places; f.places remembers them.
-func (f *Fleet) readPlaces(ctx context.Context) (list []place, err error) {
+// Places lists every region of every account that has, or once had, groups.
+func (f *Fleet) Places(ctx context.Context) (list []place, err error) {
 	known, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
 	for _, doc := range known {
 		list = append(list, doc.Value.place)
@@ -57,7 +57,7 @@ func (f *Fleet) readPlaces(ctx context.Context) (list []place, err error) {
 
 // LookAround has every place looked at soon: much may have happened while nobody did.
 func (f *Fleet) LookAround(ctx context.Context) error {
-	known, err := f.readPlaces(ctx)
+	known, err := f.Places(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (f *Fleet) standing(ctx context.Context, p place) (standing, error) {
 
 // each runs work for every place side by side, each under its own time limit, and joins what failed.
 func (f *Fleet) each(ctx context.Context, work func(context.Context, place, cloud.Provider) error) error {
-	known, err := f.readPlaces(ctx)
+	known, err := f.Places(ctx)
 	if err != nil {
 		return err
 	}

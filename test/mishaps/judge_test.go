@@ -126,11 +126,16 @@ func (r *run) judgeEnd() {
 	if size, err := r.Fleet.Size(r.T.Context(), ""); err != nil || size != (fleet.Size{}) {
 		r.T.Errorf("there are %+v, %v", size, err)
 	}
+	if r.far.left != nil {
+		for _, what := range r.far.left(r.Neap) {
+			r.T.Errorf("leaked: %s is left", what)
+		}
+	}
 }
 
 // log is what the group's log says, oldest first.
 func (r *run) log() string {
-	lines, err := r.Fleet.Journal.Lines(r.T.Context(), r.Account.ID, r.group.ID, journal.LineQuery{From: r.far.began().Add(-time.Hour), To: r.Clock.Now().Add(time.Hour), Limit: 1000})
+	lines, err := r.Fleet.Journal.Lines(r.T.Context(), r.account, r.group.ID, journal.LineQuery{From: r.far.began.Add(-time.Hour), To: r.Clock.Now().Add(time.Hour), Limit: 1000})
 	if err != nil {
 		return err.Error()
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/apptest"
-	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/mishap"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
 	"github.com/neap-cloud/neap/internal/fleet"
@@ -42,6 +41,7 @@ type run struct {
 	mishaps *mishap.Mishaps
 	plan    atomic.Pointer[mishap.Plan]
 
+	account   string
 	group     fleet.Group
 	target    int
 	decreases int      // by how much scaling down ever lowered the target
@@ -49,7 +49,18 @@ type run struct {
 }
 
 func TestWhateverGoesWrongAtTheCloudNothingLeaksAndNothingIsLaunchedTwice(t *testing.T) {
-	first, count := *firstFlag, *manyFlag
+	struck := many(t, *manyFlag, func(*testing.T) far { return simulated() })
+	for _, k := range mishap.Kinds() {
+		if struck[k] == 0 && *seedFlag == 0 && *manyFlag >= 10 {
+			t.Errorf("%s never struck", k)
+		}
+	}
+}
+
+// many lives through as many runs, or through the one that is to be repeated, and says how often each mishap has struck.
+func many(t *testing.T, count int, on func(t *testing.T) far) map[mishap.Kind]int {
+	t.Helper()
+	first := *firstFlag
 	if *seedFlag != 0 {
 		first, count = *seedFlag, 1
 	}
@@ -59,7 +70,7 @@ func TestWhateverGoesWrongAtTheCloudNothingLeaksAndNothingIsLaunchedTwice(t *tes
 		for n := range uint64(count) {
 			t.Run(fmt.Sprintf("seed %d", first+n), func(t *testing.T) {
 				t.Parallel()
-				counts := live(t, simulated(), first+n)
+				counts := live(t, on(t), first+n)
 				mu.Lock()
 				defer mu.Unlock()
 				for k, n := range counts {
@@ -69,11 +80,7 @@ func TestWhateverGoesWrongAtTheCloudNothingLeaksAndNothingIsLaunchedTwice(t *tes
 		}
 	})
 	t.Logf("%d runs: %v", count, struck)
-	for _, k := range mishap.Kinds() {
-		if struck[k] == 0 && count >= 10 {
-			t.Errorf("%s never struck", k)
-		}
-	}
+	return struck
 }
 
 // live lives through the run of a seed, and judges it.
@@ -83,9 +90,10 @@ func live(t *testing.T, f far, seed uint64) map[mishap.Kind]int {
 	r.plan.Store(&mishap.Plan{})
 	r.mishaps = mishap.New(seed, func() mishap.Plan { return *r.plan.Load() })
 	r.Neap = f.start(t, r.mishaps, seed)
+	r.account = f.account(r.Neap)
 	defer func() {
 		if t.Failed() {
-			t.Logf("repeat with: go test ./test/mishaps -count=1 -v -run Whatever -seed %d\nthe story: %v\nthe log:\n%s", seed, r.story, r.log())
+			t.Logf("repeat with: go test ./test/mishaps -count=1 -v -run %s -seed %d\nthe story: %v\nthe log:\n%s", t.Name(), seed, r.story, r.log())
 		}
 	}()
 	r.worsen()
@@ -136,7 +144,7 @@ func (r *run) heal() {
 func (r *run) create() {
 	r.target = 1 + r.IntN(8)
 	r.persist("the group is made", func(ctx context.Context) (err error) {
-		r.group, err = r.Fleet.Create(ctx, r.Account.ID, "test", elastigroup.FormName, []byte(r.far.document(r.target)))
+		r.group, err = r.Fleet.Create(ctx, r.account, "test", elastigroup.FormName, []byte(r.far.document(r.target)))
 		return err
 	})
 	r.tell("create %s for %d", r.group.ID, r.target)
@@ -164,16 +172,9 @@ func (r *run) act() {
 	case 2, 3:
 		r.resize(max(0, r.target-1-r.IntN(4)))
 	case 4:
-		r.strike("interrupt", alive[:some], func(ctx context.Context, p cloud.Provider, ids []string) error {
-			if able, ok := cloud.As[cloud.Interrupter](p); ok {
-				return able.Interrupt(ctx, r.far.region, ids)
-			}
-			return p.Terminate(ctx, r.far.region, ids)
-		})
+		r.strike("interrupt", r.far.interrupt, alive[:some])
 	case 5:
-		r.strike("end behind Neap's back", alive[:some], func(ctx context.Context, p cloud.Provider, ids []string) error {
-			return p.Terminate(ctx, r.far.region, ids)
-		})
+		r.strike("end behind Neap's back", r.far.end, alive[:some])
 	case 6:
 		r.worsen()
 	}
@@ -184,16 +185,15 @@ func (r *run) resize(target int) {
 	r.decreases += max(0, r.target-target)
 	r.target = target
 	r.persist("it is resized", func(ctx context.Context) error {
-		_, err := r.Fleet.SetCapacity(ctx, r.Account.ID, "test", r.group.ID, &target, nil, nil)
+		_, err := r.Fleet.SetCapacity(ctx, r.account, "test", r.group.ID, &target, nil, nil)
 		return err
 	})
 }
 
-// strike does something to instances by the cloud's own door. What has ended this moment, or is on demand, cannot be struck: that is no harm.
-func (r *run) strike(what string, victims []started, do func(ctx context.Context, p cloud.Provider, ids []string) error) {
-	p := r.far.provider(r.Account.ID, r.Cloud.Account(r.Account.ID))
+// strike does something to instances that Neap is to notice by itself. What has ended this moment, or is on demand, cannot be struck: that is no harm.
+func (r *run) strike(what string, do func(context.Context, *apptest.Neap, started) error, victims []started) {
 	for _, v := range victims {
-		r.tell("%s %s: %v", what, v.ID, do(r.T.Context(), p, []string{v.ID}))
+		r.tell("%s %s: %v", what, v.ID, do(r.T.Context(), r.Neap, v))
 	}
 }
 
@@ -212,7 +212,7 @@ func (r *run) reach(what string) {
 // until steps the clock until done holds. After a while the steps grow: what is waited for then is the end of a cooling.
 func (r *run) until(what string, done func() bool) {
 	r.T.Helper()
-	tick := time.NewTicker(6 * time.Millisecond)
+	tick := time.NewTicker(r.far.pace)
 	defer tick.Stop()
 	giveUp := time.After(patience)
 	for began := r.Clock.Now(); !done(); {
@@ -227,7 +227,7 @@ func (r *run) until(what string, done func() bool) {
 
 func (r *run) delete() {
 	r.tell("delete")
-	r.persist("it is deleted", func(ctx context.Context) error { return r.Fleet.Delete(ctx, r.Account.ID, "test", r.group.ID) })
+	r.persist("it is deleted", func(ctx context.Context) error { return r.Fleet.Delete(ctx, r.account, "test", r.group.ID) })
 	r.Clock.Advance(10 * time.Second)
 	r.heal()
 	r.until("nothing is left of it", func() bool {
@@ -263,7 +263,7 @@ func (r *run) missing() string {
 	if len(alive) != r.target {
 		return fmt.Sprintf("%d instances live in the cloud", len(alive))
 	}
-	rows, err := r.Fleet.Instances(r.T.Context(), r.Account.ID, r.group.ID)
+	rows, err := r.Fleet.Instances(r.T.Context(), r.account, r.group.ID)
 	if err != nil {
 		r.T.Fatal(err)
 	}

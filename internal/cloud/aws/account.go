@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 )
 
@@ -41,15 +42,15 @@ type Account struct {
 	regions map[string]*region
 }
 
-// region holds the clients of an account in one region. They are concrete on purpose: as an interface each would keep all of its service in the binary.
+// region holds what an account can ask of AWS in one region; package calls says why these are no clients.
 type region struct {
 	name     string
-	ec2      *ec2.Client
-	scaling  *autoscaling.Client
-	watch    *cloudwatch.Client
-	classic  *elasticloadbalancing.Client
-	balancer *elasticloadbalancingv2.Client
-	queue    *sqs.Client
+	ec2      *calls.EC2
+	scaling  *calls.AutoScaling
+	watch    *calls.CloudWatch
+	classic  *calls.Classic
+	balancer *calls.Balancer
+	queue    *calls.SQS
 	told     *feeds.Region
 
 	mu   sync.Mutex
@@ -100,6 +101,21 @@ func dry(err error) awssdk.Ternary {
 	return awssdk.UnknownTernary
 }
 
+// afterAnswers lets the SDK repeat a launch only when AWS has said that it did nothing yet. After a lost answer only the caller may repeat it: he knows then that
+// a refusal may be one of the repetition alone, while the first attempt has started something.
+func afterAnswers(o *ec2.Options) {
+	if inner, ok := o.Retryer.(awssdk.RetryerV2); ok {
+		o.Retryer = throttledOnly{inner}
+	}
+}
+
+type throttledOnly struct{ awssdk.RetryerV2 }
+
+// IsErrorRetryable is aws.Retryer's.
+func (r throttledOnly) IsErrorRetryable(err error) bool {
+	return refusals[code(err)].Kind == cloud.Throttled && r.RetryerV2.IsErrorRetryable(err)
+}
+
 // Info is cloud.Provider's.
 func (a *Account) Info() cloud.Info { return cloud.Info{Name: "aws", Settle: settle, Notice: notice} }
 
@@ -114,12 +130,12 @@ func (a *Account) in(name string) *region {
 	settings.Region = name
 	r := &region{
 		name:     name,
-		ec2:      ec2.NewFromConfig(settings, func(o *ec2.Options) { o.BaseEndpoint = a.at("ec2") }),
-		scaling:  autoscaling.NewFromConfig(settings, func(o *autoscaling.Options) { o.BaseEndpoint = a.at("autoscaling") }),
-		watch:    cloudwatch.NewFromConfig(settings, func(o *cloudwatch.Options) { o.BaseEndpoint = a.at("cloudwatch") }),
-		classic:  elasticloadbalancing.NewFromConfig(settings, func(o *elasticloadbalancing.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") }),
-		balancer: elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") }),
-		queue:    sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.at("sqs") }),
+		ec2:      calls.EC2Of(ec2.NewFromConfig(settings, func(o *ec2.Options) { o.BaseEndpoint = a.at("ec2") })),
+		scaling:  calls.AutoScalingOf(autoscaling.NewFromConfig(settings, func(o *autoscaling.Options) { o.BaseEndpoint = a.at("autoscaling") })),
+		watch:    calls.CloudWatchOf(cloudwatch.NewFromConfig(settings, func(o *cloudwatch.Options) { o.BaseEndpoint = a.at("cloudwatch") })),
+		classic:  calls.ClassicOf(elasticloadbalancing.NewFromConfig(settings, func(o *elasticloadbalancing.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") })),
+		balancer: calls.BalancerOf(elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") })),
+		queue:    calls.SQSOf(sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.at("sqs") })),
 	}
 	r.told = a.feed(name, r.ec2, r.queue)
 	a.regions[name] = r
@@ -130,8 +146,8 @@ func (a *Account) in(name string) *region {
 const pricesRegion = "us-east-1"
 
 // prices gives the client of the price list.
-func (a *Account) prices() *pricing.Client {
+func (a *Account) prices() *calls.Pricing {
 	settings := a.config.Copy()
 	settings.Region = pricesRegion
-	return pricing.NewFromConfig(settings, func(o *pricing.Options) { o.BaseEndpoint = a.at("pricing") })
+	return calls.PricingOf(pricing.NewFromConfig(settings, func(o *pricing.Options) { o.BaseEndpoint = a.at("pricing") }))
 }

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
 )
 
@@ -23,7 +21,7 @@ func feedsOf(c Config) feeds.Config {
 }
 
 // feed makes a region's feeds.
-func (a *Account) feed(region string, instances *ec2.Client, queue *sqs.Client) *feeds.Region {
+func (a *Account) feed(region string, instances *calls.EC2, queue *calls.SQS) *feeds.Region {
 	c := a.feeds
 	c.Name, c.EC2, c.SQS = region, instances, queue
 	if partitionOf(region) == "aws" {

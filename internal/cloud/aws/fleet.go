@@ -55,7 +55,7 @@ func (r *region) fleet(ctx context.Context, o order) ([]cloud.Instance, error) {
 			AllocationStrategy: types.FleetOnDemandAllocationStrategyPrioritized, MinTargetCapacity: least, SingleAvailabilityZone: oneZone, SingleInstanceType: oneType,
 		}
 	}
-	out, err := r.ec2.CreateFleet(ctx, in)
+	out, err := r.ec2.CreateFleet(ctx, in, afterAnswers)
 	if code(err) == "InvalidLaunchTemplateName.NotFoundException" {
 		return nil, fmt.Errorf("aws: %w; it was removed this moment, and will be made anew", cause("CreateFleet", err))
 	}

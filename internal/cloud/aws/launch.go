@@ -110,7 +110,7 @@ func (r *region) run(ctx context.Context, o order) ([]cloud.Instance, error) {
 		in.EbsOptimized = &t.EBSOptimized
 	}
 	o.connect(at, in)
-	out, err := r.ec2.RunInstances(ctx, in)
+	out, err := r.ec2.RunInstances(ctx, in, afterAnswers)
 	if code(err) == "IdempotentInstanceTerminated" {
 		return r.again(ctx, o)
 	}

@@ -219,7 +219,10 @@ func TestAFleetsTokenGivesTheSameInstancesEvenAfterTheirEnd(t *testing.T) {
 	l := p.launch(2)
 	l.Template.Subnets = []string{n.first, n.second}
 	p.front.Lose("CreateFleet", 1)
-	first := ids(p.start(t, l)) // its first answer is lost, and asked for again within the call
+	if _, err := p.account.Launch(t.Context(), l); err == nil || errors.As(err, new(*cloud.Refusal)) {
+		t.Fatalf("%v, want an error that is no refusal", err)
+	}
+	first := ids(p.start(t, l))
 	if again := ids(p.start(t, l)); !slices.Equal(again, first) {
 		t.Errorf("%v, then %v", first, again)
 	}
@@ -239,10 +242,16 @@ func TestALaunchWhoseAnswerIsLostStartsNothingTwice(t *testing.T) {
 	p := arrive(t)
 	l := p.launch(3)
 	l.Tags = map[string]string{"lost": l.Token}
-	p.front.Lose("RunInstances", 3) // more often than one call asks
+	p.front.Lose("RunInstances", 1)
+	p.front.Refuse("RunInstances", 3, http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.") // to whoever asks again
 	if _, err := p.account.Launch(t.Context(), l); err == nil || errors.As(err, new(*cloud.Refusal)) {
 		t.Fatalf("%v, want an error that is no refusal", err)
 	}
+	if asked := p.front.Calls()["RunInstances"]; asked != 1 {
+		t.Errorf("asked %d times: only the caller knows what to make of another answer", asked)
+	}
+	_, err := p.account.Launch(t.Context(), l)
+	must(t, err, cloud.Throttled)
 	started := p.start(t, l)
 	found, err := p.account.Describe(t.Context(), cloud.Query{Region: region, Tags: l.Tags})
 	if err != nil || !slices.Equal(ids(found), ids(started)) {

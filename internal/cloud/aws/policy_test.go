@@ -16,8 +16,8 @@ var services = map[string]string{"elasticloadbalancingv2": "elasticloadbalancing
 // implied are actions that another call needs, and that no call of ours is named after.
 var implied = []string{"ec2:CreateTags", "iam:PassRole", "iam:CreateServiceLinkedRole"}
 
-// calls are the actions of all operations whose input this folder makes.
-func calls(t *testing.T) map[string]bool {
+// called are the actions of all operations whose input this folder makes.
+func called(t *testing.T) map[string]bool {
 	t.Helper()
 	var files []string
 	for _, pattern := range []string{"*.go", "feeds/*.go"} {
@@ -51,7 +51,7 @@ func calls(t *testing.T) map[string]bool {
 }
 
 func TestThePermissionsAreJustTheCallsThatAreMade(t *testing.T) {
-	made, listed := calls(t), map[string]bool{}
+	made, listed := called(t), map[string]bool{}
 	for _, p := range granted() {
 		if listed[p.action] || p.why == "" {
 			t.Errorf("%s is listed twice, or without saying why", p.action)

@@ -10,9 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
 )
+
+var _ cloud.Tidier = (*Account)(nil)
 
 // What Neap leaves behind for a while: a template serves the next launch of its group, and of a young fleet EC2 may not show the instances yet.
 const (
@@ -24,7 +25,7 @@ const (
 // Tidy removes the launch templates and fleets that Neap made in a region and that nothing needs any more. Deleting an instant fleet ends its instances, so one goes
 // only when all of them have ended. It is to be called now and then, once an hour or so; it finds things by their tags, and what it leaves it takes the next time.
 func (a *Account) Tidy(ctx context.Context, region string) error {
-	return a.tidy(ctx, region, clock.Wall{}.Now())
+	return a.tidy(ctx, region, a.feeds.Clock.Now())
 }
 
 func (a *Account) tidy(ctx context.Context, region string, now time.Time) error {

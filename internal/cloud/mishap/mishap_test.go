@@ -31,6 +31,7 @@ func TestTheProviderContractIsKept(t *testing.T) {
 				})
 				return cloudtest.Fixture{
 					Provider: w.Provider, Market: spot, Template: template, Now: w.clock.Now, Advance: w.clock.Advance, Room: w.room,
+					Claims: []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies},
 					Throttle: func() {
 						w.cloud.FailNext(sim.LaunchCall, &cloud.Refusal{Kind: cloud.Throttled, Scope: cloud.ScopeAccount, Key: region, Code: "RequestLimitExceeded", Message: "too many"})
 					},
@@ -184,14 +185,11 @@ func TestOnlyAbilitiesThatTheProviderHasAreFound(t *testing.T) {
 	for name, c := range map[string]struct{ has, bare bool }{
 		"notifier": {has[cloud.Notifier](w.Provider), has[cloud.Notifier](bare)}, "pricer": {has[cloud.Pricer](w.Provider), has[cloud.Pricer](bare)},
 		"tagger": {has[cloud.Tagger](w.Provider), has[cloud.Tagger](bare)}, "interrupter": {has[cloud.Interrupter](w.Provider), has[cloud.Interrupter](bare)},
-		"powerer": {has[cloud.Powerer](w.Provider), has[cloud.Powerer](bare)},
+		"powerer": {has[cloud.Powerer](w.Provider), has[cloud.Powerer](bare)}, "modifier": {has[cloud.Modifier](w.Provider), has[cloud.Modifier](bare)},
 	} {
 		if !c.has || c.bare {
 			t.Errorf("%s: the simulated cloud has it: %v, a bare one: %v", name, c.has, c.bare)
 		}
-	}
-	if _, ok := w.Provider.(cloud.Modifier); ok != has[cloud.Modifier](w.true) {
-		t.Errorf("the ability to modify is there: %v", ok)
 	}
 	if has[cloud.Scaler](w.Provider) != has[cloud.Scaler](w.true) || w.Info() != w.true.Info() {
 		t.Error("it is another provider than the one inside")

@@ -22,7 +22,8 @@ func Outcome(l *cloud.Launch, told string) string {
 	return fmt.Sprintf("%d × %s %s in %s: %s.", l.Count, l.Market.Type, l.Market.Lifecycle, l.Market.Zone, strings.TrimSuffix(told, "."))
 }
 
-// Outlook is what Neap does after a refused launch, and what a person can do about it. wait is how long nothing is asked for that the refusal speaks of.
+// Outlook is what Neap does after a refused launch, and what a person can do about it. wait is how long nothing is asked for that the refusal speaks of; of a
+// launch that the cloud finds faulty it says nothing.
 func Outlook(r *cloud.Refusal, now time.Time, wait time.Duration) string {
 	until := now.Add(wait).UTC().Format("15:04:05Z")
 	const elsewhere = "another that the group allows is tried at once"
@@ -39,7 +40,7 @@ func Outlook(r *cloud.Refusal, now time.Time, wait time.Duration) string {
 	case cloud.Denied:
 		return fmt.Sprintf("%s Neap tries again in %s.", mend, span(wait))
 	case cloud.BadRequest:
-		return fmt.Sprintf("No other market would take it: it is asked again in %s, or as soon as the group is changed.", span(wait))
+		return fmt.Sprintf("No other market would take it: it is asked again in %s, or as soon as the group is changed.", span(HopelessWait))
 	}
 	return "What it named is gone; the plan is made anew at once."
 }

@@ -123,3 +123,11 @@ func alternatives(intent plan.Intent, a plan.Action, wanted cloud.Market, offere
 	}
 	return others
 }
+
+// Because is why there is an instance in a market: the launch's own reason, and if it is another market than was asked for, how that came about.
+func Because(because string, asked *cloud.Launch, got cloud.Market) string {
+	if asked == nil || got == asked.Market || got.Product != asked.Market.Product {
+		return because
+	}
+	return because + " Where it was to be, the cloud had less room: it chose among the markets that serve as well."
+}

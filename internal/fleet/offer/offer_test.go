@@ -113,3 +113,16 @@ func TestOnlyTheLostAreReplacedByWhateverServesAsWell(t *testing.T) {
 		t.Errorf("a launch that can wait goes to %v too", asked.Alternatives)
 	}
 }
+
+func TestAnInstanceThatIsElsewhereSaysHowThatCameAbout(t *testing.T) {
+	asked := &cloud.Launch{Market: cloud.Market{Type: "c5.large", Zone: "a"}}
+	if got := Because("It was lost.", asked, asked.Market); got != "It was lost." {
+		t.Error(got)
+	}
+	if got := Because("It was lost.", nil, asked.Market); got != "It was lost." {
+		t.Error(got)
+	}
+	if got := Because("It was lost.", asked, cloud.Market{Type: "m5.large", Zone: "a"}); !strings.HasPrefix(got, "It was lost. ") || !strings.Contains(got, "less room") {
+		t.Error(got)
+	}
+}

@@ -10,22 +10,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/pricing"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 )
 
-// Config is what the feeds of one account in one region need. The clients are concrete on purpose: as an interface each would keep all of its service in the binary.
+// Config is what the feeds of one account in one region need.
 type Config struct {
 	Name    string // of the region
-	EC2     *ec2.Client
-	SQS     *sqs.Client
-	Pricing *pricing.Client // nil where the price list is sold elsewhere, as it is for all partitions but the first
-	Queue   string          // name of the queue of notices
+	EC2     *calls.EC2
+	SQS     *calls.SQS
+	Pricing *calls.Pricing // nil where the price list is sold elsewhere, as it is for all partitions but the first
+	Queue   string         // name of the queue of notices
 	Log     *slog.Logger
 	Clock   clock.Clock
 	// Refused words what AWS answered to a call for whoever acts on it, and Cause for the log; neither quotes secrets.

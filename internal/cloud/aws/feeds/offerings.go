@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/neap-cloud/neap/internal/catalog"
+	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 )
 
 // soldFor is how long a region's types are remembered: new ones come a few times a month.
@@ -131,7 +132,7 @@ func gpus(info *types.GpuInfo) (count int) {
 }
 
 // typeOfferings are the two operations that the pages come from.
-type typeOfferings struct{ client *ec2.Client }
+type typeOfferings struct{ client *calls.EC2 }
 
 // DescribeInstanceTypes is ec2.DescribeInstanceTypesAPIClient's.
 func (o typeOfferings) DescribeInstanceTypes(ctx context.Context, in *ec2.DescribeInstanceTypesInput, options ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 	"github.com/neap-cloud/neap/internal/money"
 )
 
@@ -101,7 +102,7 @@ func (r *Region) hasZone(zone string) bool {
 }
 
 // spotHistory is the one operation that the pages come from.
-type spotHistory struct{ client *ec2.Client }
+type spotHistory struct{ client *calls.EC2 }
 
 // DescribeSpotPriceHistory is ec2.DescribeSpotPriceHistoryAPIClient's.
 func (s spotHistory) DescribeSpotPriceHistory(ctx context.Context, in *ec2.DescribeSpotPriceHistoryInput, options ...func(*ec2.Options)) (*ec2.DescribeSpotPriceHistoryOutput, error) {

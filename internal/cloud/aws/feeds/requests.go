@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 )
 
 // oldRequest is how long after its interruption a spot request is not news any more: AWS shows it for hours.
@@ -76,7 +77,7 @@ func interruption(region string, request types.SpotInstanceRequest, now time.Tim
 }
 
 // spotRequests is the one operation that the pages come from.
-type spotRequests struct{ client *ec2.Client }
+type spotRequests struct{ client *calls.EC2 }
 
 // DescribeSpotInstanceRequests is ec2.DescribeSpotInstanceRequestsAPIClient's.
 func (s spotRequests) DescribeSpotInstanceRequests(ctx context.Context, in *ec2.DescribeSpotInstanceRequestsInput, options ...func(*ec2.Options)) (*ec2.DescribeSpotInstanceRequestsOutput, error) {

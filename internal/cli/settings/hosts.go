@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"fmt"
@@ -13,8 +13,7 @@ func (h *hosts) String() string { return strings.Join(*h, ",") }
 
 // Set is pflag.Value's; it adds to what was there.
 func (h *hosts) Set(text string) error {
-	// A YAML list arrives as "[a b]".
-	for _, name := range strings.FieldsFunc(strings.Trim(text, "[]"), func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, name := range listed(text) {
 		if strings.ContainsAny(name, "/:*@[]") {
 			return fmt.Errorf("%q is not a host's name alone, such as neap.example.com", name)
 		}

@@ -1,6 +1,11 @@
-package cli
+// Package settings is how a Neap is started: from flags, from the environment, from a file.
+//
+// It owns every setting of `neap up`, where each may be given, and what is refused. It must not know the commands that read them, nor what becomes of a value.
+// Start reading at Up.
+package settings
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,14 +21,16 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/neap-cloud/neap/internal/cli/suggest"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/money"
 )
 
-const envPrefix = "NEAP_"
+// Prefix is what the variables of Neap, server and client, begin with.
+const Prefix = "NEAP_"
 
-// UpConfig is how a Neap is started. Every field has a flag, a variable NEAP_… and a key of the configuration file, in this precedence.
-type UpConfig struct {
+// Up is how a Neap is started. Every field has a flag, a variable NEAP_… and a key of the configuration file, in this precedence.
+type Up struct {
 	Data     string // folder of everything that is kept
 	Listen   string // "host:port"
 	Database string // PostgreSQL URL; "" = SQLite inside Data
@@ -37,6 +44,7 @@ type UpConfig struct {
 	Cloud     string // of accounts that are made: "sim", or "aws" for those that their credentials are for
 	// Other addresses of the clouds than their own.
 	AWSEndpoint                                    endpoints
+	AWSQueue                                       string // of notices, in each region
 	GCPTokenURL, AzureLoginURL, AzureManagementURL string
 	Drain                                          time.Duration
 	Hold                                           time.Duration // of deleted groups
@@ -54,8 +62,8 @@ type UpConfig struct {
 	LogLevel                                                 slog.Level
 }
 
-// bind declares the flags; their values are c's fields.
-func (c *UpConfig) bind(flags *pflag.FlagSet) {
+// Bind declares the flags; their values are c's fields.
+func (c *Up) Bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Data, "data", "./neap-data", "folder of everything that is kept")
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "host:port to serve on")
 	flags.StringVar(&c.Database, "database", "", "PostgreSQL URL (default: SQLite inside the data folder)")
@@ -67,6 +75,7 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.LaunchRegion, "launch-region", "us-east-1", "region of the Launch & Provision API's instances")
 	flags.BoolVar(&c.LaunchEC2Time, "launch-ec2-time", false, "write launch times of the Launch & Provision API as EC2 does, with colons")
 	flags.StringVar(&c.Cloud, "cloud", "sim", "cloud of accounts that are made: sim, or aws for those that their credentials are for")
+	flags.StringVar(&c.AWSQueue, "aws-queue", "neap-notices", "name of the queues from which AWS's notices come, one in each region; each Neap needs its own")
 	flags.Var(&c.AWSEndpoint, "aws-endpoint", "address of AWS's services if not AWS's own, or of one: ec2=https://…; may be repeated")
 	flags.StringVar(&c.GCPTokenURL, "gcp-token-url", "", "address of Google's tokens, if not Google's own")
 	flags.StringVar(&c.AzureLoginURL, "azure-login-url", "", "address of Microsoft's tokens, if not Microsoft's own")
@@ -87,8 +96,10 @@ func (c *UpConfig) bind(flags *pflag.FlagSet) {
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 }
 
-// settle fills what the command line left open from the environment, then from the file, and checks the result.
-func settle(flags *pflag.FlagSet, c *UpConfig, path string, environ []string) error {
+// Settle fills what the command line left open of the flags from the environment, then from the file at path ("" = the one that NEAP_CONFIG names, if any), and
+// checks the result.
+func (c *Up) Settle(flags *pflag.FlagSet, path string, environ []string) error {
+	path = cmp.Or(path, Lookup(environ, Prefix+"CONFIG"))
 	var known []string
 	given := map[string]bool{}
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -108,10 +119,7 @@ func settle(flags *pflag.FlagSet, c *UpConfig, path string, environ []string) er
 		faults = append(faults, apply(flags, s.name, values, known, given)...)
 	}
 	faults = append(faults, c.readKeys(environ)...)
-	if err := fault.All(append(faults, c.check()...)); err != nil {
-		return &usageError{err}
-	}
-	return nil
+	return fault.All(append(faults, c.check()...))
 }
 
 type source struct {
@@ -123,9 +131,9 @@ func readFile(path string) (*koanf.Koanf, error) {
 	values := koanf.New(".")
 	if err := values.Load(file.Provider(path), yaml.Parser()); err != nil {
 		if os.IsNotExist(err) {
-			return nil, usagef("There is no configuration file %s.", path)
+			return nil, fault.Of(fault.Invalid, "settings", "There is no configuration file %s.", path)
 		}
-		return nil, usagef("The configuration file %s cannot be read: %v", path, err)
+		return nil, fault.Of(fault.Invalid, "settings", "The configuration file %s cannot be read: %v", path, err)
 	}
 	return values, nil
 }
@@ -135,10 +143,10 @@ func readEnviron(known, environ []string) func(string) (*koanf.Koanf, error) {
 		values := koanf.New(".")
 		// Variables that are no setting of the server belong to the client (NEAP_TOKEN …) or to somebody else.
 		err := values.Load(env.Provider(".", env.Opt{
-			Prefix:      envPrefix,
+			Prefix:      Prefix,
 			EnvironFunc: func() []string { return environ },
 			TransformFunc: func(name, value string) (string, any) {
-				key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+				key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, Prefix)), "_", "-")
 				if !slices.Contains(known, key) {
 					return "", nil
 				}
@@ -168,14 +176,14 @@ func apply(flags *pflag.FlagSet, from string, values *koanf.Koanf, known []strin
 }
 
 func orKnown(key string, known []string) string {
-	if clause := suggestion(key, known); clause != "" {
+	if clause := suggest.Clause(key, known); clause != "" {
 		return clause
 	}
 	return "; it knows " + strings.Join(known, ", ") + "."
 }
 
 // check says what no server could be started with.
-func (c *UpConfig) check() []*fault.Error {
+func (c *Up) check() []*fault.Error {
 	var faults []*fault.Error
 	refuse := func(key, format string, args ...any) { faults = append(faults, fault.Field(key, format, args...)) }
 	if c.Data == "" {

@@ -1,4 +1,7 @@
-package cli
+// Package suggest finds the word that somebody may have meant.
+//
+// It owns what counts as near. It must not know what the words name. Start reading at Clause.
+package suggest
 
 import (
 	"fmt"
@@ -16,8 +19,8 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// suggestion is a clause for the end of a sentence about an unknown word.
-func suggestion(word string, known []string) string {
+// Clause is for the end of a sentence about an unknown word: `; did you mean "listen"?`, "" when no known word is near.
+func Clause(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
