@@ -126,10 +126,10 @@ func TestALaunchWhoseAnswersAreLostIsMadeOnceOnAmazon(t *testing.T) {
 	const kind = "m1.medium"
 	const asked = `{"ami":"ami-0a1b2c3d","instance_type":"` + kind + `","max_count":2}`
 	before := a.living(kind)
-	a.front.Lose("RunInstances", 8)
+	a.front.Lose("RunInstances", 4)
 	var last answer
 	token := "lost-" + ident.Hex(8)
-	for range 4 { // a client that does what 408 says
+	for range 5 { // a client that does what 408 says
 		if last = a.call("PUT", "/v1/launch", asked, "Client-Token", token); last.status == http.StatusOK {
 			break
 		}
@@ -199,7 +199,7 @@ func TestWhatAmazonWillNotGiveIsSaidInPlainWords(t *testing.T) {
 	} {
 		a.front.Refuse("RunInstances", 1, c.status, c.code, c.message)
 		if c.code == "RequestLimitExceeded" {
-			a.front.Refuse("RunInstances", 9, c.status, c.code, c.message) // the SDK asks several times
+			a.front.Refuse("RunInstances", 2, c.status, c.code, c.message) // the SDK asks three times
 		}
 		a.refuses(plain, c.code, c.says)
 		a.front.Relent()
