@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: live-aws explore faults disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
+.PHONY: live-aws explore faults faults-aws disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,10 @@ disasters: ## rehearse every named bad day, and N=1000 random disasters; SEED=7 
 
 faults: ## run a group's life on N=1000 clouds whose calls go wrong, from a seed each; SEED=7 begins at another seed
 	nice go test ./test/mishaps -count=1 -parallel 10 -timeout 60m -v -run Whatever -many $(N) -first $(or $(SEED),1)
+
+faults-aws: N = 50
+faults-aws: ## run the same on AWS's stand-in, N=50 times; SEED=7 begins at another seed
+	nice test/moto.sh run go test ./test/mishaps -count=1 -parallel 4 -timeout 60m -v -run Amazon -amazon $(N) -first $(or $(SEED),1)
 
 disasters-nightly: ## rehearse 10,000 random disasters, from a seed of the day on
 	@test/disasters.sh 10000 $$(date +%Y%m%d0000)

@@ -181,7 +181,30 @@ func TestALostAdminTokenIsReplacedOffline(t *testing.T) {
 }
 
 func TestUpTellsAPersonHowToGetInAndStopsWhenAsked(t *testing.T) {
+	said := greeting(t, config(t.TempDir()), "neap explain sig-")
+	for _, want := range []string{"listening on http://127.0.0.1:", "simulated", "neap_", "neap get groups"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q:\n%s", want, said)
+		}
+	}
+}
+
+func TestUpOnAWSTellsHowToConnectItsAccount(t *testing.T) {
+	c := config(t.TempDir())
+	c.Clouds = app.Clouds{Real: true}
+	said := greeting(t, c, "docs/aws.md")
+	for _, want := range []string{"costs money", "createAwsAccountExternalId accountId=act-", "neap aws init", "setCredentialsForAws accountId=act-"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q:\n%s", want, said)
+		}
+	}
+}
+
+// greeting is what Up says until it has said a text; then it is asked to stop.
+func greeting(t *testing.T, c app.Config, until string) string {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var out bytes.Buffer
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -189,12 +212,12 @@ func TestUpTellsAPersonHowToGetInAndStopsWhenAsked(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		err := app.Up(ctx, config(t.TempDir()), "127.0.0.1:0", write)
+		err := app.Up(ctx, c, "127.0.0.1:0", write)
 		write.Close()
 		ended <- err
 	}()
 	buffer := make([]byte, 4096)
-	for !strings.Contains(out.String(), "neap explain sig-") {
+	for !strings.Contains(out.String(), until) {
 		n, err := read.Read(buffer)
 		if err != nil {
 			t.Fatalf("it ended early: %v\n%s", err, out.String())
@@ -205,9 +228,5 @@ func TestUpTellsAPersonHowToGetInAndStopsWhenAsked(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("it did not stop gracefully: %v", err)
 	}
-	for _, want := range []string{"listening on http://127.0.0.1:", "simulated", "neap_", "neap get groups"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("it does not say %q:\n%s", want, out.String())
-		}
-	}
+	return out.String()
 }

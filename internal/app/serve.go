@@ -141,9 +141,23 @@ func (a *App) greet(out io.Writer, at doors) {
 	}
 	fmt.Fprintf(out, "  Account:     %s\n", a.Account.ID)
 	fmt.Fprintf(out, "  API:         http://%s/openapi/\n", address)
-	fmt.Fprint(out, "\nTry, in another terminal:\n  neap get groups\n")
+	fmt.Fprint(out, "\nTry, in another terminal:\n")
+	if a.Account.Cloud == "" {
+		fmt.Fprintf(out, connecting, a.Account.ID)
+		return
+	}
+	fmt.Fprint(out, "  neap get groups\n")
 	if a.demo != "" {
 		fmt.Fprintf(out, "  neap get instances %s --watch\n  neap explain %s\n", a.demo, a.demo)
 	}
 	fmt.Fprintln(out)
 }
+
+// connecting is what comes first where the account has no credentials yet.
+const connecting = `  neap call spot.account.createAwsAccountExternalId accountId=%[1]s
+  neap aws init --external-id ID > neap.yaml
+  neap call spot.account.setCredentialsForAws accountId=%[1]s -d '{"credentials":{"iamRole":"ARN"}}'
+
+docs/aws.md tells the steps between them.
+
+`

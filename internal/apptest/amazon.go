@@ -159,7 +159,7 @@ func (a *Amazon) own(n *Neap) string {
 // Left says what else than instances a Neap has left there, once its account was tidied up tomorrow: volumes and fleets.
 func (a *Amazon) Left(n *Neap, account string) (left []string) {
 	a.T.Helper()
-	for _, volume := range regexp.MustCompile(`<volumeId>(vol-[0-9a-f]+)<`).FindAllStringSubmatch(a.ask("Action=DescribeVolumes"+a.own(n)), -1) {
+	for _, volume := range regexp.MustCompile(`<volumeId>(vol-[0-9a-f]+)</volumeId><size>`).FindAllStringSubmatch(a.ask("Action=DescribeVolumes"+a.own(n)), -1) {
 		left = append(left, "the volume "+volume[1])
 	}
 	own, err := n.Identity.Credentials(a.T.Context(), n.Account.Organisation, account)

@@ -94,11 +94,8 @@ func (s *shell) runCall(cmd *cobra.Command, in callInput) error {
 
 // noteDryRun goes to the error stream, so that the answer stays what a program can read.
 func noteDryRun(w io.Writer, a answer, group string) {
-	if group == "" {
-		group = "GROUP"
-	}
 	fmt.Fprint(w, "dry run: nothing was changed.")
-	if a.decision != "" {
+	if a.decision != "" && group != "" { // of a group that is yet to be made there is nothing to explain
 		fmt.Fprintf(w, " The plan is %s; see it with neap explain %s %s.", a.decision, group, a.decision)
 	}
 	fmt.Fprintln(w)
@@ -242,7 +239,7 @@ func (s *shell) interrupt() *cobra.Command {
 				return err
 			}
 			if dryRun {
-				noteDryRun(cmd.ErrOrStderr(), a, "")
+				noteDryRun(cmd.ErrOrStderr(), a, "GROUP")
 			}
 			return s.write(cmd.OutOrStdout(), page{raw: a.body, text: func(w io.Writer, _ bool) error {
 				if dryRun {

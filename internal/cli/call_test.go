@@ -13,7 +13,7 @@ func callServer(t *testing.T) *server {
 		"GET /aws/ec2/group/sig-1":                  spot(groupJSON),
 		"PUT /aws/ec2/group/sig-1/scale/up":         {body: `{"response":{"items":[{"b":1,"a":2}]}}`, header: map[string]string{"Neap-Decision": "dec-5"}},
 		"POST /aws/ec2/instance/interruption":       spot(),
-		"GET /thing":                                spot(),
+		"GET /thing":                                {body: "{}", header: map[string]string{"Neap-Decision": "dec-6"}},
 		"PUT /aws/ec2/group/sig-1%2Fx%20y/scale/up": spot(),
 	})
 }
@@ -98,6 +98,13 @@ func TestInterruptNamesTheInstances(t *testing.T) {
 		t.Errorf("%+v, asked %+v", got, asked)
 	}
 	if got := neap(t, s, Hooks{}, "interrupt", "i-1", "--dry-run"); s.requests()[1].dryRun != "true" || strings.Contains(got.out, "under way") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestADryRunOfAGroupThatIsYetToBeMadeNamesNoCommandThatCanNotWork(t *testing.T) {
+	got := neap(t, callServer(t), Hooks{}, "call", "spot.thing.read", "--dry-run")
+	if !strings.Contains(got.err, "dry run: nothing was changed.") || strings.Contains(got.err, "neap explain") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -215,7 +215,8 @@ func (r *run) until(what string, done func() bool) {
 	tick := time.NewTicker(r.far.pace)
 	defer tick.Stop()
 	giveUp := time.After(patience)
-	for began := r.Clock.Now(); !done(); {
+	began := r.Clock.Now()
+	for step := 0; step%r.far.steps != 0 || !done(); step++ {
 		select {
 		case <-giveUp:
 			r.T.Fatalf("gave up after %s, %s of engine time, waiting until %s", patience, r.Clock.Now().Sub(began), what)

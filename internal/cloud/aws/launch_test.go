@@ -304,6 +304,28 @@ func TestNothingThatNeapMadeIsLeftBehind(t *testing.T) {
 	}
 }
 
+func TestWhatAnotherHasTidiedUpIsNoTrouble(t *testing.T) {
+	p := arrive(t)
+	n := build(t, p.server)
+	l := p.launch(1)
+	l.Template.Subnets = []string{n.first, n.second}
+	if err := p.account.Terminate(t.Context(), region, ids(p.start(t, l))); err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []string{"InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"} {
+		p.front.Refuse("DeleteLaunchTemplate", 1, http.StatusBadRequest, code, "At least one of the launch templates specified in the request does not exist.")
+		if err := p.account.TidyAt(t.Context(), region, time.Now().Add(48*time.Hour)); err != nil {
+			t.Error(err)
+		}
+	}
+	p.front.Refuse("DeleteLaunchTemplate", 1, http.StatusBadRequest, "InvalidParameterValue", "It cannot be deleted.")
+	l.Token += "2"
+	p.start(t, l)
+	if err := p.account.TidyAt(t.Context(), region, time.Now().Add(48*time.Hour)); err == nil {
+		t.Error("another refusal is swallowed")
+	}
+}
+
 func TestATemplateThatIsRemovedMeanwhileIsAskedForAgain(t *testing.T) {
 	p := arrive(t)
 	n := build(t, p.server)

@@ -130,7 +130,8 @@ func (r *region) tidyTemplates(ctx context.Context, now time.Time) error {
 				continue
 			}
 			_, err := r.ec2.DeleteLaunchTemplate(ctx, &ec2.DeleteLaunchTemplateInput{LaunchTemplateId: template.LaunchTemplateId})
-			if err != nil && code(err) != "InvalidLaunchTemplateId.NotFound" {
+			isGone := code(err) == "InvalidLaunchTemplateId.NotFound" || code(err) == "InvalidLaunchTemplateName.NotFoundException" // another installation was faster
+			if err != nil && !isGone {
 				return refused("DeleteLaunchTemplate", r.name, err)
 			}
 		}

@@ -39,7 +39,7 @@ func (d Deps) view(i single.Instance) attributes {
 	if d.EC2Time {
 		form = ec2Time
 	}
-	state, code, launched := string(i.State), codeOf(string(i.State)), i.LaunchedAt.UTC().Truncate(time.Millisecond).Format(form)
+	state, code, launched := string(i.State), codeOf(string(i.State)), i.LaunchedAt.UTC().Truncate(time.Second).Format(form) // EC2 tells no fractions
 	return attributes{
 		ID: &i.ID, PublicDNS: &i.PublicDNS, PrivateDNS: &i.PrivateDNS, State: &state, StateCode: &code, KeyName: &i.KeyPair, Type: &i.Market.Type, LaunchTime: &launched,
 		Image: &i.Image, Placement: &i.Market.Zone, PlacementGroup: &i.PlacementGroup, PrivateIP: &i.PrivateIP, IP: &i.PublicIP,

@@ -3,6 +3,7 @@ package launch_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -236,10 +237,15 @@ func TestFailuresOfTheCloudAre408WithACode(t *testing.T) {
 		"Unavailable":                  errDown,
 	} {
 		for call, path := range map[sim.Call]string{sim.LaunchCall: "/v1/launch", sim.StopCall: "/v1/" + id + "/stop", sim.TerminateCall: "/v1/" + id + "/terminate", sim.ModifyCall: "/v1/" + id + "/modify?attribute=kernel&value=x"} {
-			w.cloud.FailNext(call, fails)
-			body := ""
+			body, times := "", 1
 			if call == sim.LaunchCall {
 				body = order
+			}
+			if !errors.As(fails, new(*cloud.Refusal)) && call == sim.LaunchCall {
+				times = 3 // it has a token, so it is asked for again
+			}
+			for range times {
+				w.cloud.FailNext(call, fails)
 			}
 			got := w.call("PUT", path, body)
 			if got.status != http.StatusRequestTimeout || got.object()["code"] != code || got.object()["detail"] == nil || got.header.Get("Connection") == "close" {

@@ -8,11 +8,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/tags"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -80,7 +83,7 @@ func (s *Single) Launch(ctx context.Context, account string, o Order) ([]string,
 		if store.IsDryRun(ctx) {
 			return check(ctx, p, s.Region, launch.Template)
 		}
-		if started, err = p.Launch(ctx, launch); len(started) > 0 {
+		if started, err = launched(ctx, p, launch); len(started) > 0 {
 			err = nil // fewer than Most will do
 		}
 		s.fresh.put(started, p.Info().Settle)
@@ -91,6 +94,26 @@ func (s *Single) Launch(ctx context.Context, account string, o Order) ([]string,
 		ids[n] = i.ID
 	}
 	return ids, tell(err, o.values())
+}
+
+const mostLost = 2 // answers to one launch that are given up, before its caller is told
+
+// launched asks for a launch, and again when the answer is lost: its token makes that harmless, and nobody else could tell what it has started. A refusal that the
+// repetition alone has met leaves open what the first attempt did.
+func launched(ctx context.Context, p cloud.Provider, l cloud.Launch) (started []Instance, err error) {
+	for lost := 0; ; lost++ {
+		started, err = p.Launch(ctx, l)
+		refusal, isRefused := errors.AsType[*cloud.Refusal](err)
+		switch isOpen := lost > 0 && isRefused && call.ProvesNothing(refusal); {
+		case err == nil || isRefused && !isOpen:
+			return started, err
+		case lost < mostLost && ctx.Err() == nil:
+		case isOpen:
+			return nil, fmt.Errorf("no answer to a launch, and then %s", refusal) // no refusal: it says nothing of the launch
+		default:
+			return nil, err
+		}
+	}
 }
 
 // launch is an order as the cloud is asked for it.

@@ -194,3 +194,51 @@ func TestACloudWithoutTheAbilityRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerThatIsLostIsAskedForAgain(t *testing.T) {
+	lost := errors.New("connection reset")
+	slower := &cloud.Refusal{Kind: cloud.Throttled, Scope: cloud.ScopeAccount, Code: "RequestLimitExceeded", Message: "Slower."}
+	dry := &cloud.Refusal{Kind: cloud.NoCapacity, Scope: cloud.ScopePool, Code: "InsufficientInstanceCapacity", Message: "None left."}
+	for name, c := range map[string]struct {
+		answers []error // that take the place of the cloud's, which acts nevertheless when an answer is lost
+		asked   int
+		code    string // of the failure; "" = there is none
+	}{
+		"once":                            {[]error{lost}, 2, ""},
+		"twice":                           {[]error{lost, lost}, 3, ""},
+		"and the repetition is throttled": {[]error{lost, slower}, 3, ""},
+		"again and again":                 {[]error{lost, lost, lost, lost}, 3, "Unavailable"},
+		"and all repetitions throttled":   {[]error{lost, slower, slower, slower}, 3, "Unavailable"},
+		"not at all, but refused":         {[]error{dry}, 1, dry.Code},
+		"not at all, but throttled":       {[]error{slower}, 1, slower.Code},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, f := start(t, sim.Usual())
+			asked := 0
+			f.launch = func(l cloud.Launch) (started []cloud.Instance, err error) {
+				asked++
+				if asked > len(c.answers) {
+					return f.Provider.Launch(t.Context(), l)
+				}
+				if err = c.answers[asked-1]; errors.Is(err, lost) {
+					if _, failed := f.Provider.Launch(t.Context(), l); failed != nil {
+						t.Fatal(failed)
+					}
+				}
+				return nil, err
+			}
+			ids, err := s.Launch(t.Context(), account, order)
+			code := ""
+			if refused, is := errors.AsType[*single.Refused](err); is {
+				code = refused.Code
+			}
+			if asked != c.asked || code != c.code || (err == nil) != (len(ids) == 1) {
+				t.Errorf("asked %d times: %v, %v", asked, ids, err)
+			}
+			all, err := f.Provider.Describe(t.Context(), cloud.Query{Region: single.DefaultRegion})
+			if err != nil || len(all) > 1 {
+				t.Errorf("there are %d instances, %v", len(all), err)
+			}
+		})
+	}
+}
