@@ -23,6 +23,8 @@ type decisionView struct {
 	DryRun  bool      `json:"dryRun"`
 	Summary string    `json:"summary"`
 	Plan    *planView `json:"plan"`
+
+	Outcomes []string `json:"outcomes"` // of its launches, so far
 }
 
 type planView struct {
@@ -167,6 +169,12 @@ func explainText(w io.Writer, d decisionView, now time.Time) error {
 	}
 	for i, action := range d.Plan.Actions {
 		fmt.Fprintf(&head, "%3d. %s\n     %s\n", i+1, action.what(), action.Because)
+	}
+	if len(d.Outcomes) > 0 {
+		head.WriteString("\nWhat became of it\n")
+	}
+	for _, told := range d.Outcomes {
+		fmt.Fprintf(&head, "   - %s\n", told)
 	}
 	if d.Plan.Short > 0 {
 		fmt.Fprintf(&head, "\nShort by %d: no market would sell them.\n", d.Plan.Short)

@@ -28,6 +28,14 @@ func TestExplainOfAGroupWithoutDecisionsSaysSo(t *testing.T) {
 	}
 }
 
+func TestExplainTellsWhatBecameOfTheLaunches(t *testing.T) {
+	told := `"dryRun":false,"outcomes":["2 × m5.large spot in us-east-1a: 0 of 2 started. Can't launch."]`
+	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-00000001/decisions/dec-3": {body: strings.Replace(decisionJSON, `"dryRun":false`, told, 1)}})
+	if got := neap(t, s, Hooks{}, "explain", "sig-00000001", "dec-3"); !strings.Contains(got.out, "\nWhat became of it\n   - 2 × m5.large spot in us-east-1a: 0 of 2 started. Can't launch.\n") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestADryRunIsMarkedAsOne(t *testing.T) {
 	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-00000001/decisions/dec-2": {body: strings.Replace(decisionJSON, `"dryRun":false`, `"dryRun":true`, 1)}})
 	if got := neap(t, s, Hooks{}, "explain", "sig-00000001", "dec-2"); !strings.Contains(got.out, "(dry run) Replace i-0aa") {

@@ -153,9 +153,9 @@ func (t *turn) launch(ctx context.Context, a store.Doc[action], repeated bool) e
 				}
 			}
 		}
+		outcome := fmt.Sprintf("%d of %d started", len(started), a.Value.Launch.Count)
 		if refusal != nil {
-			t.refused = true
-			if err := t.takeRefusal(ctx, tx, a, refusal, len(started)); err != nil {
+			if err := t.takeRefusal(ctx, tx, a, refusal, len(started), &outcome); err != nil {
 				return err
 			}
 		}
@@ -164,7 +164,7 @@ func (t *turn) launch(ctx context.Context, a store.Doc[action], repeated bool) e
 			state = failed
 		}
 		a.Value.Started = len(started)
-		return t.f.settle(ctx, tx, a, state, fmt.Sprintf("%d of %d started", len(started), a.Value.Launch.Count))
+		return t.f.settle(ctx, tx, a, state, outcome)
 	})
 }
 
@@ -208,17 +208,15 @@ func (t *turn) replacedBy(ctx context.Context, tx *store.Tx, old, successor stri
 	return err
 }
 
-// takeRefusal tells the market and the log what the cloud would not give.
-func (t *turn) takeRefusal(ctx context.Context, tx *store.Tx, a store.Doc[action], r *cloud.Refusal, started int) error {
-	m := a.Value.Launch.Market
-	if r.Kind == cloud.BadRequest {
-		t.hopeless = true // no other market will take it either
-	} else if err := t.f.Market.Refused(ctx, tx, t.doc.Account, m.Region, r); err != nil {
-		return err
-	}
-	outlook := call.Outlook(r, t.f.Market.Wait(t.doc.Account, m.Region, r))
-	line := t.f.line(journal.Warn, "Can't launch %d %s %s in %s: %s (%s)%s", a.Value.Launch.Count-started, m.Lifecycle, m.Type, m.Zone, r.Message, r.Code, outlook)
-	return t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("refused", plan.Reason(r.Kind), r.Message))
+// takeRefusal tells the market and the log what the cloud would not give, and adds what the log says to the outcome.
+func (t *turn) takeRefusal(ctx context.Context, tx *store.Tx, a store.Doc[action], r *cloud.Refusal, started int, outcome *string) error {
+	region := a.Value.Launch.Market.Region
+	t.refused, t.hopeless = true, t.hopeless || r.Kind == cloud.BadRequest // then no other market will take it either
+	told := call.Refused(a.Value.Launch, started, r, t.f.Clock.Now(), t.f.Market.Wait(t.doc.Account, region, r))
+	line := t.f.line(journal.Warn, "%s", told)
+	*outcome += ". " + told
+	err := t.f.note(ctx, tx, t.doc, []journal.Line{line}, t.happened("refused", plan.Reason(r.Kind), r.Message))
+	return errors.Join(err, t.f.Market.Refused(ctx, tx, t.doc.Account, region, r))
 }
 
 // terminate tells the cloud. The rows end when the cloud shows them ended.

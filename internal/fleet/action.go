@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fleet/call"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -82,4 +84,15 @@ func (f *Fleet) settle(ctx context.Context, tx *store.Tx, a store.Doc[action], s
 	kept, err := actions.Update(ctx, tx.Later(), a)
 	f.count(tx, kept)
 	return err
+}
+
+// Outcomes are what became of a decision's launches, as far as they have settled, for people.
+func (f *Fleet) Outcomes(ctx context.Context, d journal.Decision) (told []string, err error) {
+	list, _, err := actions.List(ctx, f.DB, store.Account(d.Account), store.Query{Parent: d.Group, Since: d.At, Limit: 1000})
+	for _, a := range list {
+		if a.Value.Decision == d.ID && a.Value.Launch != nil && a.Value.Outcome != "" {
+			told = append(told, call.Outcome(a.Value.Launch, a.Value.Outcome))
+		}
+	}
+	return told, err
 }

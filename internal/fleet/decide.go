@@ -36,13 +36,6 @@ func (in *inputs) plan() (plan.Decision, []breaker.Trip) {
 	return breaker.Limit(d, in.Budgets, in.Observed, func(a plan.Action) money.Price { return breaker.PriceOf(in.market, a) }, in.HoldMoves)
 }
 
-// isLeaving tells instances that were on the way out already.
-func (in *inputs) isLeaving(id string) bool {
-	return slices.ContainsFunc(in.Observed.Instances, func(i plan.Instance) bool {
-		return i.ID == id && (i.Phase == plan.Draining || i.Phase == plan.Terminating)
-	})
-}
-
 // weigh plans, and counts what was done already only when there is something to do.
 func (f *Fleet) weigh(ctx context.Context, doc store.Doc[record], in *inputs) (plan.Decision, []breaker.Trip, error) {
 	decision, _ := in.plan()

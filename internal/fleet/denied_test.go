@@ -98,7 +98,7 @@ func TestADeniedLaunchSaysWhatIsWrongAndWhenItIsTriedAgain(t *testing.T) {
 	create(t, w, "")
 	w.Until("it was denied", time.Minute, func() bool { return strings.Contains(w.log(), "Can't launch") })
 	if log := w.log(); !strings.Contains(log, "ec2:RunInstances. (UnauthorizedOperation). The account's credentials are no longer good, or lack a permission") ||
-		!strings.Contains(log, "Neap tries again in 1m0s.") {
+		!strings.Contains(log, "Neap tries again in 1m.") {
 		t.Errorf("the log does not say what to do:\n%s", log)
 	}
 	w.settle()

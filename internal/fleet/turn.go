@@ -26,9 +26,6 @@ const (
 	stillDenied  = time.Minute      // the cloud does not let us in, or not do what we asked for
 )
 
-// hopelessWait is how long a group whose launches the cloud finds faulty is left alone, unless somebody changes it.
-const hopelessWait = 5 * time.Minute
-
 // rounds bounds how often one turn plans again after refusals before it lets other groups have the worker.
 const rounds = 8
 
@@ -105,7 +102,7 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 			return time.Time{}, err
 		}
 		if t.hopeless {
-			return f.Clock.Now().Add(hopelessWait), nil
+			return f.Clock.Now().Add(call.HopelessWait), nil
 		}
 		if !t.refused {
 			break
@@ -238,7 +235,7 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 		}
 		return t.decide(ctx)
 	}
-	t.vcpus, t.full, t.market, t.leaving = map[string]int{}, in.full, in.market, in.isLeaving
+	t.vcpus, t.full, t.market, t.leaving = map[string]int{}, in.full, in.market, in.Observed.IsLeaving
 	for _, p := range in.market.Pools {
 		t.vcpus[p.Type] = p.VCPUs
 	}

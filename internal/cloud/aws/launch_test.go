@@ -76,20 +76,21 @@ func expect(t *testing.T, form url.Values, want map[string]string) {
 func TestALaunchSaysEverythingThatTheTemplateHolds(t *testing.T) {
 	p := arrive(t)
 	n := build(t, p.server)
+	p.server.EC2(t, region, url.Values{"Action": {"CreateKeyPair"}, "KeyName": {n.groupName}})
 	public := true
 	l := p.launch(2)
 	l.Least, l.Tags = 2, map[string]string{"b": "2", "a": "1"}
 	l.Market.Lifecycle = cloud.OnDemand
 	l.Template = cloud.Template{
-		Image: p.image, KeyPair: "ops", SecurityGroups: []string{n.groupName}, Subnets: []string{n.first}, UserData: base64.StdEncoding.EncodeToString([]byte("#!/bin/sh")),
+		Image: p.image, KeyPair: n.groupName, SecurityGroups: []string{n.groupName}, Subnets: []string{n.first}, UserData: base64.StdEncoding.EncodeToString([]byte("#!/bin/sh")),
 		Tenancy: "dedicated", Monitoring: true, EBSOptimized: true, PublicIP: &public, PlacementGroup: n.groupName, Shutdown: cloud.ShutdownTerminates,
 	}
 	started := p.start(t, l)
-	if i := started[0]; i.Subnet != n.first || i.KeyPair != "ops" || i.Market != l.Market || i.Request != "" {
+	if i := started[0]; i.Subnet != n.first || i.KeyPair != n.groupName || i.Market != l.Market || i.Request != "" {
 		t.Errorf("started %+v", i)
 	}
 	expect(t, p.front.Requests("RunInstances")[0], map[string]string{
-		"MinCount": "2", "MaxCount": "2", "ClientToken": l.Token, "KeyName": "ops", "UserData": "IyEvYmluL3No", "Placement.Tenancy": "dedicated", "Placement.GroupName": n.groupName,
+		"MinCount": "2", "MaxCount": "2", "ClientToken": l.Token, "KeyName": n.groupName, "UserData": "IyEvYmluL3No", "Placement.Tenancy": "dedicated", "Placement.GroupName": n.groupName,
 		"Monitoring.Enabled": "true", "EbsOptimized": "true", "InstanceInitiatedShutdownBehavior": "terminate", "NetworkInterface.1.SubnetId": n.first,
 		"NetworkInterface.1.AssociatePublicIpAddress": "true", "NetworkInterface.1.SecurityGroupId.1": n.group, "SubnetId": "", "InstanceMarketOptions.MarketType": "",
 		"TagSpecification.1.ResourceType": "instance", "TagSpecification.1.Tag.1.Key": "a", "TagSpecification.2.ResourceType": "volume", "TagSpecification.3.ResourceType": "",

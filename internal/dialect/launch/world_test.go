@@ -25,6 +25,7 @@ type world struct {
 	clock   *clock.Manual
 	cloud   *sim.Cloud
 	handler http.Handler
+	names   *strings.Replacer // from the samples' words to the cloud's; nil = they are the same
 }
 
 const account = "act-00000001"
@@ -105,6 +106,9 @@ func (a answer) ids() (ids []string) {
 
 func (w world) call(method, path, body string, headers ...string) answer {
 	w.Helper()
+	if w.names != nil {
+		path, body = w.names.Replace(path), w.names.Replace(body)
+	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.RemoteAddr = "127.0.0.1:1"
 	r.Header.Set("Authorization", "Bearer anything")

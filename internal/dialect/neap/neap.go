@@ -137,8 +137,10 @@ type decision struct {
 	DryRun  bool            `json:"dryRun"`
 	Summary string          `json:"summary"`
 	Plan    json.RawMessage `json:"plan"`
-	Inputs  json.RawMessage `json:"inputs,omitempty"`
-	Market  json.RawMessage `json:"market,omitempty"`
+	// Outcomes say what became of its launches so far, and what the engine does about those that were refused. They come with a single read only.
+	Outcomes []string        `json:"outcomes,omitempty"`
+	Inputs   json.RawMessage `json:"inputs,omitempty"`
+	Market   json.RawMessage `json:"market,omitempty"`
 }
 
 func fromDecision(j journal.Decision) decision {
@@ -168,7 +170,11 @@ type oneDecision struct {
 func (d Deps) decision(ctx context.Context, in oneDecision) (decision, error) {
 	j, market, err := d.Journal.Decision(ctx, op.CallOf(ctx).Account, in.Group, in.Decision)
 	out := fromDecision(j)
+	if err != nil {
+		return out, err
+	}
 	out.Inputs, out.Market = j.Inputs, market
+	out.Outcomes, err = d.Fleet.Outcomes(ctx, j)
 	return out, err
 }
 

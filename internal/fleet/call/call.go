@@ -47,14 +47,6 @@ func Denied(err error) *cloud.Refusal {
 
 const mend = "The account's credentials are no longer good, or lack a permission: set good ones, or grant what is missing."
 
-// Outlook is what follows a refused launch, for people: a sentence to append, "" when there is nothing that anybody has to do. wait is how long nothing is asked for.
-func Outlook(r *cloud.Refusal, wait time.Duration) string {
-	if r.Kind != cloud.Denied {
-		return ""
-	}
-	return fmt.Sprintf(". %s Neap tries again in %s.", mend, wait.Round(time.Second))
-}
-
 // Shut is what to tell people of a group whose turns a cloud denies.
 func Shut(r *cloud.Refusal, group, place string, every time.Duration) string {
 	return fmt.Sprintf("The cloud denies what group %s needs in %s: %s (%s). %s Until then nothing is given up for it; Neap asks again every %s.",

@@ -53,18 +53,10 @@ func TestAnUnknownIdLeadsElsewhereAndNothingElseDoes(t *testing.T) {
 	}
 }
 
-func TestPeopleAreToldWhatToMendAndWhenItIsTriedAgain(t *testing.T) {
-	if text := call.Outlook(refusal(cloud.NoCapacity), time.Minute); text != "" {
-		t.Errorf("a dry pool is nobody's business: %q", text)
-	}
-	denied := refusal(cloud.Denied)
-	for _, text := range []string{call.Outlook(denied, 61500*time.Millisecond), call.Shut(denied, "sig-1", "act-1/us-east-1", time.Minute)} {
-		if !strings.Contains(text, "set good ones, or grant what is missing") || !strings.Contains(text, "again") {
-			t.Errorf("it only says %q", text)
-		}
-	}
-	if text := call.Outlook(denied, 61500*time.Millisecond); !strings.HasSuffix(text, "Neap tries again in 1m2s.") {
-		t.Errorf("it says %q", text)
+func TestAGroupThatIsShutOutIsToldWhatToMend(t *testing.T) {
+	text := call.Shut(refusal(cloud.Denied), "sig-1", "act-1/us-east-1", time.Minute)
+	if !strings.Contains(text, "set good ones, or grant what is missing") || !strings.Contains(text, "again every 1m0s") {
+		t.Errorf("it only says %q", text)
 	}
 }
 

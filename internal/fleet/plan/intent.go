@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/money"
@@ -165,6 +166,11 @@ type Observed struct {
 	Unseen    []string  `json:",omitempty"` // of Instances, those that it did not show then: what it has not said is not held against them
 	Instances []Instance
 	Launches  []PendingLaunch
+}
+
+// IsLeaving tells instances that are on the way out already.
+func (o Observed) IsLeaving(id string) bool {
+	return slices.ContainsFunc(o.Instances, func(i Instance) bool { return i.ID == id && (i.Phase == Draining || i.Phase == Terminating) })
 }
 
 // Instance is one member as the engine knows it.

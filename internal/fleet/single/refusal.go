@@ -85,7 +85,8 @@ func (o Order) values() map[string]string {
 func detailOf(r *cloud.Refusal, values map[string]string) string {
 	switch r.Kind {
 	case cloud.Denied:
-		return fmt.Sprintf("The account's credentials do not permit this (%s): have the permission added, or the credentials renewed.", r.Code)
+		said, _, _ := strings.Cut(r.Message, "Encoded authorization failure message") // which is for nobody's eyes
+		return strings.TrimSpace(fmt.Sprintf("The account's credentials do not permit this (%s): have the permission added, or the credentials renewed. %s", r.Code, said))
 	case cloud.NoQuota:
 		return "The account's limit is reached: " + r.Message
 	case cloud.NoCapacity:

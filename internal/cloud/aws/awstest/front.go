@@ -41,7 +41,10 @@ import (
 //	dead fleets        moto can't delete a fleet without instances; here it can
 //	group names        moto starts fleets without any security group; what is asked for is read from the launch template instead
 //	prices             moto's are a thousandth of a cent, slow, and no list; here are those that Price told, and no permission for the list
-//	time               moto's instances run and end at once, and nothing can make them wait
+//	states             moto changes instances from any state to any other; here EC2's rules hold, for start, stop, reboot and modify
+//	spot at rest       moto stops spot instances; here EC2 refuses
+//	unknown names      moto takes any key's name, and breaks down over a group's; here RunInstances refuses unknown ones, and unknown types with EC2's code
+//	time               moto's instances run and end at once; Linger shows one in a passing state, and nothing makes it leave that by itself
 type Front struct {
 	Endpoint string
 	server   Server
@@ -57,6 +60,8 @@ type Front struct {
 	answers  map[string]remembered
 	ended    map[string]end
 	prices   []price
+
+	lingering map[string]string // state by instance
 }
 
 // trouble is what happens to the next calls of an action.
@@ -83,7 +88,7 @@ type end struct{ code, transition string }
 
 // NewFront opens a front until the end of the test. It knows the secrets of the keys: what it alters it signs anew.
 func NewFront(t testing.TB, server Server, keys ...Key) *Front {
-	f := &Front{server: server, keys: map[string]Key{}, calls: map[string]int{}, rooms: map[string]int{}, answers: map[string]remembered{}, ended: map[string]end{}}
+	f := &Front{server: server, keys: map[string]Key{}, calls: map[string]int{}, rooms: map[string]int{}, answers: map[string]remembered{}, ended: map[string]end{}, lingering: map[string]string{}}
 	for _, key := range keys {
 		f.keys[key.ID] = key
 	}
@@ -98,6 +103,13 @@ func (f *Front) Refuse(action string, times, status int, code, message string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refusals = append(f.refusals, &trouble{action: action, times: times, answer: refusal(status, code, message)})
+}
+
+// Relent forgets the troubles that have not come yet.
+func (f *Front) Relent() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refusals = nil
 }
 
 // Lose lets the next calls of an action take effect, and cuts the connection instead of answering.
@@ -264,6 +276,8 @@ func (f *Front) answer(c *call) answer {
 	switch c.action() {
 	case "RunInstances", "CreateFleet":
 		given = f.launch(c)
+	case "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances", "ModifyInstanceAttribute":
+		given = f.change(c)
 	case "CreateTags":
 		if missing := f.missing(c); missing != "" {
 			return refusal(http.StatusBadRequest, "InvalidInstanceID.NotFound", "The instance ID '"+missing+"' does not exist")
@@ -367,7 +381,7 @@ func (f *Front) dress(given answer) answer {
 			part = stateForm.ReplaceAll(part, []byte("<stateReason><code>"+how.code+"</code><message>"+how.code+"</message></stateReason>"))
 			part = reasonForm.ReplaceAll(part, []byte("<reason>"+how.transition+"</reason>"))
 		}
-		parts[n] = part
+		parts[n] = f.linger(id, part)
 	}
 	given.body = bytes.Join(parts, []byte("<item><architecture>"))
 	return given

@@ -54,6 +54,9 @@ const noRoom = "We currently do not have sufficient %s capacity in the Availabil
 
 // run starts as many as there is room for.
 func (f *Front) run(c *call) answer {
+	if said, is := f.unknown(c); is {
+		return said
+	}
 	lifecycle := "on-demand"
 	if c.form.Get("InstanceMarketOptions.MarketType") == "spot" {
 		lifecycle = "spot"
@@ -66,7 +69,11 @@ func (f *Front) run(c *call) answer {
 		return refusal(http.StatusInternalServerError, "InsufficientInstanceCapacity", fmt.Sprintf(noRoom, c.form.Get("InstanceType")))
 	}
 	c.set("MinCount", strconv.Itoa(granted))
-	return f.forward(c)
+	given := f.forward(c)
+	if bytes.Contains(given.body, []byte("<Code>InvalidInstanceType.NotFound<")) {
+		return refusal(http.StatusBadRequest, "InvalidParameterValue", fmt.Sprintf("'%s' is no value for InstanceType.", c.form.Get("InstanceType")))
+	}
+	return given
 }
 
 // grant takes room in a pool, unless there is less than the least.
