@@ -29,7 +29,7 @@ func amazon(a *apptest.Amazon) far {
 	var account string
 	doomed := map[string]time.Time{} // what AWS has announced to take back, and when
 	return far{
-		region: a.Region, pace: 20 * time.Millisecond, steps: 5, began: time.Now(), launches: amazonGroup(a),
+		region: a.Region, pace: 20 * time.Millisecond, steps: 5, acts: 1, began: time.Now(), launches: amazonGroup(a),
 		change: func(c *app.Config) { c.Clouds = a.Clouds() },
 		account: func(n *apptest.Neap) string {
 			account = a.Connect(n)

@@ -21,6 +21,7 @@ type far struct {
 	launches string        // the members region, compute of a group's document; see simulated
 	pace     time.Duration // by the wall, between two steps of the clock: what the cloud needs to answer
 	steps    int           // of the clock, between two looks at the truth
+	acts     int           // that happen to a group at least
 	began    time.Time
 	change   func(c *app.Config)            // for a Neap that is to reach it; nil = nothing
 	account  func(n *apptest.Neap) string   // of the group
@@ -45,7 +46,7 @@ func (s started) isAlive() bool {
 func simulated() far {
 	const region = "us-east-1"
 	return far{
-		region: region, pace: 6 * time.Millisecond, steps: 1, began: apptest.Epoch,
+		region: region, pace: 6 * time.Millisecond, steps: 1, acts: 4, began: apptest.Epoch,
 		launches: `"compute":{"product":"Linux/UNIX","instanceTypes":{"ondemand":"m5.large","spot":["m5.large","c5.large","m6i.large","r5.large"]},
 			"availabilityZones":[{"name":"us-east-1a","subnetIds":["subnet-0de30a01"]},{"name":"us-east-1b","subnetIds":["subnet-0de30b02"]}],
 			"launchSpecification":{"imageId":"ami-0de30000000000001","securityGroupIds":["sg-0de30000000000001"],"monitoring":false,

@@ -99,7 +99,7 @@ func live(t *testing.T, f far, seed uint64) map[mishap.Kind]int {
 	r.worsen()
 	r.create()
 	r.reach("its first target")
-	for range 4 + r.IntN(4) {
+	for range r.far.acts + r.IntN(4) {
 		r.act()
 		if r.IntN(2) == 0 {
 			r.reach("its target")
