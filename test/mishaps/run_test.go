@@ -99,6 +99,7 @@ func live(t *testing.T, f far, seed uint64) map[mishap.Kind]int {
 	r.worsen()
 	r.create()
 	r.reach("its first target")
+	r.interrupt(r.alive())
 	for range r.far.acts + r.IntN(4) {
 		r.act()
 		if r.IntN(2) == 0 {
@@ -133,6 +134,16 @@ func (r *run) worsen() {
 	}
 	r.plan.Store(&p)
 	r.tell("%+v", p)
+}
+
+// interrupt takes instances back. Notices are few, so what goes wrong with them is drawn anew.
+func (r *run) interrupt(victims []started) {
+	p := *r.plan.Load()
+	p.Rate = maps.Clone(p.Rate)
+	p.Rate[mishap.Late], p.Rate[mishap.Twice] = r.Float64(), r.Float64()
+	r.plan.Store(&p)
+	r.tell("%+v", p)
+	r.strike("interrupt", r.far.interrupt, victims)
 }
 
 func (r *run) heal() {
@@ -172,7 +183,7 @@ func (r *run) act() {
 	case 2, 3:
 		r.resize(max(0, r.target-1-r.IntN(4)))
 	case 4:
-		r.strike("interrupt", r.far.interrupt, alive[:some])
+		r.interrupt(alive[:some])
 	case 5:
 		r.strike("end behind Neap's back", r.far.end, alive[:some])
 	case 6:
