@@ -1,7 +1,6 @@
 package market
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -103,39 +102,5 @@ func inQuota(key string, m cloud.Market) bool {
 	if found && lifecycle != string(m.Lifecycle) {
 		return false
 	}
-	isKnown := slices.ContainsFunc(quotaClasses(), func(c quotaClass) bool { return c.name == class })
-	return !isKnown || classOf(m.Type) == class
-}
-
-// classOf is the quota class that a type counts against, "" when the table has none.
-func classOf(typ string) string {
-	for _, c := range quotaClasses() {
-		if c.holds(typ) {
-			return c.name
-		}
-	}
-	return ""
-}
-
-// quotaClass is a group of families that share one limit on EC2.
-type quotaClass struct {
-	name     string
-	prefixes string
-}
-
-// quotaClasses are in order of look-up: the longer prefixes come first.
-func quotaClasses() []quotaClass {
-	return []quotaClass{
-		{"Inf", "inf"}, {"Trn", "trn"}, {"DL", "dl"}, {"HPC", "hpc"}, {"Mac", "mac"}, {"High Memory", "u-,u7"}, {"G and VT", "g,vt"},
-		{"P", "p"}, {"F", "f"}, {"X", "x"}, {"Standard", "a,c,d,h,i,m,r,t,z"},
-	}
-}
-
-func (c quotaClass) holds(typ string) bool {
-	for prefix := range strings.SplitSeq(c.prefixes, ",") {
-		if strings.HasPrefix(typ, prefix) {
-			return true
-		}
-	}
-	return false
+	return !cloud.IsQuotaClass(class) || cloud.QuotaClass(m.Type) == class
 }
