@@ -47,7 +47,15 @@ type Action struct {
 	Instance   string    `json:"instance,omitempty"`
 	DrainUntil time.Time `json:"drainUntil,omitzero"`
 	Reason     Reason    `json:"reason"`
-	Because    string    `json:"because"` // one sentence for a person
+	Because    string    `json:"because"`         // one sentence for a person
+	Worth      *Worth    `json:"worth,omitempty"` // of a voluntary move
+}
+
+// Worth is what a voluntary move of all its instances promises, and what it may lose, within Within.
+type Worth struct {
+	Saves  money.Amount  `json:"saves"`
+	Risks  money.Amount  `json:"risks"` // above zero: at worst it costs so much more than to stay
+	Within time.Duration `json:"within"`
 }
 
 // Option is a market that was weighed, with the terms of its score, best first.

@@ -66,8 +66,21 @@ const (
 	EqualZones           Rule = "equalAzDistribution"
 )
 
+// Policy is who weighs the markets.
+type Policy string
+
+// The model, and the yardsticks that it is measured against. A yardstick chooses where to buy and nothing else: it moves nothing before the cloud takes it, except back
+// to spot; Rule says nothing to it.
+const (
+	ByModel                  Policy = ""                         // expected cost, by Rule
+	ByLowestPrice            Policy = "lowest-price"             // the cheapest open market
+	ByCapacityOptimized      Policy = "capacity-optimized"       // the deepest open market
+	ByPriceCapacityOptimized Policy = "price-capacity-optimized" // the cheapest of the deepest
+)
+
 // Choice is where the fleet may buy and by which rule.
 type Choice struct {
+	Policy         Policy `json:",omitempty"`
 	Rule           Rule
 	SpotTypes      []string // in the caller's order
 	OnDemandTypes  []string
@@ -226,6 +239,8 @@ type Pool struct {
 	OnDemand  money.Price // list price of the same type, the baseline of savings
 	VCPUs     int
 	Risk      float64   // chance of interruption within 30 days, 0–1; 0 on demand
+	Hazard    float64   `json:",omitempty"` // interruptions per hour that an instance bought now may expect; 0 = as Risk says
+	Depth     int       `json:",omitempty"` // instances that the pool could still give, as the provider tells; 0 = it does not
 	CoolUntil time.Time // refuse to buy before this; zero = open
 	Why       string    // why it cools, for people
 }
