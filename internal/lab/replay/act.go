@@ -57,7 +57,6 @@ func (r *run) act(d plan.Decision) (refused, ended bool) {
 // launch asks the cloud, and says how many it started. What the pool has no room for is refused.
 func (r *run) launch(a plan.Action) (started int) {
 	s := r.byPlace[place{a.Type, a.Zone, a.Lifecycle}]
-	isNew := s.held == 0
 	r.books.out.Launches++
 	var pairs []pair
 	for room := s.room(a.Count, r.now); started < min(a.Count, room); {
@@ -69,9 +68,6 @@ func (r *run) launch(a plan.Action) (started int) {
 			}
 		}
 		started++
-	}
-	if started > 0 && isNew && s.isSpot() {
-		r.past.Held([]cloud.Market{s.in}, r.now)
 	}
 	if started < a.Count {
 		r.books.out.Refusals++

@@ -19,6 +19,7 @@ type machine struct {
 	ended    time.Time // zero while it lives
 	row      int       // its place in the list of instances, while it lives
 	forced   bool      // the cloud took it, or announced to, while it was to stay
+	booted   bool
 	serves   bool
 }
 
@@ -128,8 +129,11 @@ func (r *run) takeIn(h happening) {
 		if i.Phase != plan.Launching {
 			return
 		}
-		i.Phase, m.serves = plan.Running, true
+		i.Phase, m.booted, m.serves = plan.Running, true, true
 		r.books.serving++
+		if m.stall.running++; m.stall.isSpot() && !m.stall.told {
+			r.tellHeld()
+		}
 	case signalled:
 		if !i.RebalanceAt.IsZero() || !i.InterruptAt.IsZero() {
 			return
@@ -167,6 +171,9 @@ func (r *run) end(m *machine) {
 	r.leaveService(m)
 	m.ended = r.now
 	m.stall.held--
+	if m.booted {
+		m.stall.running--
+	}
 	r.books.leave(m.stall)
 	delete(r.living, m.id)
 	last := len(r.machines) - 1

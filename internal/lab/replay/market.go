@@ -27,7 +27,10 @@ type stall struct {
 	in   cloud.Market
 	of   *world.Pool
 	next int // the first of its prices that nobody has looked at
-	held int // living instances of ours
+
+	held    int  // living instances of ours …
+	running int  // … of these, those that have booted
+	told    bool // that something runs here, when the experience was told last
 }
 
 func (s *stall) isSpot() bool { return s.in.Lifecycle == cloud.Spot }
@@ -74,7 +77,12 @@ func (r *run) furnish() error {
 		return cmp.Or(strings.Compare(a.in.Type, b.in.Type), strings.Compare(a.in.Zone, b.in.Zone), strings.Compare(string(a.in.Lifecycle), string(b.in.Lifecycle)))
 	})
 	for _, s := range r.stalls {
-		r.shelf = append(r.shelf, market.Pool{Market: s.in, Price: s.priceAt(r.From), Source: market.SourceFeed, OnDemand: s.of.OnDemand, VCPUs: s.of.VCPUs})
+		p := market.Pool{Market: s.in, Price: s.priceAt(r.From), Source: market.SourceFeed, OnDemand: s.of.OnDemand, VCPUs: s.of.VCPUs}
+		if s.isSpot() {
+			p.Usual, p.Class = s.of.Usual, s.of.Class
+			p.Weigh(r.Model)
+		}
+		r.shelf = append(r.shelf, p)
 	}
 	return nil
 }
@@ -92,45 +100,33 @@ func (r *run) lookAtPrices() (changed bool) {
 		}
 		if s.next > before {
 			r.shelf[n].Price, r.shelf[n].PriceAt = prices[s.next-1].Price, prices[s.next-1].At
+			r.shelf[n].Weigh(r.Model)
 			changed = true
 		}
 	}
 	return changed && r.Policy != lab.PolicyOnDemand
 }
 
-// offered is what the intent can buy now. A yardstick is told how much each pool has left.
+// offered is what the intent can buy now. A yardstick is told how much each pool has left, as far as anybody knows.
 func (r *run) offered(intent plan.Intent) plan.Market {
-	pools, cooling := r.past.See(r.shelf, r.now)
-	snapshot := market.Snapshot{Region: intent.Region, Product: intent.Product, Pools: pools, Cooling: cooling}
-	m := offer.Market(intent, snapshot, offer.Full(snapshot))
-	if intent.Choice.Policy == plan.ByCapacityOptimized || intent.Choice.Policy == plan.ByPriceCapacityOptimized {
-		for n := range m.Pools {
-			m.Pools[n].Depth = r.depth(&m.Pools[n])
+	r.view = append(r.view[:0], r.shelf...)
+	if policy := intent.Choice.Policy; policy == plan.ByCapacityOptimized || policy == plan.ByPriceCapacityOptimized {
+		for n, s := range r.stalls {
+			if s.isSpot() {
+				r.view[n].Depth = max(0, s.of.Fates.Depth(r.now))
+			}
 		}
 	}
-	return m
+	snapshot := market.Snapshot{Region: intent.Region, Product: intent.Product, Pools: r.view, Cooling: r.past.See(r.view, r.now)}
+	return offer.Market(intent, snapshot, offer.Full(snapshot))
 }
 
-// depth is what a provider would tell of a pool: at least one, because zero is for those who tell nothing.
-func (r *run) depth(p *plan.Pool) int {
-	s := r.byPlace[place{p.Type, p.Zone, p.Lifecycle}]
-	if !s.isSpot() {
-		return 0
-	}
-	depth := s.of.Fates.Depth(r.now)
-	if depth < 0 {
-		return 0
-	}
-	return max(1, depth)
-}
-
-// tellEvery is how often the experience is told what is held.
-const tellEvery = 30 * time.Minute
-
+// tellHeld tells the experience in which spot pools something runs, as production does: from time to time, and when one has been entered.
 func (r *run) tellHeld() {
 	var held []cloud.Market
 	for _, s := range r.stalls {
-		if s.isSpot() && s.held > 0 {
+		s.told = s.isSpot() && s.running > 0
+		if s.told {
 			held = append(held, s.in)
 		}
 	}

@@ -34,8 +34,8 @@ func (r *run) noteMove(a plan.Action, to *stall, pairs []pair) {
 	slices.Sort(from)
 	t.From = strings.Join(slices.Compact(from), ", ")
 	if a.Worth != nil {
-		part := func(of money.Amount) money.Amount { return of / money.Amount(a.Count) * money.Amount(len(pairs)) }
-		t.Promised, t.AtRisk, t.within = part(a.Worth.Saves), part(a.Worth.Risks), a.Worth.Within
+		n := money.Amount(len(pairs))
+		t.Promised, t.AtRisk, t.within = a.Worth.Saves*n, a.Worth.Risks*n, a.Worth.Within
 	}
 	r.moves = append(r.moves, t)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/lab"
 	"github.com/neap-cloud/neap/internal/lab/world"
+	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/market/model"
 )
 
 // Setup is one run.
@@ -26,6 +28,7 @@ type Setup struct {
 	Step        time.Duration // how often prices and the target are looked at; 0 = 5 minutes
 	From, Until time.Time     // zero = as the world
 
+	Model    model.Parameters                // of the experience; zero = model.Usual()
 	Adjust   func(*plan.Intent)              // changes what is asked for; the target is set after it. nil = nothing
 	Progress func(done, total time.Duration) // is called now and then; nil = nobody wants to know
 }
@@ -100,9 +103,9 @@ func (r *run) sweep() {
 		r.changed = true
 	}
 	r.setTarget()
-	if !r.now.Before(r.toldAt.Add(tellEvery)) {
+	if !r.now.Before(r.toldAt.Add(market.HeldEvery)) {
 		r.tellHeld()
-		r.changed = true // what is known of hazards moves by time alone
+		r.changed = true // pools grow older, and so safer, by time alone
 	}
 	if r.Progress != nil {
 		r.Progress(r.now.Sub(r.From), r.Until.Sub(r.From))

@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/lab"
 	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/market/model"
 	"github.com/neap-cloud/neap/internal/money"
 )
 
@@ -23,9 +24,10 @@ type run struct {
 	Setup
 	intent  plan.Intent
 	now     time.Time
-	past    experience
+	past    *market.Experience
 	stalls  []*stall      // by type, zone, lifecycle …
-	shelf   []market.Pool // … as the account sees them, before its own experience
+	shelf   []market.Pool // … with what everybody knows of them
+	view    []market.Pool // … and with what the account has gone through
 	byPlace map[place]*stall
 
 	observed plan.Observed
@@ -54,7 +56,7 @@ func newRun(s Setup) (*run, error) {
 		return nil, err
 	}
 	r := &run{
-		Setup: s, now: s.From, tickAt: s.From, past: newExperience(), living: map[string]*machine{}, byPlace: map[place]*stall{}, tally: breaker.NewTally(),
+		Setup: s, now: s.From, tickAt: s.From, past: market.NewExperience(s.Model), living: map[string]*machine{}, byPlace: map[place]*stall{}, tally: breaker.NewTally(),
 	}
 	if err := r.furnish(); err != nil {
 		return nil, err
@@ -62,6 +64,7 @@ func newRun(s Setup) (*run, error) {
 	if err := r.setIntent(); err != nil {
 		return nil, err
 	}
+	r.observed.Notice = r.World.Notice
 	r.books = newBooks(&r.Setup, r.cheapest().OnDemand)
 	return r, nil
 }
@@ -84,7 +87,7 @@ func (s *Setup) complete() error {
 		return fmt.Errorf("the span from %s until %s does not lie in the world %s, which lasts from %s until %s",
 			moment(s.From), moment(s.Until), s.World.Name, moment(s.World.From), moment(s.World.Until))
 	}
-	s.Step, s.Rule = cmp.Or(s.Step, usualStep), cmp.Or(s.Rule, plan.Balanced)
+	s.Step, s.Rule, s.Model = cmp.Or(s.Step, usualStep), cmp.Or(s.Rule, plan.Balanced), cmp.Or(s.Model, model.Usual())
 	if s.Step < time.Second {
 		return fmt.Errorf("a step of %s is too short: take a second at least", s.Step)
 	}
