@@ -42,6 +42,7 @@ func rooms() []room {
 		{path: "catalog", layer: 0, beside: foundation},
 		{path: "dial", layer: 0, beside: foundation, only: foundation, users: []string{"journal", "app"}, why: outward},
 		{path: "fleet/plan", layer: 0, beside: foundation, only: foundation, why: pure},
+		{path: "market/model", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "cluster/pack", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "identity/policy", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "journal/chain", layer: 0, beside: foundation, only: foundation, why: pure},
