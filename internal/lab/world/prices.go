@@ -68,12 +68,16 @@ func FromPrices(p trace.Prices, o Options) (World, error) {
 // uncovered is why a series of prices can't serve the world, "" if it can.
 func (w *World) uncovered(s trace.PriceSeries) string {
 	switch {
-	case len(s.Points) == 0 || s.Points[0].At.After(w.From.Add(lateMost)):
+	case !w.beginsInTime(s.Points):
 		return leftLate
 	case s.Zone != "" && s.Points[len(s.Points)-1].At.Before(w.Until.Add(-earlyMost)):
 		return leftEarly
 	}
 	return ""
+}
+
+func (w *World) beginsInTime(points []trace.PricePoint) bool {
+	return len(points) > 0 && !points[0].At.After(w.From.Add(lateMost))
 }
 
 // changes are the prices of the world's time, those that change nothing left out.
