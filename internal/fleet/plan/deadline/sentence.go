@@ -1,0 +1,57 @@
+package deadline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+func (r *room) netSentence() string {
+	return fmt.Sprintf("on demand until it is done: %s are left for %s of work, and a start on spot could be lost", brief(r.left), brief(r.toDo()))
+}
+
+func (r *room) startSentence() string {
+	return fmt.Sprintf("%s costs %s instead of %s, and %s of work can be expected there before a loss", r.best, r.best.Price, r.m.OnDemand, brief(r.terms.Useful))
+}
+
+func (r *room) hopeSentence() string {
+	return fmt.Sprintf("no spot pool is open, and until the deadline spot can be expected to do %s of work, of which %s are left", brief(r.terms.Spot), brief(r.j.Left))
+}
+
+func (r *room) aheadSentence() string {
+	return fmt.Sprintf("no spot pool is open, and the job is %s of work ahead of its pace", brief(r.terms.Ahead))
+}
+
+func (r *room) behindSentence() string {
+	if r.best != nil {
+		return fmt.Sprintf("without checkpoints %s is too likely to lose all that it does", r.best)
+	}
+	return fmt.Sprintf("no spot pool is open, the job is %s of work behind its pace, and spot can't be expected to do the %s that are left", brief(-r.terms.Ahead), brief(r.j.Left))
+}
+
+func (r *room) moveSentence() string {
+	return fmt.Sprintf("a move to %s at %s is worth %s after all it costs", r.best, r.best.Price, r.terms.Moving)
+}
+
+func (r *room) leadSentence() string {
+	return fmt.Sprintf("the job is %s of work ahead of its pace and can afford a move to %s at %s", brief(r.terms.Ahead), r.best, r.best.Price)
+}
+
+func (r *room) stayDemandSentence() string {
+	return fmt.Sprintf("a move to %s at %s would cost %s more than it is worth", r.best, r.best.Price, -r.terms.Moving)
+}
+
+func (r *room) dearSentence() string {
+	own := &r.m.Pools[r.at.Pool]
+	return fmt.Sprintf("%s has become dearer than on demand: %s instead of %s", own, own.Price, r.m.OnDemand)
+}
+
+func (p *Pool) String() string { return strings.TrimSpace(p.Type + " " + p.Zone) }
+
+// brief is a time to the minute.
+func brief(d time.Duration) string {
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Abs().Minutes())%60)
+}
+
+func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
