@@ -85,13 +85,42 @@ func ticks(low, high float64, about int) (all []float64) {
 		}
 	}
 	for n := math.Ceil(low/step - 1e-9); n*step <= high+step*1e-9; n++ {
-		all = append(all, n*step)
+		all = append(all, n*step+0) // without + 0 a zero may be a negative one
 	}
 	return all
 }
 
 // line is a path between two points.
 func line(x1, y1, x2, y2 float64) string { return "M" + pair(x1, y1) + "L" + pair(x2, y2) }
+
+// within is the part of the path through points, given from left to right or from right to left, that lies inside a box.
+func within(b box, points []step) string {
+	path := ""
+	for i := 1; i < len(points); i++ {
+		from, to, seen := cut(b, points[i-1], points[i])
+		if seen {
+			path += line(from.x, from.y, to.x, to.y)
+		}
+	}
+	return path
+}
+
+// cut is the part of a straight line that lies inside a box.
+func cut(b box, p, q step) (from, to step, seen bool) {
+	low, high := 0.0, 1.0
+	for _, edge := range [][2]float64{{p.x - q.x, p.x - b.left}, {q.x - p.x, b.right - p.x}, {p.y - q.y, p.y - b.top}, {q.y - p.y, b.bottom - p.y}} {
+		switch slope, room := edge[0], edge[1]; {
+		case slope == 0 && room < 0:
+			return p, q, false
+		case slope < 0:
+			low = max(low, room/slope)
+		case slope > 0:
+			high = min(high, room/slope)
+		}
+	}
+	at := func(part float64) step { return step{p.x + part*(q.x-p.x), p.y + part*(q.y-p.y)} }
+	return at(low), at(high), low < high
+}
 
 // rectangle is a closed path.
 func rectangle(x1, y1, x2, y2 float64) string {

@@ -23,7 +23,8 @@ type Report struct {
 	Hindsight string // in which sense the bound is one, as a sentence
 	Notes     []string
 	Policies  []Policy
-	Pools     []Pool // for the page
+	Frontier  []lab.Outcome // of hindsight that minds interruptions more and more, in the world of the first seed; for the page
+	Pools     []Pool        // for the page
 }
 
 // World is where the workload ran.
@@ -67,22 +68,16 @@ type Policy struct {
 	best  []lab.Outcome // what hindsight made of the same
 }
 
-// Compare gathers the outcomes of each seed by policy, in the order of the first seed's. Costs are held against the hindsight among them.
-func Compare(seeds [][]lab.Outcome) []Policy {
+// Compare gathers the outcomes of each seed by policy, in the order of the first seed's, and holds them against what hindsight made of the same seed.
+func Compare(seeds [][]lab.Outcome, best []lab.Outcome) []Policy {
 	var all []Policy
-	for _, outcomes := range seeds {
-		var best lab.Outcome
-		for _, o := range outcomes {
-			if o.Policy == lab.PolicyHindsight {
-				best = o
-			}
-		}
+	for n, outcomes := range seeds {
 		for i, o := range outcomes {
 			if i == len(all) {
 				all = append(all, Policy{Name: o.Policy, Bound: o.Bound})
 			}
 			all[i].Runs = append(all[i].Runs, o)
-			all[i].best = append(all[i].best, best)
+			all[i].best = append(all[i].best, best[n])
 		}
 	}
 	return all

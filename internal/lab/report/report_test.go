@@ -63,10 +63,12 @@ func made(pools int, seeds ...uint64) Report {
 		Hindsight: "a bound.", Notes: []string{"A note."},
 	}
 	var runs [][]lab.Outcome
+	var best []lab.Outcome
 	for _, seed := range seeds {
 		runs = append(runs, outcomes(int64(seed)))
+		best = append(best, runs[len(runs)-1][4])
 	}
-	r.Policies = Compare(runs)
+	r.Policies = Compare(runs, best)
 	for n := range pools {
 		p := Pool{Type: fmt.Sprintf("m%d.large", 5+n/3), Zone: "us-east-1" + string(rune('a'+n%3)), OnDemand: 96_000}
 		for h := range 14 * 6 {
@@ -120,7 +122,7 @@ func TestJobsAreToldWithTheirDeadlines(t *testing.T) {
 	r := made(1, 1)
 	o := outcome(lab.PolicyNeap, 100, 3)
 	o.Jobs, o.Missed = 10, 1
-	r.Policies = Compare([][]lab.Outcome{{o}})
+	r.Policies = Compare([][]lab.Outcome{{o}}, []lab.Outcome{bound(90)})
 	if text := tableOf(t, r, false); !strings.Contains(text, "DEADLINES-MISSED") || !strings.Contains(text, "1 of 10") {
 		t.Error(text)
 	}
@@ -230,7 +232,7 @@ func TestThePageNeedsNothingFromElsewhereAndRunsNothing(t *testing.T) {
 func TestThePageIsWellFormedAndEveryChartSaysWhatItShows(t *testing.T) {
 	for _, seeds := range [][]uint64{{1}, {1, 2, 3}} {
 		text := pageOf(t, made(40, seeds...))
-		reader := xml.NewDecoder(strings.NewReader(regexp.MustCompile(`(<meta [^>]*)>`).ReplaceAllString(text, "$1/>")))
+		reader := xml.NewDecoder(strings.NewReader(regexp.MustCompile(`(<(?:meta |br)[^>]*)>`).ReplaceAllString(text, "$1/>")))
 		reader.Entity = xml.HTMLEntity
 		ids := map[string]bool{}
 		charts, titled := 0, 0
@@ -284,7 +286,7 @@ func TestThePageOfAThousandPoolsStaysSmall(t *testing.T) {
 	r := made(1000, 1, 2)
 	for i := range 3 {
 		more := outcomes(int64(i))
-		r.Policies = append(r.Policies, Compare([][]lab.Outcome{more[:1], more[:1]})...)
+		r.Policies = append(r.Policies, Compare([][]lab.Outcome{more[:1], more[:1]}, more[3:])...)
 	}
 	if size := len(pageOf(t, r)); size > 400_000 {
 		t.Errorf("%d bytes", size)
@@ -293,7 +295,7 @@ func TestThePageOfAThousandPoolsStaysSmall(t *testing.T) {
 
 func TestAReportOfNothingStillMakesAPage(t *testing.T) {
 	r := made(0, 1)
-	r.Policies = Compare([][]lab.Outcome{{{Policy: lab.PolicyNeap}}})
+	r.Policies = Compare([][]lab.Outcome{{{Policy: lab.PolicyNeap}}}, []lab.Outcome{{}})
 	if text := pageOf(t, r); !strings.Contains(text, "<td") || strings.Contains(text, "NaN") {
 		t.Error(text)
 	}
@@ -329,7 +331,7 @@ func TestNamesInTheScatterDoNotCoverEachOther(t *testing.T) {
 			all = append(all, outcome(name, rapid.Int64Range(18_000, 50_000).Draw(r, fmt.Sprint("cents", i)), rapid.IntRange(0, 40).Draw(r, fmt.Sprint("forced", i))))
 		}
 		report := made(1, 1)
-		report.Policies = Compare([][]lab.Outcome{append(all, bound(17_000))})
+		report.Policies = Compare([][]lab.Outcome{append(all, bound(17_000))}, []lab.Outcome{bound(17_000)})
 		c, drawn := report.scatter()
 		if !drawn {
 			r.Fatal("no chart")

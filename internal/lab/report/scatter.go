@@ -10,12 +10,12 @@ import (
 
 // dot is a policy in the chart of cost against interruptions.
 type dot struct {
-	policy           Policy
-	number           int // of its shape and colour
-	x, y             float64
-	above            bool // it is dearer than the chart shows, and stands at its upper edge
-	wide, tall, left float64
-	label            string
+	policy        Policy
+	number        int // of its shape and colour
+	x, y          float64
+	above         bool // it is dearer than the chart shows, and stands at its upper edge
+	across, along box  // what its intervals take
+	label         string
 }
 
 // scatter draws what each policy cost against how often it was interrupted; false when there are not two policies to compare.
@@ -48,6 +48,13 @@ func (r Report) scatter() (chart, bool) {
 		c.draw("bound", line(b.left, y.at(cost), b.right, y.at(cost)))
 		c.write("soft small", "end", b.right-4, y.at(cost)-5, "hindsight bound "+onAxis(cost, y.high-y.low)+": nobody can cost less")
 	}
+	var edge []step
+	for _, o := range r.Frontier {
+		edge = append(edge, step{x.at(o.PerThousandHours()), y.at(o.Cost.Dollars())})
+	}
+	if path := within(b, edge); path != "" {
+		c.draw("bound", path)
+	}
 	for i := range dots {
 		c.place(&dots[i], x, y, b)
 	}
@@ -69,13 +76,18 @@ func frame(b box, dots []dot, floor []float64) (x, y scale) {
 	costs = append(costs, floor...)
 	slices.Sort(costs)
 	low, high := costs[0], costs[len(costs)-1]
-	for n := len(costs) - 1; n > 1 && costs[n]-low > 3*(costs[n-1]-low); n-- {
+	for n := len(costs) - 1; n > 1 && costs[n]-low > 4*(costs[n-1]-low); n-- {
 		high = costs[n-1]
 	}
 	if high <= low {
 		low, high = 0.9*low, 1.1*high
 	}
 	margin := (high - low) / 8
+	for _, d := range dots {
+		if v := d.policy.value(figureCost); v.Mean <= high {
+			margin = max(margin, v.half()+(high-low)/20)
+		}
+	}
 	if widest == 0 {
 		widest = 1
 	}
@@ -92,7 +104,9 @@ func (c *chart) place(d *dot, x, y scale, b box) {
 	}
 	class := fmt.Sprintf("c%d", d.number%8)
 	if len(d.policy.Runs) > 1 && !d.above {
-		c.draw("whisker "+class, line(x.at(math.Max(0, rate.Low)), d.y, x.at(rate.High), d.y)+line(d.x, y.at(cost.Low), d.x, y.at(cost.High)))
+		d.across = box{x.at(math.Max(0, rate.Low)), d.y - 2, x.at(rate.High), d.y + 2}
+		d.along = box{d.x - 2, y.at(cost.High), d.x + 2, y.at(cost.Low)}
+		c.draw("whisker "+class, line(d.across.left, d.y, d.across.right, d.y)+line(d.x, d.along.top, d.x, d.along.bottom))
 	}
 	tip := fmt.Sprintf("%s: %s, interrupted %s", d.policy.Name, d.policy.show(figureCost, dollars), d.policy.interruptions())
 	c.Marks = append(c.Marks, mark{Class: "dot " + class, Path: shape(d.number, d.x, d.y), Tip: tip})
@@ -103,7 +117,7 @@ func labels(dots []dot, b box) (marks []mark) {
 	const high, perLetter, around = 15.0, 6.9, 9.0
 	var taken []box
 	for _, d := range dots {
-		taken = append(taken, box{d.x - around, d.y - around, d.x + around, d.y + around})
+		taken = append(taken, box{d.x - around, d.y - around, d.x + around, d.y + around}, d.across, d.along)
 	}
 	for _, d := range dots {
 		wide := perLetter * float64(len([]rune(d.label)))
