@@ -26,7 +26,9 @@ func replaying(asked *ReplayConfig) Hooks {
 	return Hooks{Replay: func(_ context.Context, c ReplayConfig) (Replayed, error) {
 		*asked = c
 		c.Progress(0.25, "neap")
-		table := func(w io.Writer, wide bool) error { return write(fmt.Sprintf("Simulated\x1b[31m wide=%t\nnext\n", wide))(w) }
+		table := func(w io.Writer, wide bool) error {
+			return write(fmt.Sprintf("Simulated\x1b[31m wide=%t\nnext\n", wide))(w)
+		}
 		return Replayed{Report: json.RawMessage(`{"policies":[{"policy":"neap","cost":1.5}]}`), Page: write("<!doctype html>\n"), CSV: write("policy,cost\n"), Table: table}, nil
 	}}
 }
