@@ -75,9 +75,13 @@ func (p *Pool) hazard() float64 {
 func gravity(hazard float64) float64 { return math.Log1p(hazard / calm) }
 
 // costs are the terms of an option, in thousandths of a micro-dollar per unit and hour.
-type costs struct{ price, loss, care, depth int64 }
+type costs struct {
+	price, loss, care int64
+	shun              int64 // no cost, but what puts an option behind all others
+}
 
-func (c costs) all() int64 { return c.price + c.loss + c.care + c.depth }
+// all is the expected cost.
+func (c costs) all() int64 { return c.price + c.loss + c.care }
 
 // costsOf is what a pool is expected to cost, before anything is held there.
 func (s *shelf) costsOf(o *option) costs {
@@ -89,7 +93,7 @@ func (s *shelf) costsOf(o *option) costs {
 	c.loss = part(s.list, hazard*overlap.Hours())
 	c.care = part(s.list, float64(s.weights.care)/1000*gravity(hazard))
 	if s.rule == CostOriented && o.Risk > acceptableRisk {
-		c.care += s.list
+		c.shun = beyondPrice
 	}
 	return c
 }
@@ -151,9 +155,9 @@ func (s *shelf) sortByDepth(options []option) {
 		}
 		switch {
 		case s.policy == ByCapacityOptimized:
-			o.costs.depth = int64(rank) * beyondPrice
+			o.costs.shun = int64(rank) * beyondPrice
 		case 2*rank >= len(open):
-			o.costs.depth = beyondPrice
+			o.costs.shun = beyondPrice
 		}
 	}
 }
