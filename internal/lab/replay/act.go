@@ -14,6 +14,7 @@ const group = "replay"
 
 // decide is what the planner wants and the breaker allows.
 func (r *run) decide(intent plan.Intent) plan.Decision {
+	r.tidy()
 	offered := r.offered(intent)
 	d := plan.Plan(intent, r.observed, offered, r.now)
 	r.held = false

@@ -63,6 +63,7 @@ func (r *run) passTo(at time.Time) {
 	if !at.After(r.now) {
 		return
 	}
+	r.tidy()
 	r.watchStorms()
 	b := &r.books
 	for ; !b.sampleAt.After(at); b.sampleAt = b.sampleAt.Add(b.sampled) {

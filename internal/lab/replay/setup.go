@@ -42,6 +42,7 @@ type run struct {
 	revertedAt time.Time // by PolicyAutoSpotting
 	turnsNow   int       // that asked to be made again in this very moment
 	changed    bool      // something, since the last plan
+	littered   bool      // some of machines have ended
 
 	tally *breaker.Tally
 	held  bool // the breaker holds back a part of the newest plan
