@@ -140,6 +140,7 @@ func (r *run) turn(intent plan.Intent) {
 		}
 	}
 	r.wakeBy(r.now.Add(stillComing))
+	r.rest(true)
 }
 
 func (r *run) wakeBy(at time.Time) {
