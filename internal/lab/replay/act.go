@@ -2,6 +2,7 @@ package replay
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
@@ -21,10 +22,10 @@ func (r *run) decide(intent plan.Intent) plan.Decision {
 	if len(d.Actions) == 0 || r.isYardstick() {
 		return d
 	}
-	own := breaker.Allowance{Scope: "group " + group, Limit: breaker.GroupLimit(intent.Capacity.Target, len(r.machines))}
-	own.Used, own.Opens = r.tally.All(r.now)
+	own := breaker.ForGroup(group, breaker.Size{Target: intent.Capacity.Target, Living: len(r.machines)})
+	breaker.Use(own, func(span time.Duration) (breaker.Churn, time.Time) { return r.tally.All(r.now, span) })
 	price := func(a plan.Action) money.Price { return breaker.PriceOf(offered, a) }
-	d, trips := breaker.Limit(d, []breaker.Allowance{own}, r.observed, price, "")
+	d, trips := breaker.Limit(d, own, r.observed, price, "")
 	r.held = len(trips) > 0
 	return d
 }
