@@ -114,12 +114,15 @@ func TestTheBreakerHoldsBackWhatIsTooMuchForAnHour(t *testing.T) {
 		w.Pools[n].Fates = mortal{size: 100, seed: uint64(n), life: 5 * time.Minute, notice: w.Notice}
 	}
 	r, _ := finished(t, Setup{World: w, Workload: steady(10), Policy: lab.PolicyNeap, Adjust: func(in *plan.Intent) { in.Mix.FallbackToOD = false }}, nil)
-	limit := breaker.GroupLimit(10, 10).Launches
+	limit := 0
+	for _, b := range breaker.ForGroup(group, breaker.Size{Target: 10, Living: 10}) {
+		limit = max(limit, b.Limit.Launches)
+	}
 	most := 0
 	for n := range r.lives {
 		within := 0
 		for _, m := range r.lives[n:] {
-			if m.launched.Sub(r.lives[n].launched) < breaker.Span {
+			if m.launched.Sub(r.lives[n].launched) < breaker.Hour {
 				within++
 			}
 		}
