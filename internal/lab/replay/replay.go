@@ -31,6 +31,7 @@ type Setup struct {
 	Model    model.Parameters                // of the experience; zero = model.Usual()
 	Adjust   func(*plan.Intent)              // changes what is asked for; the target is set after it. nil = nothing
 	Progress func(done, total time.Duration) // is called now and then; nil = nobody wants to know
+	Note     func(at time.Time, text string) // is told what the breaker holds back; nil = the same
 }
 
 const (

@@ -113,7 +113,11 @@ func TestTheBreakerHoldsBackWhatIsTooMuchForAnHour(t *testing.T) {
 	for n := range w.Pools {
 		w.Pools[n].Fates = mortal{size: 100, seed: uint64(n), life: 5 * time.Minute, notice: w.Notice}
 	}
-	r, _ := finished(t, Setup{World: w, Workload: steady(10), Policy: lab.PolicyNeap, Adjust: func(in *plan.Intent) { in.Mix.FallbackToOD = false }}, nil)
+	notes := 0
+	r, _ := finished(t, Setup{
+		World: w, Workload: steady(10), Policy: lab.PolicyNeap, Adjust: func(in *plan.Intent) { in.Mix.FallbackToOD = false },
+		Note: func(time.Time, string) { notes++ },
+	}, nil)
 	limit := 0
 	for _, b := range breaker.ForGroup(group, breaker.Size{Target: 10, Living: 10}) {
 		limit = max(limit, b.Limit.Launches)
@@ -128,8 +132,8 @@ func TestTheBreakerHoldsBackWhatIsTooMuchForAnHour(t *testing.T) {
 		}
 		most = max(most, within)
 	}
-	if most != limit {
-		t.Errorf("at most %d were launched within an hour; the breaker allows %d", most, limit)
+	if most != limit || notes == 0 {
+		t.Errorf("at most %d were launched within an hour; the breaker allows %d, and left %d notes", most, limit, notes)
 	}
 }
 
