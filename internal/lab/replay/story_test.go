@@ -183,3 +183,48 @@ func TestAnInstanceOfSecondsIsPaidForAMinute(t *testing.T) {
 		t.Errorf("it cost %s, not %s", out.Cost, cost)
 	}
 }
+
+// stormy is a pool that takes back all it gave within three minutes of a moment, each instance on its own, and gives nothing for an hour.
+type stormy struct {
+	seed   uint64
+	at     time.Time
+	notice time.Duration
+}
+
+func (s stormy) Room(_ int, t time.Time) int {
+	if !t.Before(s.at) && t.Before(s.at.Add(time.Hour)) {
+		return 0
+	}
+	return 1 << 20
+}
+
+func (s stormy) Fate(number uint64, t time.Time) world.Fate {
+	if !t.Before(s.at) {
+		return world.Fate{}
+	}
+	notice := s.at.Add(time.Duration(chance(s.seed, number) * float64(3*time.Minute)))
+	return world.Fate{Notice: notice, End: notice.Add(s.notice)}
+}
+
+func (s stormy) Depth(t time.Time) int { return s.Room(0, t) }
+
+func TestInAStormReplacementsAreAskedForAtOnceAndTheFloorStands(t *testing.T) {
+	taken := 0
+	for seed := range uint64(200) {
+		w := even(3, 2*time.Hour)
+		w.Notice = []time.Duration{30 * time.Second, 2 * time.Minute}[seed%2]
+		for n := range w.Pools[:1+seed%3] {
+			w.Pools[n].Fates = stormy{seed + uint64(n), midnight.Add(time.Hour), w.Notice}
+		}
+		_, out := finished(t, Setup{World: w, Workload: steady(20), Policy: lab.PolicyNeap, Floor: 6, Seed: seed}, nil)
+		taken += out.Forced
+		for _, s := range out.Worst {
+			if s.Floor != 6 || s.Lowest < s.Floor || s.Slow > time.Second {
+				t.Fatalf("seed %d: %+v", seed, s)
+			}
+		}
+	}
+	if taken < 200 {
+		t.Errorf("only %d instances were taken", taken)
+	}
+}
