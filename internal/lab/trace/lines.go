@@ -26,7 +26,7 @@ type limits struct {
 }
 
 // usual are the limits of every file; docs/traces.md states them.
-func usual() limits { return limits{text: 512 << 20, line: 4096, series: 250_000} }
+func usual() limits { return limits{text: 256 << 20, line: 4096, series: 250_000} }
 
 // lines are the rows of one file, plain or gzip, counted and digested as they are read.
 type lines struct {

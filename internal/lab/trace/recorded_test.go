@@ -7,7 +7,7 @@ import (
 	"github.com/neap-cloud/neap/internal/lab/trace"
 )
 
-// recorded are the public recordings that docs/traces.md was written for, with what they hold.
+// The figures are those that the recordings were published with, except where a comment tells why.
 func TestThePublicRecordingsAreReadWhole(t *testing.T) {
 	folder := os.Getenv("NEAP_TRACES")
 	if folder == "" {

@@ -30,16 +30,11 @@ func FromPrices(p trace.Prices, o Options) (World, error) {
 	if err != nil {
 		return World{}, err
 	}
-	var first, last time.Time
+	var wanted trace.Prices
 	for _, n := range chosen {
-		points := p.Series[n].Points
-		if begins := points[0].At; first.IsZero() || begins.Before(first) {
-			first = begins
-		}
-		if ends := points[len(points)-1].At; ends.After(last) {
-			last = ends
-		}
+		wanted.Series = append(wanted.Series, p.Series[n])
 	}
+	first, last := wanted.Span()
 	w := World{Name: p.Name, Simulated: p.Simulated}
 	if w.From, w.Until, err = o.span(p.Name, first, last); err != nil {
 		return World{}, err

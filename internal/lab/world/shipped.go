@@ -17,7 +17,8 @@ const (
 	ShippedAvailability = "simulated-availability.csv.gz"
 )
 
-// Shipped are the recordings that come with the program: thirty days of a simulated world, as Record writes it down.
+// Shipped are the recordings that come with the program: thirty days of a simulated world of six types in three zones, as Record writes it down. They are made
+// anew by the test of Record, when told to -update.
 func Shipped() (trace.Prices, trace.Availability, error) {
 	prices, err := open(ShippedPrices, trace.ReadPrices)
 	if err != nil {
