@@ -152,13 +152,14 @@ func (s *sweep) leastOverlap(at int64) money.Amount {
 // stays are those of the schedule that ends in a market.
 func (s *sweep) stays(w *world.World, end int, last int64) (all []Stay) {
 	until, isLost := last, false
-	for n := s.at[end]; n >= 0; n = s.nodes[n].before {
-		node := s.nodes[n]
+	for node := s.last[end]; ; node = s.nodes[node.before] {
 		all = append(all, Stay{Pool: s.markets[node.market].pool, Launched: moment(w, node.serves-s.boot), Until: moment(w, until), Lost: isLost})
+		if node.before == none {
+			slices.Reverse(all)
+			return all
+		}
 		until, isLost = node.serves, node.lost
 	}
-	slices.Reverse(all)
-	return all
 }
 
 // spread enters the hours of a schedule that so many units follow.
