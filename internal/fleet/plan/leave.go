@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -43,13 +44,14 @@ func interrupt(d *draft) {
 	}
 }
 
-// lastCall is when an instance with an announced end must begin to drain, replaced or not.
+// lastCall is when an instance with an announced end must begin to drain, replaced or not. Half of the notice is for its replacement to come: an instance that drains takes
+// no work, and a gap in the fleet hurts more than a shorter drain.
 func (d *draft) lastCall(i *Instance) time.Time {
 	drain := d.intent.Drain
 	if !i.DrainUntil.IsZero() {
 		drain = max(0, i.DrainUntil.Sub(d.now))
 	}
-	return i.InterruptAt.UTC().Add(-noticeMargin - drain)
+	return i.InterruptAt.UTC().Add(-noticeMargin - min(drain, cmp.Or(d.notice, usualNotice)/2))
 }
 
 // depart lets a member go now, before its replacement serves.
@@ -59,5 +61,30 @@ func (d *draft) depart(m *member, why Reason, because string) {
 	d.leaving += m.units
 	if !wasGoing {
 		d.miss(m)
+	}
+}
+
+// Where the cloud gives less notice than a replacement takes, waiting for each member's own would leave gaps.
+const (
+	usualNotice = 2 * time.Minute  // AWS's
+	shortNotice = 90 * time.Second // of all the others, 30 seconds are usual
+)
+
+// evacuate replaces the members of a pool of which the cloud takes one: most losses of a pool come within three minutes of each other. The replacement comes
+// first, so nothing is lost if they do not. Where there is notice enough for a replacement everyone waits for his own, because some are spared.
+func evacuate(d *draft) {
+	if cmp.Or(d.notice, usualNotice) >= shortNotice || d.intent.Choice.Policy != ByModel {
+		return
+	}
+	failing := map[place]bool{}
+	for n := range d.members {
+		if m := &d.members[n]; m.Lifecycle == Spot && !m.InterruptAt.IsZero() && m.Phase != Terminated {
+			failing[m.place()] = true
+		}
+	}
+	for n := range d.members {
+		if m := &d.members[n]; m.fate == stays && m.active() && failing[m.place()] {
+			d.replace(m, ReasonEvacuation)
+		}
 	}
 }
