@@ -10,7 +10,7 @@ import (
 // How long a scope cools after its first refusal, and at most. Each repeat doubles it; a scope that was quiet for forgiveAfter starts anew. All [ours].
 const (
 	poolCooling    = 5 * time.Minute
-	poolCoolingMax = time.Hour
+	poolCoolingMax = 10 * time.Minute // to ask costs nothing, and an hour on demand while spot is to be had costs much
 
 	subnetCooling    = 5 * time.Minute // addresses come back as instances end
 	subnetCoolingMax = time.Hour

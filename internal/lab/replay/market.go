@@ -113,7 +113,11 @@ func (r *run) offered(intent plan.Intent) plan.Market {
 	if policy := intent.Choice.Policy; policy == plan.ByCapacityOptimized || policy == plan.ByPriceCapacityOptimized {
 		for n, s := range r.stalls {
 			if s.isSpot() {
-				r.view[n].Depth = max(0, s.of.Fates.Depth(r.now))
+				depth := s.of.Fates.Depth(r.now)
+				r.view[n].Depth = max(0, depth)
+				if depth == 0 {
+					r.view[n].CoolUntil, r.view[n].Why = r.now.Add(r.Step), "the pool is dry"
+				}
 			}
 		}
 	}

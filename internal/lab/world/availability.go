@@ -12,8 +12,8 @@ func FromAvailability(a trace.Availability, o Options) (World, error) {
 	return FromBoth(trace.Prices{}, a, o)
 }
 
-// FromBoth makes a world of recorded availability and of prices recorded elsewhere. A pool's prices are the first that cover the world's time of: those
-// recorded beside its availability, those of the other recording, the usual one all the time. Pools are those whose availability was recorded.
+// FromBoth makes a world of recorded availability and of prices recorded elsewhere. Pools are those whose availability was recorded. Their prices are those
+// recorded beside it, where these begin in time; else those of the other recording, where it covers the world's time; else the usual price all the time.
 func FromBoth(p trace.Prices, a trace.Availability, o Options) (World, error) {
 	label, err := one("trace", o.Trace, a.Name, a.Series, func(s trace.AvailabilitySeries) string { return s.Trace })
 	if err != nil {
@@ -58,9 +58,8 @@ func FromBoth(p trace.Prices, a trace.Availability, o Options) (World, error) {
 		seen[places[n]] = true
 		pool := f.pool(places[n])
 		pool.Prices, pool.Priced = []Change{{At: w.From, Price: f.usual}}, from
-		beside := trace.PriceSeries{Zone: series[n].Zone, Points: series[n].Prices}
-		if w.uncovered(beside) == "" {
-			pool.Prices, pool.Priced = w.changes(beside.Points), PricedBeside
+		if beside := series[n].Prices; w.beginsInTime(beside) {
+			pool.Prices, pool.Priced = w.changes(beside), PricedBeside
 		} else if other, covered := elsewhere.of(places[n]); covered {
 			pool.Prices, pool.Priced = w.changes(other), PricedRecorded
 			w.Simulated = w.Simulated || p.Simulated

@@ -30,16 +30,11 @@ func FromPrices(p trace.Prices, o Options) (World, error) {
 	if err != nil {
 		return World{}, err
 	}
-	var first, last time.Time
+	var wanted trace.Prices
 	for _, n := range chosen {
-		points := p.Series[n].Points
-		if begins := points[0].At; first.IsZero() || begins.Before(first) {
-			first = begins
-		}
-		if ends := points[len(points)-1].At; ends.After(last) {
-			last = ends
-		}
+		wanted.Series = append(wanted.Series, p.Series[n])
 	}
+	first, last := wanted.Span()
 	w := World{Name: p.Name, Simulated: p.Simulated}
 	if w.From, w.Until, err = o.span(p.Name, first, last); err != nil {
 		return World{}, err
@@ -68,12 +63,16 @@ func FromPrices(p trace.Prices, o Options) (World, error) {
 // uncovered is why a series of prices can't serve the world, "" if it can.
 func (w *World) uncovered(s trace.PriceSeries) string {
 	switch {
-	case len(s.Points) == 0 || s.Points[0].At.After(w.From.Add(lateMost)):
+	case !w.beginsInTime(s.Points):
 		return leftLate
 	case s.Zone != "" && s.Points[len(s.Points)-1].At.Before(w.Until.Add(-earlyMost)):
 		return leftEarly
 	}
 	return ""
+}
+
+func (w *World) beginsInTime(points []trace.PricePoint) bool {
+	return len(points) > 0 && !points[0].At.After(w.From.Add(lateMost))
 }
 
 // changes are the prices of the world's time, those that change nothing left out.

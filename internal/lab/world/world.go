@@ -1,8 +1,8 @@
 // Package world is the capacity that a replay buys and loses: pools with prices and fates, given for a span of time.
 //
 // It owns pools, their prices over time and what becomes of instances in them, whether it was recorded or is drawn by the simulated cloud's own rules; how
-// recordings become worlds; and how a world is written down as one. It must not know fleets or policies, nor how files are written. Start reading at World, then FromBoth, FromPrices and
-// Simulated.
+// recordings become worlds, and how a world is written down as one. It must not know fleets or policies, nor how files are spelled. Start reading at World; then
+// FromPrices, FromBoth, Simulated and Record.
 package world
 
 import (
