@@ -32,10 +32,10 @@ func watch(w *world.World) (*market, error) {
 	var past deadline.History
 	open := make([]bool, len(w.Pools))
 	for at := w.From; at.Before(w.Until) || at.Equal(w.From); at = at.Add(look) {
-		if len(m.past) > 0 {
-			addLook(&past, open)
-		}
 		for n := range w.Pools {
+			if open[n] {
+				past.Open += look
+			}
 			is := w.Pools[n].Fates.Room(0, at) > 0
 			if is == open[n] {
 				continue
@@ -49,22 +49,6 @@ func watch(w *world.World) (*market, error) {
 		m.past = append(m.past, past)
 	}
 	return m, nil
-}
-
-// addLook adds the time until the next look to a history.
-func addLook(h *deadline.History, open []bool) {
-	count := 0
-	for _, is := range open {
-		if is {
-			count++
-		}
-	}
-	h.PoolHours += time.Duration(count) * look
-	if count > 0 {
-		h.Open += look
-	} else {
-		h.Shut += look
-	}
 }
 
 // at fills in what is known at a moment. Between two looks the pools are asked anew, because something has just been lost.

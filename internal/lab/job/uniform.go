@@ -20,7 +20,7 @@ func greedy(j deadline.Job, at deadline.Where, m deadline.Market, now time.Time)
 	switch best, isOpen := cheapest(m); {
 	case at.Kind == deadline.Spot:
 		return deadline.Decision{Where: at}
-	case at.Kind == deadline.OnDemand || j.Until.Sub(now) < net(j, m):
+	case at.Kind == deadline.OnDemand || j.Until.Sub(now) < j.Net(m.Every):
 		return onDemand()
 	case isOpen:
 		return spot(best)
@@ -58,7 +58,7 @@ func (u *uniform) decide(j deadline.Job, at deadline.Where, m deadline.Market, n
 	ahead := (u.work - j.Left).Seconds() - pace*now.Sub(u.began).Seconds()
 	best, isOpen := cheapest(m)
 	switch isDemand := at.Kind == deadline.OnDemand; {
-	case left < net(j, m), isDemand && (!isOpen || ahead < pace*2*j.Restart.Seconds()):
+	case left < j.Net(m.Every), isDemand && (!isOpen || ahead < pace*2*j.Restart.Seconds()):
 		return onDemand()
 	case isOpen:
 		return spot(best)
@@ -66,15 +66,6 @@ func (u *uniform) decide(j deadline.Job, at deadline.Where, m deadline.Market, n
 		return onDemand()
 	}
 	return deadline.Decision{Where: deadline.Where{Kind: deadline.Wait}}
-}
-
-// net is the time without which neither starts on spot.
-func net(j deadline.Job, m deadline.Market) time.Duration {
-	net := j.Left + 2*j.Restart + m.Every
-	if !j.Checkpoint {
-		net += j.Left
-	}
-	return net
 }
 
 func onDemand() deadline.Decision {

@@ -54,11 +54,10 @@ type Pool struct {
 	Hazard     float64   // interruptions per hour of what is bought now, by the caller's own model; 0: go by Since and History
 }
 
-// History is what was seen of all pools. The zero value is no history.
+// History is what was seen of the pools, all together. The zero value is none.
 type History struct {
-	Open, Shut time.Duration // for how long at least one pool was open, and none was
-	PoolHours  time.Duration // for how long the pools were open, added up
-	Losses     int           // how often an open pool shut
+	Open   time.Duration // for how long they were open, added up
+	Losses int           // how often one that was open shut
 }
 
 // Decision is what to do now.
@@ -69,12 +68,11 @@ type Decision struct {
 	Next    time.Time // decide again then, or when a pool opens or shuts or the run is lost, whatever is first; zero: only when the run is lost
 }
 
-// Terms are what a decision was weighed by. Where a decision needed no weighing, all but Slack are zero.
+// Terms are what a decision was weighed by. Where there was nothing to weigh, all but Slack are zero and BestPool is -1.
 type Terms struct {
-	Slack    time.Duration // time that can be lost before only on demand, started at once, is in time
-	Spot     time.Duration // work that can be expected of spot before the deadline, if none is open now
+	Slack    time.Duration // time that can be lost until on demand, started at once, is only just in time
 	Ahead    time.Duration // work done beyond what the pace asks for by now; negative: behind
-	Useful   time.Duration // work that the best open pool can be expected to do before a loss
-	Moving   money.Amount  // what a move to that pool is worth, after all it costs
-	BestPool int           // its place in Market.Pools; -1: none is open and worth its price
+	BestPool int           // the place in Market.Pools of the open pool that does work at the lowest cost; -1: none is open and below on demand
+	Useful   time.Duration // work that can be expected of an instance there before it is lost
+	Moving   money.Amount  // what a move there is worth, less all it costs; 0 for a job that waits
 }

@@ -7,22 +7,25 @@ import (
 	"github.com/neap-cloud/neap/internal/money"
 )
 
-// Decide says where the job runs from now on, given where it runs now. Steps, in order:
+// Decide says where the job runs from now on, given where it runs now:
 //
-//   - The safety net. Spot is started, and spot is waited for, only while the job could still be done in time if everything went wrong from here: a start that
-//     is lost at its last second, a decision that comes as late as it may, another start. Below that the job runs on demand until it is done. What runs
-//     on spot by then stays: it keeps what the net needs.
-//   - Waiting, with a pool open: the one whose work is cheapest, its expected losses counted in.
-//   - Waiting, with none open: on, while spot can be expected to do what is left, or while the job is ahead of its pace; else on demand. The pace spreads the
-//     use of on demand over the time that is left, so that spot is found on the way whenever it comes.
-//   - On demand: to spot when the move pays for itself and for a move back, or when the job is so far ahead of its pace that both can be afforded.
-//   - On spot: there until it is lost, unless its price has risen so far above another place's that a move pays for itself.
+//   - The safety net. Spot is started, and spot is waited for, only while the job would still be in time if everything went wrong from here: a start on spot that is
+//     lost at its last second, news of it that come as late as they may, another start. Below that the job runs on demand until it is done. What runs on
+//     spot by then may stay: it keeps what the net needs.
+//   - A job that waits takes spot as soon as there is some: the pool whose work costs least, its expected losses counted in.
+//   - With none, it waits as long as it is ahead of its pace, else it runs on demand. The pace lets the work left take 80 % of the time left, or what it
+//     took at the beginning if that was more: so on demand is used bit by bit, as insurance, and spot is found on the way whenever it comes. Waiting until the net forces on
+//     demand would lose all spot that comes later; running on demand at first would lose what comes in time.
+//   - A job on demand moves to spot when the move pays for itself and for a move back, or when the job is two restarts ahead of its pace and can afford both. It doesn't
+//     go back to waiting: what that saves, the next start costs.
+//   - A job on spot stays until it is lost, unless another place has become so much cheaper that a move pays for itself.
+//   - Without checkpoints a loss costs the whole run. The net has room for that; an attempt on spot is made when it is cheaper on average than none, and since on demand
+//     has to do the whole work anyhow, it is never begun before the net.
 //
-// A deadline that on demand could meet, started at the first decision, is met whatever the pools do, if decisions come as promised.
+// A deadline that on demand could meet with the net's time from the first decision on is met whatever the pools do, if decisions come no later than promised.
 func Decide(j Job, at Where, m Market, now time.Time) Decision {
 	r := &room{j: j, at: at, m: m, now: now, left: j.Until.Sub(now)}
-	r.terms.Slack = r.left - r.toDo() - j.Restart
-	r.terms.BestPool = -1
+	r.terms = Terms{Slack: r.left - r.toDo() - j.Restart, BestPool: -1}
 	return r.decide()
 }
 
@@ -32,21 +35,25 @@ type room struct {
 	at   Where
 	m    Market
 	now  time.Time
-	left time.Duration
+	left time.Duration // until the deadline
 
 	terms Terms
 	best  *Pool
-	life  float64 // hours that an instance in the best pool can be expected to live
+	reach float64 // of the best pool
 }
 
 // toDo is the work of a job that is started anew somewhere else.
 func (r *room) toDo() time.Duration { return r.j.Left + r.j.Unsaved }
 
-// net is the time without which spot may not be started: for the start itself, for all the work that may be lost with it, and for doing it on demand.
-func (r *room) net() time.Duration {
-	net := r.toDo() + 2*r.j.Restart + r.m.Every
-	if !r.j.Checkpoint {
-		net += r.toDo()
+// net is the time without which spot is not started: for that start, for all the work that can be lost with it, and for doing it on demand.
+func (r *room) net() time.Duration { return r.j.Net(r.m.Every) }
+
+// Net is the time before its deadline at which a job that does not run has to be started on demand, when decisions come every so often: below it, a start
+// on spot could make it late.
+func (j Job) Net(every time.Duration) time.Duration {
+	net := j.Left + j.Unsaved + 2*j.Restart + every
+	if !j.Checkpoint {
+		net += j.Left + j.Unsaved
 	}
 	return net
 }
@@ -58,7 +65,7 @@ func (r *room) decide() Decision {
 	case r.at.Kind == Spot:
 		return r.onSpot()
 	case r.at.Kind == OnDemand && !r.j.Checkpoint:
-		return r.final(r.at, "without checkpoints, leaving would lose what is done")
+		return r.final(r.at, "without checkpoints, what is done would be lost by leaving")
 	case r.left < r.net():
 		return r.final(Where{Kind: OnDemand}, r.netSentence())
 	}
@@ -72,23 +79,23 @@ func (r *room) decide() Decision {
 // waiting decides for a job that runs nowhere.
 func (r *room) waiting() Decision {
 	switch {
-	case r.best != nil && r.isWorthStarting():
+	case r.best != nil && r.isWorthTrying():
 		return r.next(r.spot(), r.startSentence())
-	case r.left < r.net()+r.m.Every:
-		return r.next(Where{Kind: OnDemand}, r.netSentence())
-	case r.terms.Spot >= r.j.Left+2*r.j.Restart && r.best == nil:
-		return r.next(Where{Kind: Wait}, r.hopeSentence())
-	case r.terms.Ahead >= 0 && r.j.Checkpoint:
+	case r.left < r.net()+r.m.Every: // the next decision would come too late
+		return r.final(Where{Kind: OnDemand}, r.netSentence())
+	case !r.j.Checkpoint:
+		return r.next(Where{Kind: Wait}, r.patientSentence())
+	case r.terms.Ahead >= 0:
 		return r.next(Where{Kind: Wait}, r.aheadSentence())
 	}
 	return r.next(Where{Kind: OnDemand}, r.behindSentence())
 }
 
-// onDemand decides for a job with checkpoints. It never goes back to waiting: what that saves, the next start costs.
+// onDemand decides for a job with checkpoints.
 func (r *room) onDemand() Decision {
 	switch {
 	case r.best == nil:
-		return r.next(r.at, "no spot pool is open that is worth a move")
+		return r.next(r.at, "no spot pool below the on-demand price is open")
 	case r.terms.Moving > 0:
 		return r.next(r.spot(), r.moveSentence())
 	case r.terms.Ahead >= 2*r.j.Restart && r.terms.Useful > 2*r.j.Restart:
@@ -97,26 +104,28 @@ func (r *room) onDemand() Decision {
 	return r.next(r.at, r.stayDemandSentence())
 }
 
-// onSpot stays, unless the price drives it away or the job came here without the net.
+// onSpot stays, unless a price drives the job away, or it came here without the net.
 func (r *room) onSpot() Decision {
+	const stays = "what runs on spot stays there until it is done or lost"
 	slack := r.terms.Slack
 	if slack >= 0 && slack < r.m.Every {
 		return r.final(Where{Kind: OnDemand}, r.netSentence())
 	}
 	if !r.j.Checkpoint || slack < r.j.Restart+r.m.Every {
-		return r.next(r.at, "it stays in its pool until it is done or lost")
+		return r.next(r.at, stays)
 	}
 	r.weigh()
-	own := r.m.Pools[r.at.Pool].Price
 	if r.best != nil && r.terms.Moving > 0 {
 		return r.next(r.spot(), r.moveSentence())
 	}
-	// Prices come back: an hour of the difference has to pay for a start.
-	if own-r.m.OnDemand > 0 && float64(own-r.m.OnDemand) > float64(r.m.OnDemand)*r.j.Restart.Hours() {
+	// Prices come back: one hour's difference has to pay for the start.
+	if dearer := r.own().Price - r.m.OnDemand; float64(dearer) > float64(r.m.OnDemand)*r.j.Restart.Hours() && dearer > 0 {
 		return r.next(Where{Kind: OnDemand}, r.dearSentence())
 	}
-	return r.next(r.at, "it stays in its pool until it is done or lost")
+	return r.next(r.at, stays)
 }
+
+func (r *room) own() *Pool { return &r.m.Pools[r.at.Pool] }
 
 func (r *room) spot() Where { return Where{Spot, r.terms.BestPool} }
 
@@ -124,76 +133,74 @@ func (r *room) spot() Where { return Where{Spot, r.terms.BestPool} }
 func (r *room) weigh() {
 	restart := r.j.Restart.Hours()
 	r.choose(restart)
-	if r.best == nil {
-		r.terms.Spot = hours(r.m.expected(r.left.Hours(), restart, r.now) * hope)
-	} else {
+	if r.best != nil {
 		r.terms.Moving = r.moving(restart)
 	}
-	r.terms.Ahead = r.j.Work - r.j.Left - r.pace()
+	r.terms.Ahead = r.pace() - r.j.Left
 }
 
-// choose finds the open pool whose work is cheapest: what is paid for an instance's expected life and for the start that a loss brings, by what it does.
+// choose finds the open pool whose work costs least: what is paid for an instance's expected life, and on demand for the start that its loss brings, by the
+// work it does in that life.
 func (r *room) choose(restart float64) {
 	scale := r.m.History.scale()
 	lowest := math.Inf(1)
 	for n := range r.m.Pools {
 		p := &r.m.Pools[n]
-		if !p.Open || p.Price >= r.m.OnDemand || r.at.Kind == Spot && r.at.Pool == n {
+		if !p.Open || p.Price >= r.m.OnDemand || r.at == (Where{Spot, n}) {
 			continue
 		}
 		reach := p.reach(scale, r.now)
-		life := lasts(lifeShape, reach, r.toDo().Hours()+restart)
-		useful := life - lasts(lifeShape, reach, restart)
+		life := lasts(reach, r.toDo().Hours()+restart)
+		useful := life - lasts(reach, restart)
 		if cost := (float64(p.Price)*life + float64(r.m.OnDemand)*restart) / useful; useful > 0 && cost < lowest {
-			lowest, r.best, r.life, r.terms.BestPool, r.terms.Useful = cost, p, life, n, hours(useful)
+			lowest, r.best, r.reach = cost, p, reach
+			r.terms.BestPool, r.terms.Useful = n, hours(useful)
 		}
 	}
 }
 
-// isWorthStarting judges a start from waiting. With checkpoints nothing is lost but time, and the net has that; without, all that was paid for may be.
-func (r *room) isWorthStarting() bool {
+// isWorthTrying judges a start from waiting. With checkpoints it can only lose time, and the net has that.
+func (r *room) isWorthTrying() bool {
 	if r.j.Checkpoint {
 		return true
 	}
 	whole := (r.toDo() + r.j.Restart).Hours()
-	chance := survives(lifeShape, r.best.reach(r.m.History.scale(), r.now), whole)
-	return chance*whole*float64(r.m.OnDemand) > r.life*float64(r.best.Price)
+	return survives(r.reach, whole)*whole*float64(r.m.OnDemand) > lasts(r.reach, whole)*float64(r.best.Price)
 }
 
-// moving is what a move to the best pool is worth: what is saved on the work that is to be expected of it, doubted, less the start there, less, for a job on
-// demand, the start back, less what the time of both is worth, in which spot could have worked.
+// moving is what a move to the best pool is worth: what it saves on the work to be expected there, doubted, less the start there and, for a job on demand, the
+// start back, less what both take from the time in which spot could work.
 func (r *room) moving(restart float64) money.Amount {
 	price, demand := float64(r.best.Price), float64(r.m.OnDemand)
-	useful := r.terms.Useful.Hours()
-	idle := r.m.History.rate(restart) * (demand - price) // worth of an hour of slack
+	useful, slack := r.terms.Useful.Hours(), idle*(demand-price)
 	worth := 0.0
 	switch r.at.Kind {
 	case OnDemand:
-		worth = doubt*useful*(demand-price) - restart*(price+demand) - 2*restart*idle
+		worth = doubt*useful*(demand-price) - restart*(price+demand) - 2*restart*slack
 	case Spot:
-		own := &r.m.Pools[r.at.Pool]
-		useful = min(useful, lasts(lifeShape, own.reach(r.m.History.scale(), r.now), r.j.Left.Hours()))
-		worth = doubt*useful*float64(own.Price-r.best.Price) - restart*price - restart*idle
+		own := r.own()
+		useful = min(useful, lasts(own.reach(r.m.History.scale(), r.now), r.j.Left.Hours()))
+		worth = doubt*useful*(float64(own.Price)-price) - restart*price - restart*slack
 	}
 	return money.Amount(worth * float64(money.Price(1).For(time.Hour)))
 }
 
-// pace is the work that should be done by now.
+// pace is the work that may be left now.
 func (r *room) pace() time.Duration {
-	whole := r.j.Until.Sub(r.j.Began)
-	if whole <= 0 {
-		return r.j.Work
+	share := loose
+	if whole := r.j.Until.Sub(r.j.Began); whole > 0 {
+		share = max(share, r.j.Work.Seconds()/whole.Seconds())
 	}
-	even := r.j.Work.Seconds() * (whole - r.left).Seconds() / whole.Seconds()
-	latest := max(0, (r.j.Work - r.left + 2*r.j.Restart).Seconds())
-	return hours(((1-lean)*even + lean*latest) / 3600)
+	return hours(share * r.left.Hours())
 }
 
 func hours(h float64) time.Duration { return time.Duration(h * float64(time.Hour)) }
 
 // next is a decision that holds until the next one is due.
 func (r *room) next(where Where, because string) Decision {
-	return Decision{Where: where, Because: upperFirst(because) + ".", Terms: r.terms, Next: r.now.Add(r.m.Every)}
+	d := r.final(where, because)
+	d.Next = r.now.Add(r.m.Every)
+	return d
 }
 
 // final is a decision that holds until the job is done.

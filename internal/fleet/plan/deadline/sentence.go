@@ -14,19 +14,16 @@ func (r *room) startSentence() string {
 	return fmt.Sprintf("%s costs %s instead of %s, and %s of work can be expected there before a loss", r.best, r.best.Price, r.m.OnDemand, brief(r.terms.Useful))
 }
 
-func (r *room) hopeSentence() string {
-	return fmt.Sprintf("no spot pool is open, and until the deadline spot can be expected to do %s of work, of which %s are left", brief(r.terms.Spot), brief(r.j.Left))
+func (r *room) patientSentence() string {
+	return fmt.Sprintf("without checkpoints, waiting for a pool that may last costs nothing while %s are left for %s of work", brief(r.left), brief(r.toDo()))
 }
 
 func (r *room) aheadSentence() string {
-	return fmt.Sprintf("no spot pool is open, and the job is %s of work ahead of its pace", brief(r.terms.Ahead))
+	return fmt.Sprintf("no spot pool below the on-demand price is open, and the job is %s of work ahead of its pace", brief(r.terms.Ahead))
 }
 
 func (r *room) behindSentence() string {
-	if r.best != nil {
-		return fmt.Sprintf("without checkpoints %s is too likely to lose all that it does", r.best)
-	}
-	return fmt.Sprintf("no spot pool is open, the job is %s of work behind its pace, and spot can't be expected to do the %s that are left", brief(-r.terms.Ahead), brief(r.j.Left))
+	return fmt.Sprintf("no spot pool below the on-demand price is open, and the job is %s of work behind its pace", brief(-r.terms.Ahead))
 }
 
 func (r *room) moveSentence() string {
