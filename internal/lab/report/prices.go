@@ -72,7 +72,7 @@ func (r Report) path(number int, p Pool) chart {
 			c.draw("down", rectangle(x.at(from), b.top, x.at(until), b.bottom))
 		}
 	}
-	c.grid(b, y, 4, func(v float64) string { return fmt.Sprintf("$%.4g", v) })
+	c.grid(b, y, ticks(y.low, y.high, 4), func(v float64) string { return fmt.Sprintf("$%.4g", v) })
 	c.days(b, x, r.World.From, r.World.Until, 6)
 	if p.OnDemand > 0 {
 		c.draw("list", line(b.left, y.at(p.OnDemand.Dollars()), b.right, y.at(p.OnDemand.Dollars())))
@@ -99,7 +99,7 @@ func (r Report) others(pools []Pool) chart {
 		}
 	}
 	y := scale{0, 1.06 * top, b.bottom, b.top}
-	c.grid(b, y, 4, func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) })
+	c.grid(b, y, ticks(y.low, y.high, 4), func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) })
 	c.days(b, x, r.World.From, r.World.Until, 6)
 	c.draw("list", line(b.left, y.at(1), b.right, y.at(1)))
 	for _, p := range drawn {

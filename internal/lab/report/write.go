@@ -39,7 +39,7 @@ func (r Report) JSON() (json.RawMessage, error) {
 		Data      []Source `json:"data"`
 		Skipped   int      `json:"skipped_rows"`
 	}{
-		r.Policies, r.Workload, r.Rule, r.Floor, r.World.Name, r.World.Recorded, r.World.Simulated, r.World.Notice.Seconds(),
+		r.Policies, r.Workload.String(), r.Rule, r.Floor, r.World.Name, r.World.Recorded, r.World.Simulated, r.World.Notice.Seconds(),
 		span{r.World.From.UTC(), r.World.Until.UTC()}, r.Seeds[0], len(r.Seeds), r.Hindsight, append([]string{}, r.Notes...), append([]Source{}, data...), r.skipped(),
 	})
 }
@@ -116,7 +116,7 @@ func (r Report) line(p Policy) []string {
 		intervals = append(intervals, known(v.Low), known(v.High))
 	}
 	w := r.World
-	line = append(line, strconv.FormatBool(p.Bound), r.Workload, w.Name, strconv.FormatBool(w.Recorded), strconv.FormatBool(w.Simulated),
+	line = append(line, strconv.FormatBool(p.Bound), r.Workload.String(), w.Name, strconv.FormatBool(w.Recorded), strconv.FormatBool(w.Simulated),
 		w.From.UTC().Format(time.RFC3339), w.Until.UTC().Format(time.RFC3339), strconv.FormatUint(r.Seeds[0], 10), strconv.Itoa(len(r.Seeds)))
 	if len(r.Seeds) > 1 {
 		line = append(line, intervals...)
