@@ -95,9 +95,9 @@ type bound struct {
 func bounds() []bound {
 	return []bound{
 		{moves, Hour, share{10, 100}, share{50, 50}}, // a fleet that a shortage drove on demand is to be back within the hour
-		{launches, Hour, share{20, 300}, share{100, 300}},
+		{launches, Hour, share{20, 600}, share{100, 600}},
 		{launches, Minute, share{10, 200}, share{50, 200}},
-		{departures, Hour, share{20, 300}, share{100, 300}},
+		{departures, Hour, share{20, 600}, share{100, 600}},
 		{newCost, Hour, share{}, share{}}, // as the operator says
 	}
 }
