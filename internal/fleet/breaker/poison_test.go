@@ -243,12 +243,13 @@ func (w *trader) recovers(t *testing.T, seed uint64) {
 	lost := w.own.intent.Capacity.Target - kept
 	w.own.observed.Instances = w.own.observed.Instances[:kept]
 	d, trips := w.treat(w.own, w.offered(t))
-	launched := 0
+	launched := -moved(d)
 	for _, a := range d.Actions {
 		if a.Verb == plan.LaunchVerb {
 			launched += a.Count
 		}
 	}
+	trips = slices.DeleteFunc(trips, func(trip Trip) bool { return trip.Class == moves })
 	// Where instances were moving, those on their way out are replaced too.
 	if launched < lost || launched > lost && !w.creeps || slices.ContainsFunc(trips, func(t Trip) bool { return t.Class != moves }) {
 		t.Fatalf("seed %d, %s: %d were lost, %d launched; %v", seed, w.name, lost, launched, trips)

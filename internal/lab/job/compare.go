@@ -34,42 +34,65 @@ func Compare(ctx context.Context, w *world.World, loads []lab.Workload, policies
 	}
 	var rows []Row
 	for _, load := range loads {
-		room := w.Until.Sub(w.From) - load.Within
-		if load.Kind != lab.Deadline || room < 0 || beginnings < 2 {
+		if room := w.Until.Sub(w.From) - load.Within; load.Kind != lab.Deadline || room < 0 || beginnings < 2 {
 			return nil, fmt.Errorf("%s can't be compared %d times in the %s of %s", load, beginnings, w.Until.Sub(w.From), w.Name)
 		}
-		var first [][2][]float64
-		for _, policy := range policies {
-			fresh, err := deciders(policy)
+		var first [2][]float64
+		for n, policy := range policies {
+			t := trial{seen: seen, load: load, beginnings: beginnings, seed: seed}
+			ratios, missed, err := t.run(ctx, policy)
 			if err != nil {
 				return nil, err
 			}
-			halves := [2]Row{{World: w.Name, Load: load, Policy: policy, Half: 1}, {World: w.Name, Load: load, Policy: policy, Half: 2}}
-			var ratios [2][]float64
-			for n := range beginnings {
-				if err := ctx.Err(); err != nil {
-					return nil, err
-				}
-				b := &books{w: w, demand: seen.demand}
-				r := newRun(seen, load, fresh(), &draws{next: seed + uint64(n)<<20}, b)
-				r.job.Began = w.From.Add((room * time.Duration(n) / time.Duration(beginnings-1)).Truncate(look))
-				r.job.Until = r.job.Began.Add(load.Within)
-				r.all()
-				half := 2 * n / beginnings
-				halves[half].Jobs++
-				halves[half].Missed += b.Missed
-				ratios[half] = append(ratios[half], b.Cost.Dollars()/b.OnDemand.Dollars())
+			if n == 0 {
+				first = ratios
 			}
-			first = append(first, ratios)
-			for half := range halves {
-				apart := float64(room/2+load.Within) / float64(load.Within)
-				halves[half].Ratio = mean(ratios[half], apart)
-				halves[half].Over = mean(minus(ratios[half], first[0][half]), apart)
-				rows = append(rows, halves[half])
+			for half, of := range ratios {
+				rows = append(rows, Row{
+					World: w.Name, Load: load, Policy: policy, Half: half + 1, Jobs: len(of), Missed: missed[half],
+					Ratio: mean(of, t.apart()), Over: mean(minus(of, first[half]), t.apart()),
+				})
 			}
 		}
 	}
 	return rows, nil
+}
+
+// trial is one kind of job, to be run again and again.
+type trial struct {
+	seen       *market
+	load       lab.Workload
+	beginnings int
+	seed       uint64
+}
+
+func (t *trial) room() time.Duration { return t.seen.w.Until.Sub(t.seen.w.From) - t.load.Within }
+
+// apart is how many of the jobs of one half could have been run one after another.
+func (t *trial) apart() float64 {
+	return float64(t.room()/2+t.load.Within) / float64(t.load.Within)
+}
+
+// run gives the ratios and the missed deadlines of both halves.
+func (t *trial) run(ctx context.Context, policy string) (ratios [2][]float64, missed [2]int, err error) {
+	fresh, err := deciders(policy)
+	if err != nil {
+		return ratios, missed, err
+	}
+	for n := range t.beginnings {
+		if err := ctx.Err(); err != nil {
+			return ratios, missed, err
+		}
+		b := &books{w: t.seen.w, demand: t.seen.demand}
+		r := newRun(t.seen, t.load, fresh(), &draws{next: t.seed + uint64(n)<<20}, b)
+		r.job.Began = t.seen.w.From.Add((t.room() * time.Duration(n) / time.Duration(t.beginnings-1)).Truncate(look))
+		r.job.Until = r.job.Began.Add(t.load.Within)
+		r.all()
+		half := 2 * n / t.beginnings
+		missed[half] += b.Missed
+		ratios[half] = append(ratios[half], b.Cost.Dollars()/b.OnDemand.Dollars())
+	}
+	return ratios, missed, nil
 }
 
 func minus(a, b []float64) []float64 {

@@ -47,9 +47,11 @@ func (r *run) all() {
 		r.work(now, until)
 		now = until
 		if r.at.Kind == deadline.Spot && r.job.Left > 0 && r.fate.End.Equal(now) {
-			r.lose(now)
+			r.books.Forced++
+			r.leave(now)
 		}
 	}
+	r.job.Unsaved = 0
 	r.leave(now)
 	r.books.done(r.job, now)
 }
@@ -62,7 +64,6 @@ func (r *run) enter(where deadline.Where, now time.Time) {
 	if r.at.Kind != deadline.Wait {
 		r.books.Voluntary++
 		r.leave(now)
-		r.job.Left, r.job.Unsaved = r.job.Left+r.job.Unsaved, 0
 	}
 	r.at, r.fate = where, world.Fate{}
 	if where.Kind == deadline.Wait {
@@ -100,19 +101,13 @@ func (r *run) work(from, until time.Time) {
 	}
 }
 
-// lose takes the instance away, and with it what was not saved.
-func (r *run) lose(now time.Time) {
-	r.books.Forced++
-	r.leave(now)
-	r.job.Left, r.job.Unsaved = r.job.Left+r.job.Unsaved, 0
-}
-
-// leave ends the instance.
+// leave ends the instance, and undoes what was not saved.
 func (r *run) leave(now time.Time) {
 	if r.at.Kind != deadline.Wait {
 		r.books.ended(stay{Where: r.at, Span: world.Span{From: r.since, Until: now}, works: r.works})
 	}
 	r.at = deadline.Where{Kind: deadline.Wait}
+	r.job.Left, r.job.Unsaved = r.job.Left+r.job.Unsaved, 0
 }
 
 func later(a, b time.Time) time.Time {

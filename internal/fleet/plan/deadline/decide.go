@@ -51,11 +51,11 @@ func (r *room) net() time.Duration { return r.j.Net(r.m.Every) }
 // Net is the time before its deadline at which a job that does not run has to be started on demand, when decisions come every so often: below it, a start
 // on spot could make it late.
 func (j Job) Net(every time.Duration) time.Duration {
-	net := j.Left + j.Unsaved + 2*j.Restart + every
+	work := j.Left + j.Unsaved
 	if !j.Checkpoint {
-		net += j.Left + j.Unsaved
+		work *= 2
 	}
-	return net
+	return work + 2*j.Restart + every
 }
 
 func (r *room) decide() Decision {
@@ -81,8 +81,6 @@ func (r *room) waiting() Decision {
 	switch {
 	case r.best != nil && r.isWorthTrying():
 		return r.next(r.spot(), r.startSentence())
-	case r.left < r.net()+r.m.Every: // the next decision would come too late
-		return r.final(Where{Kind: OnDemand}, r.netSentence())
 	case !r.j.Checkpoint:
 		return r.next(Where{Kind: Wait}, r.patientSentence())
 	case r.terms.Ahead >= 0:
@@ -95,7 +93,7 @@ func (r *room) waiting() Decision {
 func (r *room) onDemand() Decision {
 	switch {
 	case r.best == nil:
-		return r.next(r.at, "no spot pool below the on-demand price is open")
+		return r.next(r.at, shutText)
 	case r.terms.Moving > 0:
 		return r.next(r.spot(), r.moveSentence())
 	case r.terms.Ahead >= 2*r.j.Restart && r.terms.Useful > 2*r.j.Restart:
@@ -106,13 +104,12 @@ func (r *room) onDemand() Decision {
 
 // onSpot stays, unless a price drives the job away, or it came here without the net.
 func (r *room) onSpot() Decision {
-	const stays = "what runs on spot stays there until it is done or lost"
 	slack := r.terms.Slack
 	if slack >= 0 && slack < r.m.Every {
 		return r.final(Where{Kind: OnDemand}, r.netSentence())
 	}
 	if !r.j.Checkpoint || slack < r.j.Restart+r.m.Every {
-		return r.next(r.at, stays)
+		return r.next(r.at, staysText)
 	}
 	r.weigh()
 	if r.best != nil && r.terms.Moving > 0 {
@@ -122,7 +119,7 @@ func (r *room) onSpot() Decision {
 	if dearer := r.own().Price - r.m.OnDemand; float64(dearer) > float64(r.m.OnDemand)*r.j.Restart.Hours() && dearer > 0 {
 		return r.next(Where{Kind: OnDemand}, r.dearSentence())
 	}
-	return r.next(r.at, stays)
+	return r.next(r.at, staysText)
 }
 
 func (r *room) own() *Pool { return &r.m.Pools[r.at.Pool] }
@@ -185,13 +182,13 @@ func (r *room) moving(restart float64) money.Amount {
 	return money.Amount(worth * float64(money.Price(1).For(time.Hour)))
 }
 
-// pace is the work that may be left now.
+// pace is the work that may be left now, to the second: a job that has just begun is not behind by a rounding.
 func (r *room) pace() time.Duration {
 	share := loose
 	if whole := r.j.Until.Sub(r.j.Began); whole > 0 {
 		share = max(share, r.j.Work.Seconds()/whole.Seconds())
 	}
-	return hours(share * r.left.Hours())
+	return hours(share * r.left.Hours()).Round(time.Second)
 }
 
 func hours(h float64) time.Duration { return time.Duration(h * float64(time.Hour)) }

@@ -6,24 +6,29 @@ import (
 	"time"
 )
 
+const (
+	shutText  = "no spot pool below the on-demand price is open"
+	staysText = "what runs on spot stays there until it is done or lost"
+)
+
 func (r *room) netSentence() string {
 	return fmt.Sprintf("on demand until it is done: %s are left for %s of work, and a start on spot could be lost", brief(r.left), brief(r.toDo()))
 }
 
 func (r *room) startSentence() string {
-	return fmt.Sprintf("%s costs %s instead of %s, and %s of work can be expected there before a loss", r.best, r.best.Price, r.m.OnDemand, brief(r.terms.Useful))
+	return fmt.Sprintf("spot in %s costs %s instead of %s, and %s of work can be expected there before a loss", r.best, r.best.Price, r.m.OnDemand, brief(r.terms.Useful))
 }
 
 func (r *room) patientSentence() string {
-	return fmt.Sprintf("without checkpoints, waiting for a pool that may last costs nothing while %s are left for %s of work", brief(r.left), brief(r.toDo()))
+	return fmt.Sprintf("without checkpoints, waiting for a pool that may last costs nothing: %s are left for %s of work", brief(r.left), brief(r.toDo()))
 }
 
 func (r *room) aheadSentence() string {
-	return fmt.Sprintf("no spot pool below the on-demand price is open, and the job is %s of work ahead of its pace", brief(r.terms.Ahead))
+	return fmt.Sprintf(shutText+", and the job is %s of work ahead of its pace", brief(r.terms.Ahead))
 }
 
 func (r *room) behindSentence() string {
-	return fmt.Sprintf("no spot pool below the on-demand price is open, and the job is %s of work behind its pace", brief(-r.terms.Ahead))
+	return fmt.Sprintf(shutText+", and the job is %s of work behind its pace", brief(-r.terms.Ahead))
 }
 
 func (r *room) moveSentence() string {
@@ -40,7 +45,7 @@ func (r *room) stayDemandSentence() string {
 
 func (r *room) dearSentence() string {
 	own := &r.m.Pools[r.at.Pool]
-	return fmt.Sprintf("%s has become dearer than on demand: %s instead of %s", own, own.Price, r.m.OnDemand)
+	return fmt.Sprintf("spot in %s has become dearer than on demand: %s instead of %s", own, own.Price, r.m.OnDemand)
 }
 
 func (p *Pool) String() string { return strings.TrimSpace(p.Type + " " + p.Zone) }
