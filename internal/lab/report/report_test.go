@@ -285,6 +285,12 @@ func TestNamesCannotBreakOutOfThePage(t *testing.T) {
 
 func TestThePageOfAThousandPoolsStaysSmall(t *testing.T) {
 	r := made(1000, 1, 2)
+	for i := range r.Pools {
+		for h := range 14 * 24 * 3 {
+			at := began().Add(time.Duration(20*h) * time.Minute)
+			r.Pools[i].Downs = append(r.Pools[i].Downs, world.Span{From: at, Until: at.Add(10 * time.Minute)})
+		}
+	}
 	for i := range 3 {
 		more := outcomes(int64(i))
 		r.Policies = append(r.Policies, Compare([][]lab.Outcome{more[:1], more[:1]}, more[3:])...)
@@ -368,6 +374,21 @@ func TestMeansHaveIntervals(t *testing.T) {
 	for n := 1; n < 200; n++ {
 		if student(n+1) > student(n) {
 			t.Errorf("student grows at %d", n)
+		}
+	}
+}
+
+func TestShadesThatCannotBeToldApartBecomeOne(t *testing.T) {
+	at := func(minute int) time.Time { return began().Add(time.Duration(minute) * time.Minute) }
+	b, x := box{0, 0, 100, 10}, scale{float64(at(0).Unix()), float64(at(1000).Unix()), 0, 100}
+	for want, downs := range map[string][]world.Span{
+		"":                                 nil,
+		"M10 0H20V10H10Z":                  {{From: at(100), Until: at(200)}},
+		"M10 0H20V10H10ZM50 0H50.5V10H50Z": {{From: at(100), Until: at(150)}, {From: at(152), Until: at(200)}, {From: at(500), Until: at(501)}},
+		"M0 0H20V10H0Z":                    {{From: at(-100), Until: at(200)}},
+	} {
+		if got := shades(downs, x, b); got != want {
+			t.Errorf("%q, not %q", got, want)
 		}
 	}
 }

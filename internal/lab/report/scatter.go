@@ -76,7 +76,7 @@ func frame(b box, dots []dot, floor []float64) (x, y scale) {
 	costs = append(costs, floor...)
 	slices.Sort(costs)
 	low, high := costs[0], costs[len(costs)-1]
-	for n := len(costs) - 1; n > 1 && costs[n]-low > 4*(costs[n-1]-low); n-- {
+	for n := len(costs) - 1; n > 1 && (costs[n] > 1.5*costs[n-1] || costs[n]-low > 10*(costs[n-1]-low)); n-- {
 		high = costs[n-1]
 	}
 	if high <= low {

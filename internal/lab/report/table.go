@@ -32,7 +32,7 @@ func (r Report) columns() []column {
 	interrupted := column{"INTERRUPTIONS/1000H", "Interruptions in 1,000 hours (forced + voluntary)", false, Policy.interruptions}
 	bought := []column{
 		of("ON-DEMAND-SHARE", "On-demand hours", figureDemand, percent(1)),
-		{"HOURS-SERVED", "Hours served", true, func(p Policy) string { return p.show("capacity_hours", count) }},
+		{"HOURS-SERVED", "Hours served", true, func(p Policy) string { return p.show(figureServed, count) }},
 		{"LAUNCHES", "Launches", true, func(p Policy) string { return p.show(figureLaunches, count) }},
 		{"REFUSALS", "Refusals", true, func(p Policy) string { return p.show(figureRefusals, count) }},
 	}
