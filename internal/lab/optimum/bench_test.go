@@ -21,7 +21,7 @@ func large(pools, days, changes, spellsOf int) *world.World {
 		price := float64(p.OnDemand) * (0.3 + 0.2*dice.Float64())
 		s := world.Spells{Ends: w.Until}
 		for c := range changes {
-			p.Prices = append(p.Prices, world.Change{At: w.From.Add(length * time.Duration(c) / time.Duration(changes)).Add(time.Duration(dice.IntN(3600))*time.Second).Truncate(time.Second), Price: money.Price(price)})
+			p.Prices = append(p.Prices, world.Change{At: w.From.Add(length * time.Duration(c) / time.Duration(changes)).Add(time.Duration(dice.IntN(3600)) * time.Second).Truncate(time.Second), Price: money.Price(price)})
 			price *= 0.98 + 0.04*dice.Float64()
 		}
 		for c := range spellsOf {
