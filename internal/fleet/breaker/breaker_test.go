@@ -215,9 +215,9 @@ func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
 	for target := 1; target <= 200; target++ {
 		lost := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: target, Reason: plan.ReasonInterruption}}}
 		for _, size := range [][]Allowance{ForGroup("sig-1", Size{Target: target, Living: target}), ForAccount("act-1", Size{Target: target, Living: target})} {
-			hour, minute := spent(size[:1], Churn{Launches: 2 * target, Departures: 2 * target}), spent(size[1:], Churn{Launches: target})
+			hour, minute := spent(size[:1], Churn{Launches: 5 * target, Departures: 5 * target}), spent(size[1:], Churn{Launches: target})
 			if _, trips := Limit(lost, slices.Concat(hour, minute), plan.Observed{}, free, ""); len(trips) > 0 {
-				t.Fatalf("a fleet of %d that starts and is lost twice within an hour, and as a whole within the minute in which it started: %s", target, trips[0])
+				t.Fatalf("a fleet of %d that starts and is lost five times within an hour, and as a whole within the minute in which it started: %s", target, trips[0])
 			}
 		}
 	}
@@ -253,16 +253,16 @@ func TestADecisionOfATimeWithoutMinutesIsLimitedAsItWas(t *testing.T) {
 
 func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 	t.Parallel()
-	b := spent(ForGroup("sig-1", Size{Target: 40, Living: 40}), Churn{Moves: 38})
+	b := spent(ForGroup("sig-1", Size{Target: 10, Living: 10}), Churn{Moves: 8})
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.LaunchVerb, Count: 5, Reason: plan.ReasonCheaper, Replaces: []string{"i-1", "i-2", "i-3", "i-4", "i-5"}},
-		{Verb: plan.LaunchVerb, Count: 40, Reason: plan.ReasonUnhealthy},
+		{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonUnhealthy},
 	}}
 	after, trips := Limit(d, b, plan.Observed{}, free, "")
-	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 40 {
+	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 10 {
 		t.Errorf("what is left: %+v", after.Actions)
 	}
-	want := "The breaker holds back 3 more: group sig-1 has used 38 of the 40 moves that it may make within an hour, which opens again from 09:01:00 on."
+	want := "The breaker holds back 3 more: group sig-1 has used 8 of the 10 moves that it may make within an hour, which opens again from 09:01:00 on."
 	if len(trips) != 1 || trips[0].String() != want || !after.Next.Equal(morning.Add(time.Minute)) {
 		t.Errorf("trips %v, next look %s", trips, after.Next)
 	}

@@ -86,7 +86,7 @@ func drawJob(t *rapid.T, checkpoint bool) (*world.World, lab.Workload, time.Time
 	load := lab.Workload{
 		Kind: lab.Deadline, Least: 1, Most: 1, Checkpoint: checkpoint,
 		Work:    time.Duration(rapid.IntRange(3, 15).Draw(t, "work")) * tick,
-		Restart: time.Duration(rapid.IntRange(1, 6).Draw(t, "restart")) * tick,
+		Restart: time.Duration(rapid.IntRange(0, 6).Draw(t, "restart")) * tick,
 	}
 	load.Within = load.Work + load.Restart + time.Duration(rapid.IntRange(0, 20).Draw(t, "slack"))*tick
 	return w, load, monday().Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "start")) * tick)

@@ -31,7 +31,13 @@ func (s score) times(n int, t score) score {
 	return score{s.cost + money.Amount(n)*t.cost, s.forced + int32(n)*t.forced, s.wished + int32(n)*t.wished}
 }
 
-// node is one instance of a schedule: the market, the second from which it serves, and the instance before it.
+// fresh and none stand for the place of a node that has none, and for that of the instance before the first.
+const (
+	fresh = -2
+	none  = -1
+)
+
+// node is one instance of a schedule: the market, the second from which it serves, and the place of the instance before it.
 type node struct {
 	market, before int32
 	serves         int64
@@ -68,8 +74,9 @@ type sweep struct {
 	ago   []meter // … and until one boot ago
 	ups   []int   // where it is open, was closed last, or will be next, one boot ago
 	end   []int64 // when the instance of the best schedule is taken
-	at    []int32 // its node
-	nodes []node
+	last  []node  // its instance there
+	place []int32 // of that among the nodes; fresh while nothing has followed it
+	nodes []node  // instances that others follow
 	left  []int32 // markets that there is a reason to leave now
 }
 
@@ -95,7 +102,8 @@ func newSweep(all []market, boot int64, price money.Amount) *sweep {
 	n := len(all)
 	s := &sweep{
 		markets: all, boot: boot, price: price,
-		best: make([]score, n), now: make([]meter, n), ago: make([]meter, n), ups: make([]int, n), end: make([]int64, n), at: make([]int32, n),
+		best: make([]score, n), now: make([]meter, n), ago: make([]meter, n), ups: make([]int, n), end: make([]int64, n),
+		last: make([]node, n), place: make([]int32, n),
 	}
 	for n := range all {
 		s.best[n] = hopeless()
@@ -169,25 +177,21 @@ func (s *sweep) cheapest(at int64) (least score, market int) {
 	return least, market
 }
 
-// take lets a schedule go on in a market if that is better than what was known, and says whether it is.
+// take lets a schedule go on in a market if that is better than what was known. The cost of the boot, less what the market has cost since second 0, is what the
+// market had cost one boot ago, with a minus.
 func (s *sweep) take(n int, so score, at int64, before int32, lost bool) {
-	if !s.isOpen(n, at) {
-		return
-	}
-	so.cost += s.overlap(n, at)
-	so.cost -= s.now[n].at(at)
-	if !so.before(s.best[n]) {
+	so.cost -= s.ago[n].at(at - s.boot)
+	if !so.before(s.best[n]) || !s.isOpen(n, at) {
 		return
 	}
 	s.best[n], s.end[n] = so, s.markets[n].ups[s.ups[n]].end
-	s.at[n] = int32(len(s.nodes))
-	s.nodes = append(s.nodes, node{int32(n), before, at, lost})
+	s.last[n], s.place[n] = node{int32(n), before, at, lost}, fresh
 }
 
 // begin starts schedules in every market that is open.
 func (s *sweep) begin(so score, at int64) {
 	for n := range s.markets {
-		s.take(n, so, at, -1, false)
+		s.take(n, so, at, none, false)
 	}
 }
 
@@ -199,7 +203,11 @@ type parting struct {
 }
 
 func (s *sweep) part(from int, at int64) parting {
-	p := parting{s.serving(from, at).plus(s.price), s.at[from], s.end[from] == at}
+	if s.place[from] == fresh {
+		s.place[from] = int32(len(s.nodes))
+		s.nodes = append(s.nodes, s.last[from])
+	}
+	p := parting{s.serving(from, at).plus(s.price), s.place[from], s.end[from] == at}
 	if p.lost {
 		p.so.forced++
 	} else {
@@ -223,8 +231,11 @@ func (s *sweep) pass(list []event) {
 			s.ago[n].pass(s.markets[n].prices, at-s.boot)
 		}
 	}
-	_, best := s.cheapest(at)
-	fromBest := s.part(best, at)
+	var fromBest parting
+	if slices.ContainsFunc(list, func(e event) bool { return e.kind == enter }) {
+		_, best := s.cheapest(at)
+		fromBest = s.part(best, at)
+	}
 	fromLeft, isLeft := s.leaving(at)
 	for _, n := range s.left {
 		if s.end[n] == at {
@@ -245,11 +256,14 @@ func (s *sweep) pass(list []event) {
 
 // leaving is the best schedule of those that there is a reason to part with.
 func (s *sweep) leaving(at int64) (best parting, found bool) {
-	least := hopeless()
+	least, from := hopeless(), none
 	for _, n := range s.left {
 		if c := s.serving(int(n), at); c.before(least) {
-			least, best, found = c, s.part(int(n), at), true
+			least, from = c, int(n)
 		}
 	}
-	return best, found
+	if from == none {
+		return parting{}, false
+	}
+	return s.part(from, at), true
 }
