@@ -100,6 +100,19 @@ func TestWithoutPricesTheUsualOnesAreTakenAndSaidSo(t *testing.T) {
 	}
 }
 
+func TestTypesOfDifferentSizesAreToldOf(t *testing.T) {
+	r := recording(t, "", "")
+	for n, kind := range []string{"c6i.xlarge", "c6i.8xlarge"} {
+		r.Prices.Series[n].Type, r.Availability.Series[n].Type = kind, kind
+	}
+	part := days(t, 1)
+	part.Types = []string{"c6i.xlarge", "c6i.8xlarge"}
+	notes := run(t, Study{Recording: r, Part: part, Workload: "steady:5", Policies: []string{lab.PolicyOnDemand}}).Notes
+	if !slices.Contains(notes, "Every instance counts as one, whatever its size: the types have 4 to 32 vCPUs.") {
+		t.Errorf("%q", notes)
+	}
+}
+
 func TestJobsRunUnderTheirOwnPolicies(t *testing.T) {
 	for _, workload := range []string{"deadline:6h/9h", "batch:4x30m"} {
 		r := run(t, Study{Recording: recording(t, "", ""), Part: days(t, 5), Workload: workload, Seed: 1})
