@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -172,5 +173,25 @@ func TestAStudyStopsWhenItIsTold(t *testing.T) {
 	stop()
 	if _, err := Run(ctx, Study{Recording: recording(t, "", ""), Part: days(t, 2), Workload: "steady:5"}); err == nil {
 		t.Error("it went on")
+	}
+}
+
+// The command line knows no room of the laboratory, so its help has these names in its own words.
+func TestTheReferenceNamesEveryPolicyAndRule(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, about, _ := strings.Cut(string(page), "## `neap replay`\n")
+	about, _, _ = strings.Cut(about, "\n## ")
+	for kind, line := range map[string]string{lab.Steady: "Policies for fleets: ", lab.Deadline: "Policies for jobs: "} {
+		if want := line + strings.Join(Policies(lab.Workload{Kind: kind}), ", ") + "."; !strings.Contains(about, want) {
+			t.Errorf("the reference lacks %q", want)
+		}
+	}
+	for _, rule := range rules() {
+		if !strings.Contains(about, rule) {
+			t.Errorf("the reference lacks the rule %s", rule)
+		}
 	}
 }
