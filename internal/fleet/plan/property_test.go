@@ -294,8 +294,11 @@ func TestACoolingPoolIsNeverAsked(t *testing.T) {
 func TestNoVoluntaryMoveOnStalePricesOrBeyondTheBudget(t *testing.T) {
 	check(t, func(r *rapid.T) {
 		w := drawWorld(r)
-		moves, largest := 0, 0
+		moves, largest, part := 0, 0, cheaperPart
 		for _, a := range w.plan().actions(LaunchVerb) {
+			if a.Reason == ReasonRevert {
+				part = revertPart
+			}
 			for _, id := range a.Replaces {
 				if a.Reason.isVoluntary() {
 					moves += newDraft(w.intent, Observed{}, w.market, noon).unitsOf(w.find(id).Type, 2)
@@ -303,7 +306,6 @@ func TestNoVoluntaryMoveOnStalePricesOrBeyondTheBudget(t *testing.T) {
 				}
 			}
 		}
-		part := voluntaryPart
 		if w.intent.MaxMovesPart > 0 {
 			part = w.intent.MaxMovesPart
 		}
