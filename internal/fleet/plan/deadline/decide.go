@@ -165,21 +165,20 @@ func (r *room) isWorthTrying() bool {
 	return survives(r.reach, whole)*whole*float64(r.m.OnDemand) > lasts(r.reach, whole)*float64(r.best.Price)
 }
 
-// moving is what a move to the best pool is worth: what it saves on the work to be expected there, doubted, less the start there and, for a job on demand, the
-// start back, less what both take from the time in which spot could work.
+// moving is what a move to the best pool is worth: what it saves on the work to be expected there, doubted, less the start there and a start back to what is
+// paid now.
 func (r *room) moving(restart float64) money.Amount {
-	price, demand := float64(r.best.Price), float64(r.m.OnDemand)
-	useful, slack := r.terms.Useful.Hours(), idle*(demand-price)
-	worth := 0.0
+	useful, price, paid := r.terms.Useful.Hours(), float64(r.best.Price), 0.0
 	switch r.at.Kind {
 	case OnDemand:
-		worth = doubt*useful*(demand-price) - restart*(price+demand) - 2*restart*slack
+		paid = float64(r.m.OnDemand)
 	case Spot:
 		own := r.own()
-		useful = min(useful, lasts(own.reach(r.m.History.scale(), r.now), r.j.Left.Hours()))
-		worth = doubt*useful*(float64(own.Price)-price) - restart*price - restart*slack
+		paid, useful = float64(own.Price), min(useful, lasts(own.reach(r.m.History.scale(), r.now), r.j.Left.Hours()))
+	default:
+		return 0
 	}
-	return money.Amount(worth * float64(money.Price(1).For(time.Hour)))
+	return money.Amount((doubt*useful*(paid-price) - restart*(price+paid)) * float64(money.Price(1).For(time.Hour)))
 }
 
 // pace is the work that may be left now, to the second: a job that has just begun is not behind by a rounding.
