@@ -45,6 +45,10 @@ func main() {
 			})
 			return cli.Observed(found), err
 		},
+		Replay: func(ctx context.Context, c cli.ReplayConfig) (cli.Replayed, error) {
+			found, err := app.Replay(ctx, app.ReplayConfig(c))
+			return cli.Replayed(found), err
+		},
 	}))
 }
 

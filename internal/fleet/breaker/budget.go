@@ -89,15 +89,15 @@ type bound struct {
 
 // bounds is the table of the breaker [all figures ours]. The size is the target, in instances or units; for departures, the living where they are more.
 //
-// Recovery is never held up: within an hour a fleet may start and lose all that it has twice, and within a minute it may start and lose all that it has, as in a
+// Recovery is never held up: within an hour a fleet may start and lose all that it has five times (recordings of scarce types show three), and within a minute it may start and lose all that it has, as in a
 // storm over the only pool of a fleet that has just begun. What the cloud takes, what the user detaches and what is left of a deleted group goes whatever the
 // budget says: it is bounded by what was launched.
 func bounds() []bound {
 	return []bound{
 		{moves, Hour, share{10, 100}, share{50, 50}}, // a fleet that a shortage drove on demand is to be back within the hour
-		{launches, Hour, share{20, 300}, share{100, 300}},
+		{launches, Hour, share{20, 600}, share{100, 600}},
 		{launches, Minute, share{10, 200}, share{50, 200}},
-		{departures, Hour, share{20, 300}, share{100, 300}},
+		{departures, Hour, share{20, 600}, share{100, 600}},
 		{newCost, Hour, share{}, share{}}, // as the operator says
 	}
 }

@@ -49,13 +49,16 @@ func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market
 	}
 	types := slices.Concat(intent.Choice.SpotTypes, intent.Choice.OnDemandTypes)
 	slices.Sort(types)
-	for _, one := range slices.Compact(types) { // a few of hundreds: the others are not even looked at
+	types = slices.Compact(types)
+	m.Pools = make([]plan.Pool, 0, min(2*len(types)*len(intent.Choice.Zones), len(snapshot.Pools)))
+	for _, one := range types { // a few of hundreds: the others are not even looked at
+		onSpot, onDemand := slices.Contains(intent.Choice.SpotTypes, one), slices.Contains(intent.Choice.OnDemandTypes, one)
 		for _, p := range snapshot.Of(one) {
-			wanted := intent.Choice.SpotTypes
+			wanted := onSpot
 			if p.Market.Lifecycle == cloud.OnDemand {
-				wanted = intent.Choice.OnDemandTypes
+				wanted = onDemand
 			}
-			if !slices.Contains(wanted, one) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
+			if !wanted || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
 				continue
 			}
 			if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {

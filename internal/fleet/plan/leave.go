@@ -51,7 +51,8 @@ func (d *draft) lastCall(i *Instance) time.Time {
 	if !i.DrainUntil.IsZero() {
 		drain = max(0, i.DrainUntil.Sub(d.now))
 	}
-	return i.InterruptAt.UTC().Add(-noticeMargin - min(drain, cmp.Or(d.notice, usualNotice)/2))
+	half := max(0, cmp.Or(d.notice, usualNotice)/2-noticeMargin)
+	return i.InterruptAt.UTC().Add(-noticeMargin - min(drain, half.Truncate(time.Second)))
 }
 
 // depart lets a member go now, before its replacement serves.

@@ -73,8 +73,8 @@ func deciders(policy string) (func() decider, error) {
 	return nil, fmt.Errorf("%q is no policy for jobs: %v are", policy, Policies())
 }
 
-// starts are the moments at which jobs begin.
-func starts(w *world.World, load lab.Workload) ([]time.Time, error) {
+// Starts are the moments at which the deadline jobs of a run begin.
+func Starts(w *world.World, load lab.Workload) ([]time.Time, error) {
 	room := w.Until.Sub(w.From) - load.Within
 	if room < 0 {
 		return nil, fmt.Errorf("no job of %s fits into the %s of %s", load.Within, w.Until.Sub(w.From), w.Name)
@@ -91,7 +91,7 @@ func starts(w *world.World, load lab.Workload) ([]time.Time, error) {
 }
 
 func runJobs(ctx context.Context, seen *market, load lab.Workload, fresh func() decider, seed uint64, b *books) error {
-	begin, err := starts(seen.w, load)
+	begin, err := Starts(seen.w, load)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,10 @@ const group = "replay"
 
 // decide is what the planner wants and the breaker allows.
 func (r *run) decide(intent plan.Intent) plan.Decision {
+	r.tidy()
 	offered := r.offered(intent)
 	d := plan.Plan(intent, r.observed, offered, r.now)
-	r.held = false
+	r.tripped = false
 	if len(d.Actions) == 0 || r.isYardstick() {
 		return d
 	}
@@ -25,7 +26,12 @@ func (r *run) decide(intent plan.Intent) plan.Decision {
 	breaker.Use(own, func(span time.Duration) (breaker.Churn, time.Time) { return r.tally.All(r.now, span) })
 	price := func(a plan.Action) money.Price { return breaker.PriceOf(offered, a) }
 	d, trips := breaker.Limit(d, own, r.observed, price, "")
-	r.held = len(trips) > 0
+	r.tripped = len(trips) > 0
+	for _, t := range trips {
+		if r.Note != nil {
+			r.Note(r.now, t.String())
+		}
+	}
 	return d
 }
 

@@ -37,7 +37,7 @@ func newBooks(s *Setup, list money.Price) books {
 // want closes the account of a target, and opens that of the next.
 func (b *books) want(target int, now time.Time) {
 	if now.After(b.since) {
-		b.out.OnDemand += listPrice(b.list, b.target, now.Sub(b.since))
+		b.out.OnDemand += b.list.For(now.Sub(b.since)) * money.Amount(b.target)
 	}
 	b.target, b.since = target, now
 }
@@ -63,6 +63,7 @@ func (r *run) passTo(at time.Time) {
 	if !at.After(r.now) {
 		return
 	}
+	r.tidy()
 	r.watchStorms()
 	b := &r.books
 	for ; !b.sampleAt.After(at); b.sampleAt = b.sampleAt.Add(b.sampled) {

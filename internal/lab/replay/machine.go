@@ -3,7 +3,6 @@ package replay
 import (
 	"container/heap"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fleet/plan"
@@ -176,12 +175,27 @@ func (r *run) end(m *machine) {
 	}
 	r.books.leave(m.stall)
 	delete(r.living, m.id)
-	last := len(r.machines) - 1
-	moved := r.machines[last]
-	moved.row = m.row
-	r.machines[m.row], r.observed.Instances[m.row] = moved, r.observed.Instances[last]
-	r.machines = slices.Delete(r.machines, last, last+1)
-	r.observed.Instances = slices.Delete(r.observed.Instances, last, last+1)
+	r.littered = true
+}
+
+// tidy takes those that have ended out of the lists. The order stays: by launch, as the planner sorts them.
+func (r *run) tidy() {
+	if !r.littered {
+		return
+	}
+	kept := 0
+	for n, m := range r.machines {
+		if !m.ended.IsZero() {
+			continue
+		}
+		if kept < n {
+			r.machines[kept], r.observed.Instances[kept] = m, r.observed.Instances[n]
+			m.row = kept
+		}
+		kept++
+	}
+	clear(r.machines[kept:])
+	r.machines, r.observed.Instances, r.littered = r.machines[:kept], r.observed.Instances[:kept], false
 }
 
 func (r *run) leaveService(m *machine) {

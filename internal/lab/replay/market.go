@@ -50,6 +50,11 @@ func (s *stall) room(wanted int, now time.Time) int {
 	return max(0, s.of.Fates.Room(s.held, now))
 }
 
+// inPool is a pool as the cloud names it.
+func inPool(p *world.Pool) cloud.Market {
+	return cloud.Market{Region: p.Region, Zone: p.Zone, Type: p.Type, Product: product, Lifecycle: cloud.Spot}
+}
+
 // furnish makes a stall on spot and one on demand of every pool that may be used.
 func (r *run) furnish() error {
 	for n := range r.World.Pools {
@@ -61,7 +66,8 @@ func (r *run) furnish() error {
 			return fmt.Errorf("the pool %s in %s of the world %s lacks a spot price, a price on demand, or fates", p.Type, p.Zone, r.World.Name)
 		}
 		for _, lifecycle := range []cloud.Lifecycle{cloud.OnDemand, cloud.Spot} {
-			in := cloud.Market{Region: p.Region, Zone: p.Zone, Type: p.Type, Product: product, Lifecycle: lifecycle}
+			in := inPool(p)
+			in.Lifecycle = lifecycle
 			at := place{p.Type, p.Zone, plan.Lifecycle(lifecycle)}
 			if r.byPlace[at] != nil {
 				return fmt.Errorf("the world %s has the pool %s in %s twice", r.World.Name, p.Type, p.Zone)

@@ -31,6 +31,7 @@ type Setup struct {
 	Model    model.Parameters                // of the experience; zero = model.Usual()
 	Adjust   func(*plan.Intent)              // changes what is asked for; the target is set after it. nil = nothing
 	Progress func(done, total time.Duration) // is called now and then; nil = nobody wants to know
+	Note     func(at time.Time, text string) // is told what the breaker holds back; nil = the same
 }
 
 const (
@@ -140,6 +141,7 @@ func (r *run) turn(intent plan.Intent) {
 		}
 	}
 	r.wakeBy(r.now.Add(stillComing))
+	r.rest(true)
 }
 
 func (r *run) wakeBy(at time.Time) {

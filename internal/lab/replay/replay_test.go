@@ -198,9 +198,9 @@ func recorded(notice time.Duration) *world.World {
 	return w
 }
 
-func TestNothingIsShortWhereTheNoticeIsLongerThanBootAndDrainTogether(t *testing.T) {
+func TestNothingIsShortWhereTheNoticeIsTwiceTheBoot(t *testing.T) {
 	w := recorded(2 * time.Minute)
-	_, out := finished(t, Setup{World: w, Workload: steady(20), Policy: lab.PolicyNeap, Adjust: func(in *plan.Intent) { in.Drain = 30 * time.Second }}, nil)
+	_, out := finished(t, Setup{World: w, Workload: steady(20), Policy: lab.PolicyNeap}, nil)
 	if out.ShortHours > 0 || out.Forced == 0 {
 		t.Errorf("%v hours were short; %d instances were taken", out.ShortHours, out.Forced)
 	}

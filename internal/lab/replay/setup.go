@@ -11,7 +11,6 @@ import (
 	"github.com/neap-cloud/neap/internal/lab"
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/market/model"
-	"github.com/neap-cloud/neap/internal/money"
 )
 
 const (
@@ -42,13 +41,14 @@ type run struct {
 	revertedAt time.Time // by PolicyAutoSpotting
 	turnsNow   int       // that asked to be made again in this very moment
 	changed    bool      // something, since the last plan
+	littered   bool      // some of machines have ended
 
-	tally *breaker.Tally
-	held  bool // the breaker holds back a part of the newest plan
-	plans int
-	books books
-	moves []transfer
-	storm stormWatch
+	tally   *breaker.Tally
+	tripped bool // the breaker holds back a part of the newest plan
+	plans   int
+	books   books
+	moves   []transfer
+	storm   stormWatch
 }
 
 func newRun(s Setup) (*run, error) {
@@ -175,8 +175,3 @@ func (r *run) isTimeToRevert() bool {
 
 // isYardstick tells policies of others. They get what a provider knows of its pools, and have no breaker.
 func (r *run) isYardstick() bool { return r.Policy != lab.PolicyNeap }
-
-// listPrice is what the target costs on demand for a span.
-func listPrice(p money.Price, target int, d time.Duration) money.Amount {
-	return p.For(d) * money.Amount(target)
-}

@@ -91,7 +91,7 @@ func (r *run) settleStorms(d plan.Decision) {
 		x.asked(r.now)
 	}
 	w.waiting = slices.Delete(w.waiting, 0, min(spare, len(w.waiting)))
-	if d.Short == 0 && !r.held {
+	if d.Short == 0 && !r.tripped {
 		w.waiting = nil
 	}
 }
