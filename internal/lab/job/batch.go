@@ -36,7 +36,7 @@ func (w *worker) isLost() bool { return !w.fate.End.IsZero() && w.fate.End.Befor
 // end is when the worker is done with its task or lost.
 func (w *worker) end() time.Time {
 	if w.isLost() {
-		return later(w.began, w.fate.End)
+		return w.fate.End
 	}
 	return w.done()
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/neap-cloud/neap/internal/money"
 )
 
-// Decide says where the job runs from now on, given where it runs now:
+// Decide says where the job runs from now on, given where it runs now. The pool of a job on spot has to be among the market's, open or not:
 //
 //   - The safety net. Spot is started, and spot is waited for, only while the job would still be in time if everything went wrong from here: a start on spot that is
 //     lost at its last second, news of it that come as late as they may, another start. Below that the job runs on demand until it is done. What runs on
@@ -22,7 +22,7 @@ import (
 //   - Without checkpoints a loss costs the whole run. The net has room for that; an attempt on spot is made when it is cheaper on average than none, and since on demand
 //     has to do the whole work anyhow, it is never begun before the net.
 //
-// A deadline that on demand could meet with the net's time from the first decision on is met whatever the pools do, if decisions come no later than promised.
+// A deadline that on demand alone would meet, launched at the first decision, is met whatever the pools do, if decisions and news of losses come no later than promised.
 func Decide(j Job, at Where, m Market, now time.Time) Decision {
 	r := &room{j: j, at: at, m: m, now: now, left: j.Until.Sub(now)}
 	r.terms = Terms{Slack: r.left - r.toDo() - j.Restart, BestPool: -1}
