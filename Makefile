@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: live-aws explore faults faults-aws disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
+.PHONY: bench-market live-aws explore faults faults-aws disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ soak: ## live through a simulated month, and look at memory and database; ARGS="
 size: ## measure 10,000 groups, and the growth from 1,000 to 100,000 instances; ARGS="-database postgres://…" for PostgreSQL
 	go run ./test/size -groups 10000 $(ARGS)
 	go run ./test/size -growth 100,1000,10000 $(ARGS)
+
+bench-market: ## measure what the market's model is worth, and write docs/market.md; NEAP_TRACES names the recorded traces; ARGS="-quick" is shorter
+	go run ./test/market $(ARGS)
 
 live-aws: ## hold AWS itself to the provider contract, for at most 0.15 USD; NEAP_LIVE_AWS=1 NEAP_LIVE_IMAGE=ami-… and credentials in the environment
 	go test -tags live -count=1 -timeout 60m -v -run TestAWSItself ./internal/cloud/aws

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+)
+
+// runFrontier shows what fewer interruptions cost: under our rules and wishes for a lifetime, under the yardsticks, and with hindsight.
+func runFrontier(b *bench, r *result) error {
+	all, err := b.recordings(r)
+	if err != nil {
+		return err
+	}
+	who := field()
+	for _, rule := range []plan.Rule{plan.CostOriented, plan.Balanced} {
+		for _, hours := range []int{1, 3, 6, 12, 24} {
+			who = append(who, lasting(rule, hours))
+		}
+	}
+	for _, minutes := range []int{3, 15, 60, 240, 960, 3840} {
+		who = append(who, hindsight(minutes))
+	}
+	arenas, err := b.recordedArenas(all, who)
+	if err != nil {
+		return err
+	}
+	r.note("Both halves together. Hindsight with a number of minutes pays that many minutes of the list price to be spared one interruption: no policy, however well it foresees, is both cheaper and calmer than that line.")
+	var panels []panel
+	for n, a := range arenas {
+		merged := arena{name: a.name}
+		merged.parts[0] = slices.Concat(a.parts[0], a.parts[1])
+		merged.parts[1] = merged.parts[0]
+		t, both := versus(a.name, []arena{merged}, who, false)
+		var rows [][]cell
+		for n := 0; n < len(t.Rows); n += 2 {
+			rows = append(rows, slices.Delete(t.Rows[n], 1, 2))
+		}
+		t.Rows, t.Columns = rows, slices.Delete(t.Columns, 1, 2)
+		r.Tables = append(r.Tables, t)
+		panels = append(panels, panelOf(all[n].name, who, both[0]))
+	}
+	r.pictures = map[string][]byte{"market-frontier.svg": draw(panels)}
+	return nil
+}
