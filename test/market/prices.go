@@ -33,7 +33,9 @@ func runPrices(b *bench, r *result) error {
 		r.Tables = append(r.Tables, brief(a, arenas[n:n+1], who))
 	}
 	r.note("In all, the fleets of one policy stood for %.0f instance-hours in each part.", both[1].sums[0].target)
-	r.Lines = append(r.Lines, linesOf("drawn losses, later data", both[1], who)...)
+	r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line {
+		return append(both[1].near("drawn losses, later data", n, one), both[1].better("drawn losses, later data", n, one)...)
+	})...)
 	return nil
 }
 
@@ -130,7 +132,7 @@ func runUnseen(b *bench, r *result) error {
 		r.note("%s: %s, %s, %s.", c.what, source(c.p.Name, c.p.Digest), whole, seedText(seeds))
 		t, both := versus(fmt.Sprintf("%s: %s", c.what, basketText(c.some)), arenas, who, false)
 		r.Tables = append(r.Tables, t)
-		r.Lines = append(r.Lines, linesOf(c.p.Name, both[1], who)...)
+		r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line { return both[1].near(c.p.Name, n, one) })...)
 	}
 	return nil
 }

@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/fleet/plan"
+	"github.com/neap-cloud/neap/internal/lab"
 )
 
 // runRecorded compares fleets where what could be had and what was lost was measured.
@@ -25,15 +28,17 @@ func runRecorded(b *bench, r *result) error {
 		t, _ := versus(a.name, arenas[n:n+1], who, false)
 		r.Tables = append(r.Tables, t)
 	}
-	r.Lines = append(r.Lines, linesOf("recorded, later data", both[1], who)...)
+	r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line {
+		return append(both[1].near("recorded, later data", n, one), both[1].better("recorded, later data", n, one)...)
+	})...)
 	return nil
 }
 
 // linesOf are the lines of the two rules between the extremes.
-func linesOf(where string, c comparison, who []contender) (lines []line) {
+func linesOf(who []contender, of func(n int, one contender) []line) (lines []line) {
 	for n, one := range who {
-		if slices.Contains([]string{"neap costOriented", "neap balanced"}, one.label) {
-			lines = append(lines, c.mustHold(where, n, one)...)
+		if one.policy == lab.PolicyNeap && slices.Contains([]plan.Rule{plan.CostOriented, plan.Balanced}, one.rule) {
+			lines = append(lines, of(n, one)...)
 		}
 	}
 	return lines
