@@ -24,6 +24,7 @@ const (
 	harm    = "what goes wrong on purpose is for tests; app alone puts it around a cloud"
 	wire    = "a dialect translates: rules live in domain rooms, and neither store nor back end may leak into a wire format"
 	outward = "an address that a user names is connected to through one guard only, which knows nothing of what is sent"
+	drawn   = "what a simulated world draws follows from its seed alone, and only that world and the laboratory may know it: an engine that did would see the future"
 	pure    = "the pure core knows only its own nouns, so that the same inputs give the same answer"
 )
 
@@ -41,6 +42,7 @@ func rooms() []room {
 		{path: "catalog", layer: 0, beside: foundation},
 		{path: "dial", layer: 0, beside: foundation, only: foundation, users: []string{"journal", "app"}, why: outward},
 		{path: "fleet/plan", layer: 0, beside: foundation, only: foundation, why: pure},
+		{path: "market/model", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "cluster/pack", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "identity/policy", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "journal/chain", layer: 0, beside: foundation, only: foundation, why: pure},
@@ -51,7 +53,8 @@ func rooms() []room {
 		{path: "cloud", layer: 1},
 		{path: "cloud/budget", layer: 1, beside: []string{"cloud"}},
 		{path: "cloud/mishap", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: harm},
-		{path: "cloud/sim", layer: 1, beside: []string{"cloud", "store"}, users: []string{"app", "lab"}, why: backEnd},
+		{path: "cloud/sim", layer: 1, beside: []string{"cloud", "store", "cloud/sim/physics"}, users: []string{"app", "lab"}, why: backEnd},
+		{path: "cloud/sim/physics", layer: 1, only: []string{"layer 0", "cloud"}, users: []string{"cloud/sim", "lab"}, why: drawn},
 		{path: "cloud/aws", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},
 		{path: "cloud/gcp", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},
 		{path: "cloud/azure", layer: 1, beside: []string{"cloud"}, users: []string{"app", "lab"}, why: backEnd},
@@ -266,6 +269,13 @@ func TestTheTableRefusesWhatTheArchitectureForbids(t *testing.T) {
 		{"internal/op", internal + "journal", false},
 		{"internal/cloud", internal + "store", false},
 		{"internal/cloud/sim", internal + "store", true},
+		{"internal/cloud/sim", internal + "cloud/sim/physics", true},
+		{"internal/cloud/sim/physics", internal + "cloud", true},
+		{"internal/cloud/sim/physics", internal + "store", false},
+		{"internal/cloud/sim/physics", internal + "cloud/sim", false},
+		{"internal/lab/world", internal + "cloud/sim/physics", true},
+		{"internal/app", internal + "cloud/sim/physics", false},
+		{"internal/fleet", internal + "cloud/sim/physics", false},
 		{"internal/cloud/aws", internal + "store", false},
 		{"internal/cloud/aws", internal + "cloud/sim", false},
 		{"internal/fleet", internal + "cloud", true},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
+	"github.com/neap-cloud/neap/internal/fleet/listen"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -47,7 +48,7 @@ func (f *Fleet) watch(ctx context.Context, p place, provider cloud.Provider, s *
 			return
 		}
 		pause = watchEvery
-		limited, cancel := context.WithTimeout(budget.With(ctx, budget.Healing), callTimeout)
+		limited, cancel := context.WithTimeout(budget.With(ctx, budget.Healing), listen.CallTimeout)
 		err := f.glance(limited, p, provider, s, waiting)
 		cancel()
 		if err != nil && ctx.Err() == nil {

@@ -11,15 +11,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/intake"
+	"github.com/neap-cloud/neap/internal/fleet/listen"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
-	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -77,18 +76,11 @@ type Fleet struct {
 	Config
 	forms   map[string]Form
 	mu      sync.Mutex
-	priced  map[feed]bool                    // whose prices this process has read
 	good    intake.Lately[[sha256.Size]byte] // templates that the cloud found nothing wrong with
 	sights  map[place]*sight                 // what this process remembers of each place
-	asking  sync.Map                         // places whose notices are being asked for
-	places  intake.Recent[[]place]
-	rounds  atomic.Int64           // of asking for notices
-	noticed intake.Lately[bool]    // that there were any
-	intake  intake.Gather[warning] // of notices
-
-	tallies map[string]*tally // by account
+	tallies map[string]*tally                // by account
 	alarms  *alarms
-	spool   *spool.File
+	ear     *listen.Ear
 }
 
 // loopName is the loop that keeps groups as intended; its keys are group ids.
@@ -100,16 +92,18 @@ const sweep = 30 * time.Minute
 
 // New wires the room and registers its loop and periodic work; call it before the workflow engine starts.
 func New(c Config) *Fleet {
-	f := &Fleet{Config: c, forms: map[string]Form{}, priced: map[feed]bool{}, good: intake.Lately[[sha256.Size]byte]{For: checkFor, Most: checkMany}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms(), spool: spool.New(c.Spool)}
-	f.intake.Do = f.takeAll
-	f.places.For, f.places.Read, f.noticed.For = placesReread, f.Places, noticeEcho
+	f := &Fleet{Config: c, forms: map[string]Form{}, good: intake.Lately[[sha256.Size]byte]{For: checkFor, Most: checkMany}, sights: map[place]*sight{}, tallies: map[string]*tally{}, alarms: newAlarms()}
+	f.ear = listen.New(listen.Config{
+		DB: c.DB, Workflow: c.Workflow, Journal: c.Journal, Market: c.Market, Places: f.Places, Provider: f.provider, Keep: f.takeAll, Spool: c.Spool, Log: c.Log,
+	})
 	for _, form := range c.Forms {
 		f.forms[form.Name()] = form
 	}
 	c.Workflow.AddLoop(workflow.Loop{Name: loopName, Sweep: sweep, Workers: turnsAtOnce, Lane: f.lane, PerLane: turnsOfOnePlace, Do: f.turn})
 	c.Workflow.AddLoop(workflow.Loop{Name: lookLoop, Sweep: 2 * lookSeldom, Workers: looksAtOnce, Do: f.look})
-	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.notices", Every: noticeInterval, Do: f.takeNotices})
-	c.Workflow.AddPeriodic(workflow.Periodic{Name: "fleet.prices", Every: priceInterval, Do: f.takePrices})
+	for _, p := range f.ear.Periodics() {
+		c.Workflow.AddPeriodic(p)
+	}
 	return f
 }
 
@@ -128,6 +122,9 @@ func (f *Fleet) form(name string) (Form, error) {
 	}
 	return nil, fmt.Errorf("no form %q is installed; a group was written by a release that has it", name)
 }
+
+// Watch keeps notices in the spool whenever the store is away, and takes them in when it is back. Call stop before the store is closed.
+func (f *Fleet) Watch(ctx context.Context) (stop func()) { return f.ear.Watch(ctx) }
 
 // provider is the cloud of an account, as a fault that a person can act on.
 func (f *Fleet) provider(ctx context.Context, account string) (cloud.Provider, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet/listen"
 	"github.com/neap-cloud/neap/internal/fleet/spool"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -26,9 +27,6 @@ type standing struct {
 	Newest   int64     `json:",omitempty"` // newest generation that our instances here carry and that this database does not know; 0 = it knows all
 }
 
-// callTimeout bounds the work on one place: a region that hangs must not hold up the others for longer.
-const callTimeout = 10 * time.Second
-
 // settleIn makes sure that a group's place is known and looked at.
 func (f *Fleet) settleIn(ctx context.Context, tx *store.Tx, p place) error {
 	_, err := places.Get(ctx, tx, store.Account(p.Account), p.String())
@@ -39,12 +37,9 @@ func (f *Fleet) settleIn(ctx context.Context, tx *store.Tx, p place) error {
 	if err != nil && !fault.Is(err, fault.Exists) {
 		return err
 	}
-	tx.AfterCommit(f.places.Forget)
+	tx.AfterCommit(f.ear.ForgetPlaces)
 	return f.Workflow.Watch(ctx, tx, lookLoop, p.String())
 }
-
-// placesReread is how soon, by the wall, a place that another replica settled in is known here.
-const placesReread = 2 * time.Second
 
 // Places lists every region of every account that has, or once had, groups.
 func (f *Fleet) Places(ctx context.Context) (list []place, err error) {
@@ -86,7 +81,7 @@ func (f *Fleet) each(ctx context.Context, work func(context.Context, place, clou
 	results := make(chan error, len(known))
 	for _, p := range known {
 		go func() {
-			limited, cancel := context.WithTimeout(ctx, callTimeout)
+			limited, cancel := context.WithTimeout(ctx, listen.CallTimeout)
 			defer cancel()
 			provider, err := f.provider(limited, p.Account)
 			if err == nil {

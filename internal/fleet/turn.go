@@ -47,7 +47,7 @@ func (f *Fleet) turn(ctx context.Context, lease workflow.Turn) (time.Time, error
 	if err != nil {
 		return time.Time{}, err
 	}
-	f.firstPrices(ctx, place{Account: doc.Account, Region: intent.Region}, intent.Product, provider)
+	f.ear.FirstPrices(ctx, place{Account: doc.Account, Region: intent.Region}, intent.Product, provider)
 	t := &turn{f: f, lease: lease, doc: doc, intent: intent, provider: provider}
 	next, err := t.run(ctx)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/market/model"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -72,7 +73,11 @@ type Pool struct {
 	Source    string    // SourceFeed or SourceCatalogue
 	OnDemand  money.Price
 	VCPUs     int
-	Risk      float64 // chance of interruption within 30 days
+	Usual     money.Price // what the type usually costs on spot in the region, as the catalogue tells
+	Class     int         // interruption class of the catalogue; -1 unknown
+	Law       model.Law   // of what is bought here; on demand lasts for ever
+	Risk      float64     // chance of interruption within 30 days, as the law has it
+	Depth     int         // instances that the pool could still give; 0 = the provider does not tell
 	CoolUntil time.Time
 	Why       string
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/market/model"
 )
 
 // shelf is what a region sells for one product, before any account's own experience. It is never changed once built.
@@ -74,6 +75,7 @@ func (s *shelf) put(in cloud.Market, q quote) bool {
 		n, ok := find(s.pools, in.PoolKey())
 		if ok {
 			s.pools[n].Price, s.pools[n].PriceAt, s.pools[n].Source = q.Price, q.From, SourceFeed
+			s.pools[n].Weigh(model.Usual())
 		}
 		return ok
 	}
@@ -119,13 +121,16 @@ func (f *feed) build(m *Market, product string, stale bool) *shelf {
 func (f *feed) pool(in cloud.Market, offer catalog.Offer, stale bool) Pool {
 	p := Pool{Market: in, Price: offer.OnDemand, Source: SourceCatalogue, OnDemand: offer.OnDemand, VCPUs: offer.Type.VCPUs}
 	if in.Lifecycle == cloud.Spot {
-		p.Price, p.Risk = offer.Spot, riskOf(classHazard(offer.Interruption))
+		p.Price, p.Usual, p.Class = offer.Spot, offer.Spot, offer.Interruption
 	}
 	if q, ok := f.quotes[everywhere(in)]; ok {
 		p.list(q)
 	}
 	if q, ok := f.quotes[in]; ok && !stale {
 		p.Price, p.PriceAt, p.Source = q.Price, q.From, SourceFeed
+	}
+	if in.Lifecycle == cloud.Spot {
+		p.Weigh(model.Usual())
 	}
 	return p
 }

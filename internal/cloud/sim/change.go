@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // change alters instances of the account: all of them, or none when one is unknown or refused.
-func (a *Account) change(ctx context.Context, call Call, region string, ids []string, alter func(context.Context, runner, *instance, instant) error) error {
+func (a *Account) change(ctx context.Context, call Call, region string, ids []string, alter func(context.Context, runner, *instance, physics.Instant) error) error {
 	_, err := do(ctx, a, call, region, func() (none struct{}, err error) {
 		now := a.cloud.now()
 		return none, a.cloud.db.write(ctx, func(ctx context.Context, tx runner) error {
@@ -33,26 +34,26 @@ func (a *Account) change(ctx context.Context, call Call, region string, ids []st
 
 // Terminate ends instances; all of them, or none when one is unknown.
 func (a *Account) Terminate(ctx context.Context, region string, ids []string) error {
-	return a.change(ctx, TerminateCall, region, ids, func(ctx context.Context, tx runner, i *instance, now instant) error {
+	return a.change(ctx, TerminateCall, region, ids, func(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
 		if now >= i.ends {
 			return nil
 		}
 		if i.modified(protection) == "true" {
 			return bad("OperationNotPermitted", "The instance %s is protected against termination; set its attribute %s to false first.", i.id, protection)
 		}
-		d := a.cloud.dice.on("terminate").at(i.seq)
-		i.end(now, a.cloud.tuning.End.draw(&d), cloud.EndedByUser)
+		d := a.cloud.dice.On("terminate").At(i.seq)
+		i.end(now, a.cloud.tuning.End.Draw(&d), cloud.EndedByUser)
 		return a.cloud.silence(ctx, tx, i, now)
 	})
 }
 
-func (i *instance) end(now, shutdown instant, why string) {
+func (i *instance) end(now, shutdown physics.Instant, why string) {
 	i.ends, i.gone, i.ended = now, now+shutdown, why
 }
 
 // Interrupt takes spot instances back as the cloud itself would: a notice now, the end after Info().Notice.
 func (a *Account) Interrupt(ctx context.Context, region string, ids []string) error {
-	return a.change(ctx, InterruptCall, region, ids, func(ctx context.Context, tx runner, i *instance, now instant) error {
+	return a.change(ctx, InterruptCall, region, ids, func(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
 		switch {
 		case i.market.Lifecycle != cloud.Spot:
 			return bad("IncorrectInstanceState", "The instance %s is on demand; only spot instances are interrupted.", i.id)
@@ -66,19 +67,19 @@ func (a *Account) Interrupt(ctx context.Context, region string, ids []string) er
 }
 
 // takeBack announces the end of a living instance at a moment, instead of whatever was to become of it.
-func (c *Cloud) takeBack(ctx context.Context, tx runner, i *instance, now, notice instant) error {
+func (c *Cloud) takeBack(ctx context.Context, tx runner, i *instance, now, notice physics.Instant) error {
 	if err := c.silence(ctx, tx, i, now); err != nil {
 		return err
 	}
-	d := c.dice.on("interrupt").at(i.seq)
-	i.notice, i.ends, i.ended = notice, notice+span(noticeTime), cloud.EndedByInterruption
-	i.gone = i.ends + c.tuning.End.draw(&d)
-	return insertNotices(ctx, c.db, tx, c.foretell(d, i, fate{notice: i.notice, ends: i.ends}))
+	d := c.dice.On("interrupt").At(i.seq)
+	i.notice, i.ends, i.ended = notice, notice+physics.Lasting(noticeTime), cloud.EndedByInterruption
+	i.gone = i.ends + c.tuning.End.Draw(&d)
+	return insertNotices(ctx, c.db, tx, c.foretell(d, i, physics.Fate{Notice: i.notice, Ends: i.ends}))
 }
 
 // Stop stops running on-demand instances in place, by force at once. One-time spot instances cannot be stopped, as on EC2.
 func (a *Account) Stop(ctx context.Context, region string, ids []string, force bool) error {
-	return a.change(ctx, StopCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+	return a.change(ctx, StopCall, region, ids, func(_ context.Context, _ runner, i *instance, now physics.Instant) error {
 		switch state := i.state(now); {
 		case i.market.Lifecycle == cloud.Spot:
 			return bad("UnsupportedOperation", "The instance %s is a one-time spot instance; it can be terminated but not stopped.", i.id)
@@ -90,10 +91,10 @@ func (a *Account) Stop(ctx context.Context, region string, ids []string, force b
 		case state != cloud.Running:
 			return wrongState(i, state)
 		}
-		d := a.cloud.dice.on("stop").at(i.seq).at(int64(now))
+		d := a.cloud.dice.On("stop").At(i.seq).At(int64(now))
 		i.stopping, i.stopped = now, now
 		if !force {
-			i.stopped += a.cloud.tuning.End.draw(&d)
+			i.stopped += a.cloud.tuning.End.Draw(&d)
 		}
 		return nil
 	})
@@ -101,12 +102,12 @@ func (a *Account) Stop(ctx context.Context, region string, ids []string, force b
 
 // Start starts stopped instances again; they boot as new ones do.
 func (a *Account) Start(ctx context.Context, region string, ids []string) error {
-	return a.change(ctx, StartCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+	return a.change(ctx, StartCall, region, ids, func(_ context.Context, _ runner, i *instance, now physics.Instant) error {
 		switch state := i.state(now); state {
 		case cloud.Pending, cloud.Running:
 			return nil
 		case cloud.Stopped:
-			i.stopping, i.stopped, i.started = never, never, now
+			i.stopping, i.stopped, i.started = physics.Never, physics.Never, now
 			a.cloud.boot(i, now)
 			return nil
 		default:
@@ -115,16 +116,16 @@ func (a *Account) Start(ctx context.Context, region string, ids []string) error 
 	})
 }
 
-func (c *Cloud) boot(i *instance, now instant) {
-	d := c.dice.on("boot").at(i.seq).at(int64(now))
-	i.running = now + c.tuning.Boot.draw(&d)
-	i.ok = i.running + c.tuning.Checks.draw(&d)
-	i.impaired = never
+func (c *Cloud) boot(i *instance, now physics.Instant) {
+	d := c.dice.On("boot").At(i.seq).At(int64(now))
+	i.running = now + c.tuning.Boot.Draw(&d)
+	i.ok = i.running + c.tuning.Checks.Draw(&d)
+	i.impaired = physics.Never
 }
 
 // Reboot restarts running instances. They stay in state running while their checks begin again, and an impaired one recovers.
 func (a *Account) Reboot(ctx context.Context, region string, ids []string) error {
-	return a.change(ctx, RebootCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+	return a.change(ctx, RebootCall, region, ids, func(_ context.Context, _ runner, i *instance, now physics.Instant) error {
 		if state := i.state(now); state != cloud.Running {
 			return wrongState(i, state)
 		}
@@ -140,7 +141,7 @@ func wrongState(i *instance, state cloud.State) *cloud.Refusal {
 }
 
 // living reads the living instances with these ids, whatever account they belong to.
-func (c *Cloud) living(ctx context.Context, tx runner, ids []string, now instant) ([]*instance, error) {
+func (c *Cloud) living(ctx context.Context, tx runner, ids []string, now physics.Instant) ([]*instance, error) {
 	args := []any{int64(now)}
 	for _, id := range ids {
 		args = append(args, id)
@@ -153,7 +154,7 @@ func (c *Cloud) living(ctx context.Context, tx runner, ids []string, now instant
 }
 
 // outside alters living instances as nobody's call: an act of the world.
-func (c *Cloud) outside(ctx context.Context, find func(context.Context, runner, instant) ([]*instance, error), alter func(context.Context, runner, *instance, instant) error) error {
+func (c *Cloud) outside(ctx context.Context, find func(context.Context, runner, physics.Instant) ([]*instance, error), alter func(context.Context, runner, *instance, physics.Instant) error) error {
 	now := c.now()
 	return c.db.write(ctx, func(ctx context.Context, tx runner) error {
 		found, err := find(ctx, tx, now)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // Describe lists instances in order of launch. Some reads are up to Info().Settle old: a new instance may be missing from them, a
@@ -25,13 +26,13 @@ func (a *Account) Describe(ctx context.Context, q cloud.Query) ([]cloud.Instance
 			return nil, err
 		}
 		found = slices.DeleteFunc(found, func(i *instance) bool { return a.cloud.seenAt(i, now) < i.launched })
-		return showAll(found, func(i *instance) instant { return a.cloud.seenAt(i, now) })
+		return showAll(found, func(i *instance) physics.Instant { return a.cloud.seenAt(i, now) })
 	})
 }
 
 // selected reads what a query selects, in order of launch.
-func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*instance, error) {
-	db, since := a.cloud.db, now-span(a.cloud.tuning.Remember)
+func (a *Account) selected(ctx context.Context, q cloud.Query, now physics.Instant) ([]*instance, error) {
+	db, since := a.cloud.db, now-physics.Lasting(a.cloud.tuning.Remember)
 	if q.IDs == nil {
 		condition := "account = ? AND region = ? AND gone_at > ?"
 		args := []any{a.id, q.Region, int64(since)}
@@ -53,7 +54,7 @@ func (a *Account) selected(ctx context.Context, q cloud.Query, now instant) ([]*
 }
 
 // shows reports whether a query selects an instance, apart from its id.
-func (a *Account) shows(i *instance, q cloud.Query, since instant) bool {
+func (a *Account) shows(i *instance, q cloud.Query, since physics.Instant) bool {
 	if i.account != a.id || i.market.Region != q.Region || i.gone <= since {
 		return false
 	}
@@ -66,15 +67,15 @@ func (a *Account) shows(i *instance, q cloud.Query, since instant) bool {
 }
 
 // seenAt is the moment that a read at now shows of an instance: now, or (seldom) up to Settle earlier. It stays the same for a second.
-func (c *Cloud) seenAt(i *instance, now instant) instant {
+func (c *Cloud) seenAt(i *instance, now physics.Instant) physics.Instant {
 	if c.tuning.StaleReads == 0 || c.tuning.Settle == 0 {
 		return now
 	}
-	d := c.dice.on("read").at(i.seq).at(int64(now / second))
-	if !d.chance(c.tuning.StaleReads) {
+	d := c.dice.On("read").At(i.seq).At(int64(now / physics.Second))
+	if !d.Chance(c.tuning.StaleReads) {
 		return now
 	}
-	return now - d.between(0, span(c.tuning.Settle))
+	return now - d.Between(0, physics.Lasting(c.tuning.Settle))
 }
 
 // encodeTag is how a tag stands in the JSON text of instance.tags; with an empty value only its key. Quotes inside strings are escaped,
@@ -93,7 +94,7 @@ func encodeTag(key, value string) string {
 
 // Tag sets tags of living instances; an empty value removes the tag.
 func (a *Account) Tag(ctx context.Context, region string, ids []string, tags map[string]string) error {
-	return a.change(ctx, TagCall, region, ids, func(_ context.Context, _ runner, i *instance, now instant) error {
+	return a.change(ctx, TagCall, region, ids, func(_ context.Context, _ runner, i *instance, now physics.Instant) error {
 		if now >= i.gone {
 			return unknown(i.id)
 		}

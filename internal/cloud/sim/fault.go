@@ -8,15 +8,16 @@ import (
 
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // faults are the troubles that a test or an operator orders. They are in memory only and end with the process.
 type faults struct {
 	mu      sync.Mutex
 	next    []ordered
-	outages map[string]instant
-	hangs   map[string]instant
-	blanks  map[string]instant
+	outages map[string]physics.Instant
+	hangs   map[string]physics.Instant
+	blanks  map[string]physics.Instant
 	rooms   map[roomKey]room
 }
 
@@ -30,7 +31,7 @@ type roomKey struct{ region, pool string }
 
 type room struct {
 	count int
-	until instant
+	until physics.Instant
 }
 
 // FailNext makes the next such call fail with err, without any effect.
@@ -64,7 +65,7 @@ func (c *Cloud) Room(m cloud.Market, count int, until time.Time) {
 	if c.faults.rooms == nil {
 		c.faults.rooms = map[roomKey]room{}
 	}
-	c.faults.rooms[roomKey{m.Region, m.PoolKey()}] = room{count, at(until)}
+	c.faults.rooms[roomKey{m.Region, m.PoolKey()}] = room{count, physics.At(until)}
 }
 
 // Relent ends all ordered troubles.
@@ -76,10 +77,10 @@ func (c *Cloud) Relent() {
 
 // Kill makes living instances fail: they end at once, without a notice.
 func (c *Cloud) Kill(ctx context.Context, ids ...string) error {
-	find := func(ctx context.Context, tx runner, now instant) ([]*instance, error) {
+	find := func(ctx context.Context, tx runner, now physics.Instant) ([]*instance, error) {
 		return c.living(ctx, tx, ids, now)
 	}
-	return c.outside(ctx, find, func(ctx context.Context, tx runner, i *instance, now instant) error {
+	return c.outside(ctx, find, func(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
 		i.end(now, 0, cloud.EndedByFailure)
 		return c.silence(ctx, tx, i, now)
 	})
@@ -87,10 +88,10 @@ func (c *Cloud) Kill(ctx context.Context, ids ...string) error {
 
 // Impair makes living instances fail the cloud's own status check from now on, until they are rebooted.
 func (c *Cloud) Impair(ctx context.Context, ids ...string) error {
-	find := func(ctx context.Context, tx runner, now instant) ([]*instance, error) {
+	find := func(ctx context.Context, tx runner, now physics.Instant) ([]*instance, error) {
 		return c.living(ctx, tx, ids, now)
 	}
-	return c.outside(ctx, find, func(_ context.Context, _ runner, i *instance, now instant) error {
+	return c.outside(ctx, find, func(_ context.Context, _ runner, i *instance, now physics.Instant) error {
 		i.impaired = now
 		return nil
 	})
@@ -105,13 +106,13 @@ func (c *Cloud) Reclaim(ctx context.Context, m cloud.Market) error {
 		return bad("InvalidParameterValue", "The type %q is not sold in %s for %q (simulated).", m.Type, m.Region, m.Product)
 	}
 	c.Dry(m, c.clock.Now().Add(30*time.Minute))
-	find := func(ctx context.Context, tx runner, now instant) ([]*instance, error) {
+	find := func(ctx context.Context, tx runner, now physics.Instant) ([]*instance, error) {
 		return readInstances(ctx, c.db, tx, "pool = ? AND lifecycle = ? AND notice_at > ? AND ends_at > ?",
-			c.poolOf(m, offer).key, string(cloud.Spot), int64(now), int64(now))
+			c.poolOf(m, offer).Key, string(cloud.Spot), int64(now), int64(now))
 	}
-	return c.outside(ctx, find, func(ctx context.Context, tx runner, i *instance, now instant) error {
-		d := c.dice.on("reclaimed").at(i.seq).at(int64(now))
-		return c.takeBack(ctx, tx, i, now, now+min(lossMost, d.exponential(lossSpread)))
+	return c.outside(ctx, find, func(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
+		d := c.dice.On("reclaimed").At(i.seq).At(int64(now))
+		return c.takeBack(ctx, tx, i, now, now+physics.Delay(&d))
 	})
 }
 
@@ -121,13 +122,13 @@ func (f *faults) order(o ordered) {
 	f.next = append(f.next, o)
 }
 
-func (f *faults) mark(marks *map[string]instant, region string, until time.Time) {
+func (f *faults) mark(marks *map[string]physics.Instant, region string, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if *marks == nil {
-		*marks = map[string]instant{}
+		*marks = map[string]physics.Instant{}
 	}
-	(*marks)[region] = at(until)
+	(*marks)[region] = physics.At(until)
 }
 
 // take removes and returns the first order for this call.
@@ -148,7 +149,7 @@ func (f *faults) lost(call Call) error { return f.take(call, true) }
 // strike is what goes wrong before a call has any effect.
 func (f *faults) strike(ctx context.Context, clock clock.Clock, call Call, region string) error {
 	f.mu.Lock()
-	hang, outage := f.hangs[region]-at(clock.Now()), f.outages[region]
+	hang, outage := f.hangs[region]-physics.At(clock.Now()), f.outages[region]
 	f.mu.Unlock()
 	if hang > 0 {
 		select {
@@ -157,19 +158,19 @@ func (f *faults) strike(ctx context.Context, clock clock.Clock, call Call, regio
 			return ctx.Err()
 		}
 	}
-	if at(clock.Now()) < outage {
+	if physics.At(clock.Now()) < outage {
 		return noAnswer(region)
 	}
 	return f.take(call, false)
 }
 
-func (f *faults) isBlank(region string, now instant) bool {
+func (f *faults) isBlank(region string, now physics.Instant) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return now < f.blanks[region]
 }
 
-func (f *faults) room(m cloud.Market, now instant) (int, bool) {
+func (f *faults) room(m cloud.Market, now physics.Instant) (int, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	ordered, set := f.rooms[roomKey{m.Region, m.PoolKey()}]

@@ -7,10 +7,11 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // grant says how many of the instances asked for can start, in which subnets, and why not more.
-func (a *Account) grant(ctx context.Context, tx runner, l cloud.Launch, offer catalog.Offer, p pool, now instant) (int, []string, *cloud.Refusal, error) {
+func (a *Account) grant(ctx context.Context, tx runner, l cloud.Launch, offer catalog.Offer, p physics.Pool, now physics.Instant) (int, []string, *cloud.Refusal, error) {
 	granted := l.Count
 	var short *cloud.Refusal
 	limit := func(room int, refusal func() *cloud.Refusal) {
@@ -40,20 +41,20 @@ func (a *Account) grant(ctx context.Context, tx runner, l cloud.Launch, offer ca
 }
 
 // room is how many more instances the pool holds.
-func (c *Cloud) room(ctx context.Context, tx runner, m cloud.Market, p pool, now instant) (int, error) {
+func (c *Cloud) room(ctx context.Context, tx runner, m cloud.Market, p physics.Pool, now physics.Instant) (int, error) {
 	if room, set := c.faults.room(m, now); set {
 		return room, nil
 	}
 	if t := c.find(m.Region, RoomTrouble, onPool(m)); t != nil {
 		return t.Count, nil
 	}
-	if p.isDry(m.Lifecycle, now) {
+	if p.IsDry(m.Lifecycle, now) {
 		return 0, nil
 	}
 	var living int
 	query := c.db.sql("SELECT COUNT(*) FROM instance WHERE pool = ? AND lifecycle = ? AND ends_at > ?")
-	err := tx.QueryRowContext(ctx, query, p.key, string(m.Lifecycle), int64(now)).Scan(&living)
-	return p.depth(m.Lifecycle) - living, err
+	err := tx.QueryRowContext(ctx, query, p.Key, string(m.Lifecycle), int64(now)).Scan(&living)
+	return p.Depth(m.Lifecycle) - living, err
 }
 
 func dryRefusal(m cloud.Market) *cloud.Refusal {
@@ -86,7 +87,7 @@ func hasPrefix(family, prefixes string) bool {
 	return false
 }
 
-func (a *Account) usedQuota(ctx context.Context, tx runner, region, class string, now instant) (int, error) {
+func (a *Account) usedQuota(ctx context.Context, tx runner, region, class string, now physics.Instant) (int, error) {
 	var used int
 	query := a.cloud.db.sql("SELECT COALESCE(SUM(vcpus), 0) FROM instance WHERE account = ? AND region = ? AND quota = ? AND ends_at > ?")
 	err := tx.QueryRowContext(ctx, query, a.id, region, class, int64(now)).Scan(&used)
@@ -104,7 +105,7 @@ func (a *Account) overQuota(m cloud.Market, offer catalog.Offer, used int) *clou
 }
 
 // seats finds free addresses for up to count instances, in the order of the subnets given.
-func (a *Account) seats(ctx context.Context, tx runner, subnets []string, count int, now instant) ([]string, error) {
+func (a *Account) seats(ctx context.Context, tx runner, subnets []string, count int, now physics.Instant) ([]string, error) {
 	seats := make([]string, 0, count)
 	for _, subnet := range subnets {
 		if len(seats) == count {

@@ -11,6 +11,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1" // encoding/json of Go 1.27: a third of the time
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // instance is one row: what the instance is, and when it does what. Its state is read off the clock.
@@ -29,9 +30,9 @@ type instance struct {
 	tags                                        string // JSON object, keys sorted
 	attributes                                  string // JSON object of what was modified, see modify.go; "" = nothing was
 
-	launched, running, ok, impaired, stopping, stopped, notice, ends, gone instant
-	started                                                                instant // when it was last started again; 0 = never
-	ended                                                                  string  // why, once ends has passed
+	launched, running, ok, impaired, stopping, stopped, notice, ends, gone physics.Instant
+	started                                                                physics.Instant // when it was last started again; 0 = never
+	ended                                                                  string          // why, once ends has passed
 }
 
 const instanceColumns = `seq, id, account, token, region, zone, type, product, lifecycle, pool, quota, vcpus, request, image, subnet,
@@ -54,7 +55,7 @@ func (i *instance) values() []any {
 }
 
 // state is the instance's state at a moment.
-func (i *instance) state(now instant) cloud.State {
+func (i *instance) state(now physics.Instant) cloud.State {
 	switch {
 	case now >= i.gone:
 		return cloud.Terminated
@@ -70,7 +71,7 @@ func (i *instance) state(now instant) cloud.State {
 	return cloud.Running
 }
 
-func (i *instance) status(now instant) cloud.Status {
+func (i *instance) status(now physics.Instant) cloud.Status {
 	switch {
 	case i.state(now) != cloud.Running:
 		return cloud.StatusUnknown
@@ -83,20 +84,20 @@ func (i *instance) status(now instant) cloud.Status {
 }
 
 // show is the instance as the cloud tells it at a moment.
-func (i *instance) show(now instant) (cloud.Instance, error) {
+func (i *instance) show(now physics.Instant) (cloud.Instance, error) {
 	shown := cloud.Instance{
 		ID: i.id, Request: i.request, Market: i.market, State: i.state(now), Status: i.status(now), Image: i.image, Subnet: i.subnet,
 		KeyPair: i.keyPair, PlacementGroup: i.placementGroup, PrivateIP: i.privateIP, PrivateDNS: privateDNS(i.market.Region, i.privateIP),
-		PublicIP: i.publicIP, PublicDNS: publicDNS(i.market.Region, i.publicIP), LaunchedAt: i.launched.time(),
+		PublicIP: i.publicIP, PublicDNS: publicDNS(i.market.Region, i.publicIP), LaunchedAt: i.launched.Time(),
 	}
 	if shown.State == cloud.Stopped {
 		shown.PublicIP, shown.PublicDNS = "", ""
 	}
 	if i.started > 0 && now >= i.started {
-		shown.LaunchedAt = i.started.time()
+		shown.LaunchedAt = i.started.Time()
 	}
 	if now >= i.ends {
-		shown.Ended, shown.EndedAt = i.ended, i.ends.time()
+		shown.Ended, shown.EndedAt = i.ended, i.ends.Time()
 	}
 	if err := jsonv1.Unmarshal([]byte(i.tags), &shown.Tags); err != nil {
 		return shown, fmt.Errorf("simulated cloud: tags of %s: %w", i.id, err)

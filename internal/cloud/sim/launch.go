@@ -12,7 +12,13 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
+
+// poolOf finds the pool that a market draws on.
+func (c *Cloud) poolOf(m cloud.Market, offer catalog.Offer) physics.Pool {
+	return physics.PoolOf(c.dice, m, offer.Interruption, offer.Type.VCPUs)
+}
 
 // launchMost is how many instances one call may ask for.
 const launchMost = 2_000
@@ -42,7 +48,7 @@ func (a *Account) Launch(ctx context.Context, l cloud.Launch) ([]cloud.Instance,
 		if err != nil {
 			return nil, err
 		}
-		shown, err := showAll(started, func(*instance) instant { return now })
+		shown, err := showAll(started, func(*instance) physics.Instant { return now })
 		if err == nil && short != nil {
 			err = short
 		}
@@ -50,7 +56,7 @@ func (a *Account) Launch(ctx context.Context, l cloud.Launch) ([]cloud.Instance,
 	})
 }
 
-func showAll(instances []*instance, when func(*instance) instant) ([]cloud.Instance, error) {
+func showAll(instances []*instance, when func(*instance) physics.Instant) ([]cloud.Instance, error) {
 	shown := make([]cloud.Instance, 0, len(instances))
 	for _, i := range instances {
 		one, err := i.show(when(i))
@@ -89,7 +95,7 @@ func (c *Cloud) validate(l cloud.Launch) (catalog.Offer, error) {
 }
 
 // launchOnce answers a repeated token from memory and carries out a new one.
-func (a *Account) launchOnce(ctx context.Context, tx runner, l cloud.Launch, offer catalog.Offer, now instant) ([]*instance, *cloud.Refusal, error) {
+func (a *Account) launchOnce(ctx context.Context, tx runner, l cloud.Launch, offer catalog.Offer, now physics.Instant) ([]*instance, *cloud.Refusal, error) {
 	print := fingerprint(l)
 	var known, refused string
 	query := a.cloud.db.sql("SELECT fingerprint, refusal FROM launch WHERE account = ? AND token = ?")
@@ -110,7 +116,7 @@ func (a *Account) launchOnce(ctx context.Context, tx runner, l cloud.Launch, off
 	return instances, short, json.Unmarshal([]byte(refused), short)
 }
 
-func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offer catalog.Offer, print string, now instant) ([]*instance, *cloud.Refusal, error) {
+func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offer catalog.Offer, print string, now physics.Instant) ([]*instance, *cloud.Refusal, error) {
 	pool := a.cloud.poolOf(l.Market, offer)
 	granted, subnets, short, err := a.grant(ctx, tx, l, offer, pool, now)
 	if err != nil || granted == 0 {
@@ -131,16 +137,16 @@ func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offe
 	started := make([]*instance, granted)
 	var notices []notice
 	for n := range started {
-		own := a.cloud.dice.on("instance").at(first + int64(n))
+		own := a.cloud.dice.On("instance").At(first + int64(n))
 		made := &instance{
-			seq: first + int64(n), account: a.id, token: l.Token, market: l.Market, pool: pool.key, quota: quotaClass(offer, l.Market.Lifecycle),
-			vcpus: offer.Type.VCPUs, image: l.Template.Image, subnet: subnets[n], tags: string(tags), launched: now, impaired: never, stopping: never, stopped: never,
+			seq: first + int64(n), account: a.id, token: l.Token, market: l.Market, pool: pool.Key, quota: quotaClass(offer, l.Market.Lifecycle),
+			vcpus: offer.Type.VCPUs, image: l.Template.Image, subnet: subnets[n], tags: string(tags), launched: now, impaired: physics.Never, stopping: physics.Never, stopped: physics.Never,
 			keyPair: l.Template.KeyPair, placementGroup: l.Template.PlacementGroup,
 		}
 		made.name(own, l)
-		future := pool.fateOf(own, l.Market.Lifecycle, a.cloud.tuning, now)
-		made.running, made.ok, made.notice, made.ends, made.gone = future.running, future.ok, future.notice, future.ends, future.gone
-		if future.ends != never {
+		future := pool.FateOf(own, l.Market.Lifecycle, a.cloud.tuning.pace(), now)
+		made.running, made.ok, made.notice, made.ends, made.gone = future.Running, future.OK, future.Notice, future.Ends, future.Gone
+		if future.Ends != physics.Never {
 			made.ended = cloud.EndedByInterruption
 		}
 		notices = append(notices, a.cloud.foretell(own, made, future)...)
@@ -156,8 +162,8 @@ func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offe
 }
 
 // name gives the instance its ids and addresses. Public addresses come from 198.18.0.0/15, which is reserved for tests.
-func (i *instance) name(own dice, l cloud.Launch) {
-	d := own.on("name")
+func (i *instance) name(own physics.Dice, l cloud.Launch) {
+	d := own.On("name")
 	i.id = "i-" + hexDigits(&d, 17)
 	if l.Market.Lifecycle == cloud.Spot {
 		i.request = "sir-" + hexDigits(&d, 8)
@@ -168,8 +174,8 @@ func (i *instance) name(own dice, l cloud.Launch) {
 	}
 }
 
-func hexDigits(d *dice, count int) string {
-	text := fmt.Sprintf("%016x%016x", d.bits(), d.bits())
+func hexDigits(d *physics.Dice, count int) string {
+	text := fmt.Sprintf("%016x%016x", d.Bits(), d.Bits())
 	return text[:count]
 }
 
@@ -199,7 +205,7 @@ func fingerprint(l cloud.Launch) string {
 
 // subnetOf is the default subnet of a zone, for launches that name none.
 func (a *Account) subnetOf(zone string) string {
-	d := a.cloud.dice.on("subnet").on(a.id).on(zone)
+	d := a.cloud.dice.On("subnet").On(a.id).On(zone)
 	return "subnet-" + hexDigits(&d, 17)
 }
 

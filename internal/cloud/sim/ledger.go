@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // Ledger is what the cloud itself saw: every instance there ever was and every call that changed something, for an independent check.
@@ -47,10 +48,10 @@ func ReadLedger(ctx context.Context, path string, now time.Time) (read Ledger, e
 		return Ledger{}, fmt.Errorf("simulated cloud: %w", err)
 	}
 	defer func() { err = errors.Join(err, reads.Close()) }()
-	return readLedger(ctx, &database{reads: reads, writes: reads}, at(now))
+	return readLedger(ctx, &database{reads: reads, writes: reads}, physics.At(now))
 }
 
-func readLedger(ctx context.Context, db *database, now instant) (Ledger, error) {
+func readLedger(ctx context.Context, db *database, now physics.Instant) (Ledger, error) {
 	instances, err := readInstances(ctx, db, db.reads, "seq > 0")
 	if err != nil {
 		return Ledger{}, err
@@ -76,11 +77,11 @@ func readCalls(ctx context.Context, db *database) ([]CallRecord, error) {
 	var calls []CallRecord
 	for rows.Next() {
 		var made CallRecord
-		var when instant
+		var when physics.Instant
 		if err := rows.Scan(&when, &made.Account, &made.Region, &made.Call, &made.Detail, &made.Outcome); err != nil {
 			return nil, fmt.Errorf("simulated cloud: %w", err)
 		}
-		made.At = when.time()
+		made.At = when.Time()
 		calls = append(calls, made)
 	}
 	return calls, rows.Err()

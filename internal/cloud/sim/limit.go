@@ -1,6 +1,10 @@
 package sim
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
+)
 
 // limiter holds the request buckets. They are in memory only: a restart fills them, as a quiet minute would.
 type limiter struct {
@@ -15,11 +19,11 @@ type limitKey struct {
 
 type bucket struct {
 	left float64
-	at   instant
+	at   physics.Instant
 }
 
 // take uses one request of the bucket, and reports false when none is left.
-func (l *limiter) take(rate Rate, key limitKey, now instant) bool {
+func (l *limiter) take(rate Rate, key limitKey, now physics.Instant) bool {
 	if rate == (Rate{}) {
 		return true
 	}
@@ -29,7 +33,7 @@ func (l *limiter) take(rate Rate, key limitKey, now instant) bool {
 	if !known {
 		b = bucket{left: rate.Burst, at: now}
 	}
-	b.left = min(rate.Burst, b.left+rate.PerSecond*float64(max(0, now-b.at))/float64(second))
+	b.left = min(rate.Burst, b.left+rate.PerSecond*float64(max(0, now-b.at))/float64(physics.Second))
 	b.at = now
 	granted := b.left >= 1
 	if granted {

@@ -111,10 +111,10 @@ func TestAPoolNeverHoldsMoreThanItsDepth(t *testing.T) {
 		t.Fatalf("%s is not sold in %v", m.Type, offer.Zones)
 	}
 	p, asked := w.poolOf(m, offer), 0
-	for p.isDry(cloud.Spot, w.now()) {
+	for p.IsDry(cloud.Spot, w.now()) {
 		w.clock.Advance(10 * time.Minute)
 	}
-	depth := p.depth(cloud.Spot)
+	depth := p.Depth(cloud.Spot)
 	for n := range depth/5 + 2 {
 		started, err := w.account.Launch(t.Context(), launch(fmt.Sprint(n), m, 5))
 		asked += len(started)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // protection is the attribute that keeps an instance from being terminated.
@@ -71,7 +72,7 @@ func checkGroups(value string) *cloud.Refusal {
 // Modify changes one attribute. Termination protection and the type have effects of their own; the others are remembered and nothing else: there is no machine that they could change.
 func (a *Account) Modify(ctx context.Context, region, id, name, value string) error {
 	known := slices.IndexFunc(attributes(), func(one attribute) bool { return one.name == name })
-	return a.change(ctx, ModifyCall, region, []string{id}, func(ctx context.Context, tx runner, i *instance, now instant) error {
+	return a.change(ctx, ModifyCall, region, []string{id}, func(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
 		if known < 0 {
 			return bad("InvalidParameterValue", "Instances have no attribute %q that could be changed.", name)
 		}
@@ -98,7 +99,7 @@ func (c *Cloud) retype(ctx context.Context, tx runner, i *instance, to string) e
 		return bad("InvalidInstanceAttributeValue", "The type %q is not offered in the zone %s (simulated).", to, i.market.Zone)
 	}
 	i.market.Type = to
-	i.pool, i.quota, i.vcpus = c.poolOf(i.market, offer).key, quotaClass(offer, i.market.Lifecycle), offer.Type.VCPUs
+	i.pool, i.quota, i.vcpus = c.poolOf(i.market, offer).Key, quotaClass(offer, i.market.Lifecycle), offer.Type.VCPUs
 	_, err := tx.ExecContext(ctx, c.db.sql("UPDATE instance SET type = ?, pool = ?, quota = ?, vcpus = ? WHERE seq = ?"), to, i.pool, i.quota, i.vcpus, i.seq)
 	return err
 }

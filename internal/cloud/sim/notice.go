@@ -7,38 +7,39 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // notice is a warning that will be shown from visible on, until it is acknowledged.
 type notice struct {
 	cloud.Notice
 	account                   string
-	issued, visible, deadline instant
+	issued, visible, deadline physics.Instant
 }
 
 // foretell writes the notices of a fate: one for the interruption and one for each signal, some of them late, some twice.
-func (c *Cloud) foretell(own dice, i *instance, f fate) []notice {
-	d := own.on("notice").at(int64(f.notice))
+func (c *Cloud) foretell(own physics.Dice, i *instance, f physics.Fate) []notice {
+	d := own.On("notice").At(int64(f.Notice))
 	var all []notice
-	add := func(kind cloud.NoticeKind, issued, deadline instant) {
+	add := func(kind cloud.NoticeKind, issued, deadline physics.Instant) {
 		visible := issued
-		if d.chance(c.tuning.NoticesLate) {
-			visible += d.between(5*second, 20*second)
+		if d.Chance(c.tuning.NoticesLate) {
+			visible += d.Between(5*physics.Second, 20*physics.Second)
 		}
 		n := notice{Notice: cloud.Notice{ID: "notice-" + hexDigits(&d, 17), Kind: kind, Region: i.market.Region, Instance: i.id},
 			account: i.account, issued: issued, visible: visible, deadline: deadline}
 		all = append(all, n)
-		if d.chance(c.tuning.NoticesTwice) {
+		if d.Chance(c.tuning.NoticesTwice) {
 			n.ID = "notice-" + hexDigits(&d, 17)
-			n.visible += d.between(0, 30*second)
+			n.visible += d.Between(0, 30*physics.Second)
 			all = append(all, n)
 		}
 	}
-	for _, signal := range f.signals {
-		add(cloud.Rebalance, signal, never)
+	for _, signal := range f.Signals {
+		add(cloud.Rebalance, signal, physics.Never)
 	}
-	if f.notice != never {
-		add(cloud.Interruption, f.notice, f.ends)
+	if f.Notice != physics.Never {
+		add(cloud.Interruption, f.Notice, f.Ends)
 	}
 	return all
 }
@@ -54,7 +55,7 @@ func insertNotices(ctx context.Context, db *database, tx runner, notices []notic
 }
 
 // silence withdraws what has not been issued about an instance yet.
-func (c *Cloud) silence(ctx context.Context, tx runner, i *instance, now instant) error {
+func (c *Cloud) silence(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
 	_, err := tx.ExecContext(ctx, c.db.sql("DELETE FROM notice WHERE instance = ? AND issued_at > ?"), i.id, int64(now))
 	return err
 }
@@ -66,7 +67,7 @@ const boardAge = 50 * time.Millisecond
 type board struct {
 	mu      sync.Mutex
 	readAt  time.Time // by the wall
-	now     instant
+	now     physics.Instant
 	written int64 // how much this process had written
 	places  map[boardKey]bool
 }
@@ -79,7 +80,7 @@ func (c *Cloud) hasNotices(ctx context.Context, account, region string) (bool, e
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, written := c.now(), c.db.written.Load()
-	if fresh := time.Since(b.readAt) < boardAge && now >= b.now && now-b.now < span(boardAge) && written == b.written; fresh {
+	if fresh := time.Since(b.readAt) < boardAge && now >= b.now && now-b.now < physics.Lasting(boardAge) && written == b.written; fresh {
 		return b.places[boardKey{account, region}], nil
 	}
 	rows, err := c.db.reads.QueryContext(context.WithoutCancel(ctx), c.db.sql("SELECT DISTINCT account, region FROM notice WHERE visible_at <= ?"), int64(now))
@@ -123,7 +124,7 @@ func (a *Account) Notices(ctx context.Context, region string) ([]cloud.Notice, e
 			if err := rows.Scan(&n.ID, &n.Kind, &n.Instance, &n.issued, &n.deadline); err != nil {
 				return nil, fmt.Errorf("simulated cloud: %w", err)
 			}
-			n.IssuedAt, n.Deadline = n.issued.time(), n.deadline.time()
+			n.IssuedAt, n.Deadline = n.issued.Time(), n.deadline.Time()
 			found = append(found, n.Notice)
 		}
 		return found, rows.Err()

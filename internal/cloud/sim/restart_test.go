@@ -12,6 +12,7 @@ import (
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // reopen opens the world in a file anew, as after a kill: the former handle is not closed.
@@ -67,7 +68,7 @@ func TestAWorldIsTheSameForTheSameSeedAndAnotherForAnother(t *testing.T) {
 	m := market("m5.large", "us-east-1a", cloud.Spot)
 	look := func(seed uint64) ([]cloud.Instance, []cloud.Price) {
 		w := newWorld(t, seed, Tame())
-		return w.start(t, "t", m, 20), w.prices(region, at(began))
+		return w.start(t, "t", m, 20), w.prices(region, physics.At(began))
 	}
 	first, prices := look(1)
 	again, samePrices := look(1)

@@ -1,9 +1,9 @@
 // Package sim is a simulated cloud: a separate party with its own database and its own memory, which the engine knows only through
 // cloud.Provider.
 //
-// It owns the world behind the provider: capacity pools, prices, interruptions, instances, limits. It must not know groups, plans or any
-// other room's data. The world is a function of its seed, the clock and what callers did, so it needs no ticking and survives a restart.
-// docs/sim.md states the model and its figures. Start reading at Open; then launch.go, fate.go, pool.go, price.go.
+// It owns the world behind the provider: accounts, instances, limits, calls. What happens in it by itself is drawn by its room physics. It must not know groups,
+// plans or any other room's data. The world is a function of its seed, the clock and what callers did, so it needs no ticking and survives a restart.
+// docs/sim.md states the model and its figures. Start reading at Open; then launch.go, grant.go and the package physics.
 package sim
 
 import (
@@ -11,13 +11,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
 )
 
 // Config says where the world is kept and how it behaves. Exactly one of Path, Memory and URL is set.
@@ -37,7 +37,7 @@ type Cloud struct {
 	clock   clock.Clock
 	catalog *catalog.Cloud
 	tuning  Tuning
-	dice    dice
+	dice    physics.Dice
 	faults  faults
 	orders  orders
 	limits  limiter
@@ -58,7 +58,7 @@ func Open(ctx context.Context, c Config) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulated cloud: %w", errors.Join(err, db.close()))
 	}
-	opened := &Cloud{db: db, clock: c.Clock, catalog: c.Catalog, tuning: Usual(), dice: dice(seed)}
+	opened := &Cloud{db: db, clock: c.Clock, catalog: c.Catalog, tuning: Usual(), dice: physics.Dice(seed)}
 	if c.Catalog == nil {
 		opened.catalog = catalog.AWS()
 	}
@@ -88,31 +88,7 @@ func (a *Account) Info() cloud.Info {
 // noticeTime is how long before its end a spot instance is told, as on EC2.
 const noticeTime = 2 * time.Minute
 
-// instant is a moment of the world in milliseconds since 1970; never lies beyond all of them.
-type instant int64
-
-const (
-	never instant = math.MaxInt64
-
-	second = instant(1000)
-	minute = 60 * second
-	hour   = 60 * minute
-	day    = 24 * hour
-)
-
-func (c *Cloud) now() instant { return instant(c.clock.Now().UnixMilli()) }
-
-func at(t time.Time) instant { return instant(t.UnixMilli()) }
-
-func span(d time.Duration) instant { return instant(d.Milliseconds()) }
-
-// time is the zero time for never.
-func (i instant) time() time.Time {
-	if i == never {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(i)).UTC()
-}
+func (c *Cloud) now() physics.Instant { return physics.At(c.clock.Now()) }
 
 // do carries out one call of an account: faults and limits come first, and a lost reply last.
 func do[T any](ctx context.Context, a *Account, call Call, region string, work func() (T, error)) (T, error) {

@@ -1,12 +1,16 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/neap-cloud/neap/internal/cloud/sim/physics"
+)
 
 // Tuning is how the world behaves towards its callers. docs/sim.md says why the usual figures are what they are.
 type Tuning struct {
-	Boot            Span          // pending → running
-	Checks          Span          // running → status ok
-	End             Span          // shutting-down → terminated, and stopping → stopped
+	Boot            physics.Span  // pending → running
+	Checks          physics.Span  // running → status ok
+	End             physics.Span  // shutting-down → terminated, and stopping → stopped
 	Settle          time.Duration // a read may be up to this old
 	StaleReads      float64       // share of reads of an instance that are old
 	NoticesTwice    float64       // share of notices that come again under another id
@@ -16,9 +20,6 @@ type Tuning struct {
 	SubnetAddresses int           // living instances per subnet
 	Rates           map[Call]Rate // requests per account, region and call; a call without one is unlimited
 }
-
-// Span is a range of times, drawn from evenly.
-type Span struct{ Min, Max time.Duration }
 
 // Rate is a bucket of requests that refills steadily.
 type Rate struct{ Burst, PerSecond float64 }
@@ -45,9 +46,9 @@ const (
 // Usual is how the world behaves unless told otherwise: like EC2 in kind, with shorter boots and wider limits.
 func Usual() Tuning {
 	return Tuning{
-		Boot:            Span{2 * time.Second, 5 * time.Second},
-		Checks:          Span{1 * time.Second, 3 * time.Second},
-		End:             Span{1 * time.Second, 3 * time.Second},
+		Boot:            physics.Span{Min: 2 * time.Second, Max: 5 * time.Second},
+		Checks:          physics.Span{Min: 1 * time.Second, Max: 3 * time.Second},
+		End:             physics.Span{Min: 1 * time.Second, Max: 3 * time.Second},
 		Settle:          3 * time.Second,
 		StaleReads:      0.1,
 		NoticesTwice:    0.1,
@@ -79,4 +80,7 @@ func Tame() Tuning {
 	return t
 }
 
-func (s Span) draw(d *dice) instant { return d.between(span(s.Min), span(s.Max)) }
+// pace is how fast instances come and go.
+func (t Tuning) pace() physics.Pace {
+	return physics.Pace{Boot: t.Boot, Checks: t.Checks, End: t.End, Notice: noticeTime}
+}

@@ -7,7 +7,7 @@ import (
 )
 
 // Version names the planner's rules. Raise it whenever the same inputs may give another plan: replay says which version decided.
-const Version = "1"
+const Version = "2"
 
 // Reason is why an action is taken; each has one sentence for people and one spelling for the wire.
 type Reason string
@@ -24,6 +24,8 @@ const (
 	ReasonReplaced     Reason = "replaced"     // its replacement is in service
 	ReasonDelete       Reason = "delete"       // the fleet is being deleted
 	ReasonFallback     Reason = "fallback"     // no spot market was available
+	ReasonVolatile     Reason = "volatileSpot" // spot is lost so often that it would cost more than on demand
+	ReasonEvacuation   Reason = "evacuation"   // the cloud takes others of its pool, at short notice
 	ReasonLost         Reason = "lost"         // it ended without our wish: from outside, or on its own
 )
 
@@ -51,31 +53,34 @@ type Action struct {
 	Worth      *Worth    `json:"worth,omitempty"` // of a voluntary move
 }
 
-// Worth is what a voluntary move of all its instances promises, and what it may lose, within Within.
+// Worth is what the voluntary move of one instance promises, and what it may lose, within Within.
 type Worth struct {
 	Saves  money.Amount  `json:"saves"`
 	Risks  money.Amount  `json:"risks"` // above zero: at worst it costs so much more than to stay
 	Within time.Duration `json:"within"`
 }
 
-// Option is a market that was weighed, with the terms of its score, best first.
+// Option is a market that was weighed, with the terms of its expected cost, cheapest first.
 type Option struct {
 	Type      string      `json:"type"`
 	Zone      string      `json:"zone"`
 	Lifecycle Lifecycle   `json:"lifecycle"`
 	Price     money.Price `json:"price"`
-	Risk      float64     `json:"risk"`
-	Score     float64     `json:"score"` // the sum of Terms, before anything was bought in this plan
-	Terms     Terms       `json:"terms"`
+	Risk      float64     `json:"risk"`             // chance of interruption within 30 days
+	Hazard    float64     `json:"hazard,omitempty"` // interruptions per hour that an instance bought now may expect
+	Cost      money.Price `json:"cost"`             // the sum of Costs, before anything was bought in this plan
+	Costs     Costs       `json:"costs"`
 	Chosen    int         `json:"chosen,omitempty"`   // how many were taken here
 	Rejected  string      `json:"rejected,omitempty"` // why it could not be taken
 }
 
-// Terms are the parts of a score, in points; see score.go.
-type Terms struct {
-	Price  float64 `json:"price"`  // how cheap, against the cheapest open market
-	Safety float64 `json:"safety"` // how seldom interrupted
-	Spread float64 `json:"spread"` // at most 0: what the fleet already holds here
+// Costs are the terms of an expected cost, per unit and hour; see cost.go.
+type Costs struct {
+	Price  money.Price `json:"price"`           // of a unit, now
+	Loss   money.Price `json:"loss"`            // what interruptions cost: for a while old and new are both paid
+	Care   money.Price `json:"care"`            // what the rule would pay to be spared them
+	Spread money.Price `json:"spread"`          // what the rule would pay not to hold more here
+	Depth  money.Price `json:"depth,omitempty"` // yardsticks only: how far the pool is from being deep enough
 }
 
 // Decision is a plan with its reasons. The same inputs give the same bytes.

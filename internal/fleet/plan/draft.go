@@ -42,6 +42,7 @@ type draft struct {
 	now     time.Time
 	seen    time.Time // when the cloud was asked
 	unseen  []string  // ids that it did not show
+	notice  time.Duration
 	members []member
 	pending []PendingLaunch
 	units   map[string]int // by type, when capacity is in weight units
@@ -84,7 +85,7 @@ type zoneCount struct {
 
 func newDraft(intent Intent, observed Observed, market Market, now time.Time) *draft {
 	d := &draft{
-		intent: intent, market: market, now: now.UTC(), seen: now, unseen: observed.Unseen, pending: observed.Launches,
+		intent: intent, market: market, now: now.UTC(), seen: now, unseen: observed.Unseen, notice: observed.Notice, pending: observed.Launches,
 		max:  max(intent.Capacity.Max, intent.Capacity.Target), // a bound that forbids the target itself is a mistake, not a wish
 		held: make(map[place]int, len(observed.Instances)),
 	}
@@ -169,13 +170,13 @@ func (d *draft) mourn(m *member) {
 	switch m.reason {
 	case ReasonScaleIn, ReasonDelete:
 		return
-	case ReasonInterruption, ReasonDetach, ReasonRebalance, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced:
+	case ReasonInterruption, ReasonDetach, ReasonRebalance, ReasonEvacuation, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced:
 	default:
 		m.reason = ReasonLost
 	}
 	if m.Phase != Terminated {
 		d.leaving += m.units
-		if slices.Contains([]Reason{ReasonRebalance, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced}, m.reason) {
+		if slices.Contains([]Reason{ReasonRebalance, ReasonEvacuation, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced}, m.reason) {
 			d.replaced += m.units
 		}
 	}
@@ -204,7 +205,7 @@ func (d *draft) lose(m *member) {
 
 // send marks a member that is to leave once its replacement serves.
 func (d *draft) send(m *member, why Reason) {
-	if why == "" || why == ReasonCapacity || why == ReasonFallback {
+	if why == "" || why == ReasonCapacity || why == ReasonFallback || why == ReasonVolatile {
 		why = ReasonReplaced // its successor was bought for several reasons at once
 	}
 	m.fate, m.reason = goes, why

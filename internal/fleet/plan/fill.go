@@ -16,7 +16,9 @@ type order struct {
 	reason   Reason
 	replaces []*member
 	count    int
-	missing  int // units that were missing when the first one was bought
+	missing  int   // units that were missing when the first one was bought
+	worth    Worth // of all moves in it
+	moves    int
 }
 
 // fill buys what is missing: first each part's on-demand share, which is a floor, then spot, then on demand instead of spot where that is allowed.
@@ -108,27 +110,40 @@ func (d *draft) buy(zone string, units, room int, l Lifecycle) (bought int) {
 	return bought
 }
 
-// choose finds where to buy one instance. In place of spot it may be on demand: where that costs no more, or where no spot market is available.
+// choose finds where to buy one instance. In place of spot it may be on demand: where that costs no more, where no spot market is available, or where losses make
+// spot the dearer one.
 func (d *draft) choose(w want, l Lifecycle) (best, next *option, reason Reason) {
 	if l == OnDemand {
 		best, next = d.shelfOf(OnDemand).pick(w)
 		return best, next, ReasonCapacity
 	}
 	best, next = d.shelfOf(Spot).pick(w)
+	mix := d.intent.Mix
 	switch {
-	case best == nil && d.intent.Mix.FallbackToOD:
+	case best == nil && mix.FallbackToOD:
 		best, next = d.shelfOf(OnDemand).pick(w)
 		return best, next, ReasonFallback
-	case best != nil && d.intent.Mix.ConsiderOD:
-		if other, _ := d.shelfOf(OnDemand).pick(w); other != nil && other.perUnit <= best.perUnit {
-			return other, best, ReasonCapacity
-		}
+	case best == nil:
+		return nil, nil, ReasonCapacity
+	}
+	// Where next to nothing is lost, on demand takes the place only of those who ask for it.
+	isLossy := mix.FallbackToOD && best.Hazard > hourly
+	if !mix.ConsiderOD && !isLossy {
+		return best, next, ReasonCapacity
+	}
+	other, _ := d.shelfOf(OnDemand).pick(w)
+	switch {
+	case other == nil:
+	case mix.ConsiderOD && other.perUnit <= best.perUnit:
+		return other, best, ReasonCapacity
+	case isLossy && best.base > other.base:
+		return other, best, ReasonVolatile
 	}
 	return best, next, ReasonCapacity
 }
 
 // order writes down one instance more, in place of old if there is one. Orders that differ in nothing else become one launch.
-func (d *draft) order(o, next *option, reason Reason, old *member) {
+func (d *draft) order(o, next *option, reason Reason, old *member) *order {
 	missing := d.missing()
 	d.keep(place{o.Type, o.Zone, o.Lifecycle}, o.units)
 	o.take()
@@ -141,6 +156,15 @@ func (d *draft) order(o, next *option, reason Reason, old *member) {
 	if old != nil {
 		d.orders[n].replaces = append(d.orders[n].replaces, old)
 	}
+	return d.orders[n]
+}
+
+// promise adds what one move of the order is worth.
+func (o *order) promise(w Worth) {
+	o.worth.Saves += w.Saves
+	o.worth.Risks += w.Risks
+	o.worth.Within = max(o.worth.Within, w.Within)
+	o.moves++
 }
 
 // nextLoss takes the loss whose place an instance bought here takes best: same lifecycle and zone, same lifecycle, any.

@@ -74,6 +74,7 @@ func rebalance(d *draft) {
 			continue
 		}
 		switch {
+		case d.intent.Choice.Policy != ByModel: // yardsticks wait for the interruption
 		case d.intent.Choice.Rule == AvailabilityOriented:
 			d.note("%s has a rebalance signal of %s; availabilityOriented waits for a real interruption.", m.ID, clockText(m.RebalanceAt))
 		case !d.mayRecover(m):
@@ -93,6 +94,8 @@ func (d *draft) becauseOf(m *member) string {
 		return fmt.Sprintf("The cloud takes %s (%s in %s) at %s, and its replacement serves.", m.ID, m.Type, m.Zone, clockText(m.InterruptAt))
 	case ReasonRebalance:
 		return fmt.Sprintf("%s has had a rebalance signal since %s, and its replacement serves.", m.ID, clockText(m.RebalanceAt))
+	case ReasonEvacuation:
+		return fmt.Sprintf("The cloud takes others of %s in %s, and the replacement of %s serves.", m.Type, m.Zone, m.ID)
 	default:
 		return fmt.Sprintf("%s leaves because %s, and its replacement serves.", m.ID, m.reason.phrase())
 	}

@@ -174,9 +174,10 @@ const (
 
 // Observed is the fleet as it is.
 type Observed struct {
-	Deleting  bool      // wind everything down
-	SeenAt    time.Time `json:",omitzero"`  // when the cloud was asked for it; zero = now
-	Unseen    []string  `json:",omitempty"` // of Instances, those that it did not show then: what it has not said is not held against them
+	Deleting  bool          // wind everything down
+	SeenAt    time.Time     `json:",omitzero"`  // when the cloud was asked for it; zero = now
+	Notice    time.Duration `json:",omitempty"` // how long before an interruption the cloud tells of it; 0 = usualNotice
+	Unseen    []string      `json:",omitempty"` // of Instances, those that it did not show then: what it has not said is not held against them
 	Instances []Instance
 	Launches  []PendingLaunch
 }

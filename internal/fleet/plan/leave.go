@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -59,5 +60,30 @@ func (d *draft) depart(m *member, why Reason, because string) {
 	d.leaving += m.units
 	if !wasGoing {
 		d.miss(m)
+	}
+}
+
+// Where the cloud gives less notice than a replacement takes, waiting for each member's own would leave gaps.
+const (
+	usualNotice = 2 * time.Minute  // AWS's
+	shortNotice = 90 * time.Second // of all the others, 30 seconds are usual
+)
+
+// evacuate replaces the members of a pool of which the cloud takes one: most losses of a pool come within three minutes of each other. The replacement comes
+// first, so nothing is lost if they do not. Where there is notice enough for a replacement everyone waits for his own, because some are spared.
+func evacuate(d *draft) {
+	if cmp.Or(d.notice, usualNotice) >= shortNotice || d.intent.Choice.Policy != ByModel {
+		return
+	}
+	failing := map[place]bool{}
+	for n := range d.members {
+		if m := &d.members[n]; m.Lifecycle == Spot && !m.InterruptAt.IsZero() && m.Phase != Terminated {
+			failing[m.place()] = true
+		}
+	}
+	for n := range d.members {
+		if m := &d.members[n]; m.fate == stays && m.active() && failing[m.place()] {
+			d.replace(m, ReasonEvacuation)
+		}
 	}
 }

@@ -29,13 +29,21 @@ func revert(d *draft) {
 			if m.units > excess || !d.mayMove(m, "revert to spot") {
 				break
 			}
-			if !d.move(m, ReasonRevert, d.instead(m, s.zone), func(o *option) bool { return d.cheaperThanOwn(o, m) }) {
-				d.note("%s stays on demand: no open spot market is cheaper.", m.ID)
+			if !d.move(m, ReasonRevert, d.instead(m, s.zone), d.ownPrice(m)) {
+				d.note("%s stays on demand: no open spot market is worth the move.", m.ID)
 				d.wake(d.shelfOf(Spot).opensNext())
+				d.wakeWhenSafer()
 				break
 			}
 			excess -= m.units
 		}
+	}
+}
+
+// wakeWhenSafer asks for a plan while pools that were in trouble grow safer.
+func (d *draft) wakeWhenSafer() {
+	if slices.ContainsFunc(d.shelfOf(Spot).all, func(o *option) bool { return o.why == "" && o.Hazard > hourly }) {
+		d.wake(d.now.Add(dwellRevert))
 	}
 }
 
@@ -77,15 +85,44 @@ func cheapen(d *draft) {
 	for _, m := range d.movable(Spot, "", dwellCheaper, byPrice) {
 		w := d.instead(m, "")
 		w.least = m.units
-		if best, _ := d.shelfOf(Spot).pick(w); best == nil || !saves(best, paid[m.place()]) {
+		best, _ := d.shelfOf(Spot).pick(w)
+		if best == nil || !saves(best, paid[m.place()]) || d.gain(best, paid[m.place()]) <= d.moveCost(best) {
 			continue
 		}
 		if !d.mayMove(m, "move to a cheaper market") {
 			return
 		}
-		d.move(m, ReasonCheaper, w, func(*option) bool { return true })
+		d.move(m, ReasonCheaper, w, paid[m.place()])
 	}
 }
+
+// gain is what it saves to pay for this option instead, over the time that an instance may be expected to stay there, losses and care included; for all its units, in thousandths of a
+// micro-dollar.
+func (d *draft) gain(o *option, paid money.Price) int64 {
+	return part(int64(paid)*thousand-o.costs.all()*int64(o.units), d.shelfOf(o.Lifecycle).stay(o))
+}
+
+// moveCost is what it costs to move an instance: old and new are both paid for a while, and it is a bother.
+func (d *draft) moveCost(o *option) int64 {
+	s := d.shelfOf(o.Lifecycle)
+	return part(s.list*int64(o.units), (overlap + s.weights.bother).Hours())
+}
+
+// worth is what a move promises in money alone, and what it may lose. Should prices turn, the fleet moves on once the difference is minSaving, so that is all that a wrong guess can
+// cost per hour, beside the overlap before and after.
+func (d *draft) worth(o *option, paid money.Price) Worth {
+	s := d.shelfOf(o.Lifecycle)
+	stay := s.stay(o)
+	twice := part(int64(paid)+int64(o.OnDemand), overlap.Hours())
+	return Worth{
+		Saves:  money.Amount(part(int64(paid-o.Price), stay)-twice) * ticks,
+		Risks:  money.Amount(twice+part(int64(paid)*minSaving/100, stay)) * ticks,
+		Within: time.Duration(stay * float64(time.Hour)).Round(time.Second),
+	}
+}
+
+// ticks are the money.Amount of a micro-dollar.
+const ticks = money.Dollar / 1_000_000
 
 // saves reports whether an instance here is cheaper by minSaving at least. A price that nobody knows is never beaten. Each move makes the fleet cheaper as a
 // whole, so moves come to an end.
@@ -146,14 +183,15 @@ func (d *draft) instead(m *member, zone string) want {
 	return want{zone: zone, units: m.units, room: d.room() + m.units}
 }
 
-// move buys spot in a member's place and sends the member away, if the best market is worth it.
-func (d *draft) move(m *member, why Reason, w want, worth func(*option) bool) bool {
+// move buys spot in a member's place, for which so much is paid now, and sends the member away, if the best market is worth it.
+func (d *draft) move(m *member, why Reason, w want, paid money.Price) bool {
 	best, next := d.shelfOf(Spot).pick(w)
-	if best == nil || !worth(best) {
+	if best == nil || !d.isWorth(best, m, paid) {
 		return false
 	}
+	worth := d.worth(best, paid)
 	d.send(m, why)
-	d.order(best, next, why, m)
+	d.order(best, next, why, m).promise(worth)
 	for d.missing() > 0 {
 		if best, next = d.shelfOf(Spot).pick(want{zone: w.zone, units: d.missing(), room: d.room()}); best == nil {
 			d.fallShort() // the rest of the place is filled by the next plan; until then the member serves
@@ -164,15 +202,23 @@ func (d *draft) move(m *member, why Reason, w want, worth func(*option) bool) bo
 	return true
 }
 
-// cheaperThanOwn compares a spot market with what a member costs on demand.
-func (d *draft) cheaperThanOwn(o *option, m *member) bool {
-	own := o.OnDemand
-	units := o.units
+// isWorth reports whether a spot market is cheaper per unit than what a member costs now, and for the model also whether that makes up for the move.
+func (d *draft) isWorth(o *option, m *member, paid money.Price) bool {
+	if o.perUnit <= 0 || o.perUnit*int64(m.units) >= int64(paid)*thousand {
+		return false
+	}
+	if d.intent.Choice.Policy != ByModel {
+		return true
+	}
+	return d.gain(o, money.Price(int64(paid)*int64(o.units)/int64(m.units))) > d.moveCost(o)
+}
+
+// ownPrice is what a member on demand costs.
+func (d *draft) ownPrice(m *member) money.Price {
 	for n := range d.market.Pools {
 		if p := &d.market.Pools[n]; p.Type == m.Type && p.OnDemand > 0 {
-			own, units = p.OnDemand, m.units
-			break
+			return p.OnDemand
 		}
 	}
-	return o.perUnit > 0 && o.perUnit < int64(own)*1000/int64(units)
+	return money.Price(d.shelfOf(Spot).list * int64(m.units) / thousand) // its type is sold no more
 }

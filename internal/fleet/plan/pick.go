@@ -9,7 +9,7 @@ type want struct {
 }
 
 // pick is the best open option and the next best, or nil. Order: preferred zones before others, preferred types (as long as their market holds fewer than
-// preferredCap) before others, then by score.
+// preferredCap) before others, then by expected cost.
 func (s *shelf) pick(w want) (best, next *option) {
 	s.used = true
 	for _, tier := range s.tiers {
@@ -33,34 +33,34 @@ func (s *shelf) pick(w want) (best, next *option) {
 	return nil, nil
 }
 
-// bestOf looks through options in order of their base score, and stops as soon as no later one can win: all that is left to subtract is never negative.
+// bestOf looks through options in order of their base cost, and stops as soon as no later one can win: all that is left to add is never negative.
 func (s *shelf) bestOf(tier []*option, w want, belongs func(*option) bool) (best, next *option) {
-	var bestScore, nextScore int64
+	var bestCost, nextCost int64
 	for _, o := range tier {
-		if next != nil && o.base < nextScore {
+		if next != nil && o.base > nextCost {
 			break
 		}
 		if !belongs(o) || o.units > w.room || o.units < w.least || w.zone != "" && o.Zone != w.zone {
 			continue
 		}
-		score := s.scoreNow(o, w)
+		cost := s.costNow(o, w)
 		switch {
-		case best == nil || score > bestScore || score == bestScore && o.emptier(best):
-			best, bestScore, next, nextScore = o, score, best, bestScore
-		case next == nil || score > nextScore:
-			next, nextScore = o, score
+		case best == nil || cost < bestCost || cost == bestCost && o.emptier(best):
+			best, bestCost, next, nextCost = o, cost, best, bestCost
+		case next == nil || cost < nextCost:
+			next, nextCost = o, cost
 		}
 	}
 	return best, next
 }
 
-// scoreNow takes off what the fleet holds by now, and the price of units that nobody asked for.
-func (s *shelf) scoreNow(o *option, w want) int64 {
-	score := o.base + s.weights.spreadTerm(o.held, o.zone.held, s.target)
-	if o.units > w.units {
-		score -= o.priceTerm * int64(o.units-w.units) / int64(o.units)
+// costNow adds what the fleet holds by now, and the price of units that nobody asked for.
+func (s *shelf) costNow(o *option, w want) int64 {
+	cost := o.base + s.spreadTerm(o)
+	if w.units > 0 && o.units > w.units {
+		cost += o.perUnit * int64(o.units-w.units) / int64(w.units)
 	}
-	return score
+	return cost
 }
 
 // emptier breaks ties, so that equal markets share evenly even where the rule looks at the price alone.

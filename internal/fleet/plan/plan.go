@@ -15,6 +15,7 @@ func Plan(intent Intent, observed Observed, market Market, now time.Time) Decisi
 		finish,    // first: a drained instance costs money every second
 		leave,     // asked for by the user
 		interrupt, // the cloud takes it, whatever we wish
+		evacuate,  // others of the same pool are likely to follow
 		heal,      // before rebalance: an unhealthy instance serves nobody
 		rebalance, // may be taken soon
 		fill,      // all losses are known now: buy what is missing

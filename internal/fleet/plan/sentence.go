@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/money"
 )
 
 // mostOptions is how many markets a decision shows beside those that were chosen.
@@ -32,8 +35,12 @@ func (d *draft) launch(o *order) Action {
 	}
 	a.Because = d.purpose(o) + ": " + o.praise() + "."
 	if o.next != nil {
-		a.Because = strings.TrimSuffix(a.Because, ".") + fmt.Sprintf("; next best was %s %s in %s (%s, %s points).",
-			o.next.Lifecycle, o.next.Type, o.next.Zone, o.next.Price, pointText(o.next.score()))
+		a.Because = strings.TrimSuffix(a.Because, ".") + fmt.Sprintf("; next best was %s %s in %s (%s, expected cost %s).",
+			o.next.Lifecycle, o.next.Type, o.next.Zone, o.next.Price, priceOf(o.next.cost()))
+	}
+	if n := money.Amount(o.moves); n > 0 {
+		a.Worth = &Worth{Saves: o.worth.Saves / n, Risks: o.worth.Risks / n, Within: o.worth.Within}
+		a.Because += fmt.Sprintf(" Each move is expected to save %s within %s, and may cost %s.", a.Worth.Saves, a.Worth.Within.Round(time.Minute), a.Worth.Risks)
 	}
 	return a
 }
@@ -44,8 +51,11 @@ func (d *draft) purpose(o *order) string {
 	if len(o.replaces) > 0 {
 		what = "in place of " + named(o.replaces)
 	}
-	if o.reason == ReasonFallback {
+	switch o.reason {
+	case ReasonFallback:
 		what += " and no spot market is available"
+	case ReasonVolatile:
+		what += " and spot, with what its losses cost, is dearer than on demand"
 	}
 	return upperFirst(what)
 }
@@ -53,14 +63,38 @@ func (d *draft) purpose(o *order) string {
 // praise says what speaks for a market, with the figures.
 func (o *option) praise() string {
 	text := fmt.Sprintf("%s %s in %s at %s", o.Lifecycle, o.Type, o.Zone, o.Price)
-	if o.Lifecycle == Spot {
-		if o.OnDemand > 0 {
-			text += fmt.Sprintf(" (%d%% below on demand)", 100-100*int64(o.Price)/int64(o.OnDemand))
-		}
-		text += fmt.Sprintf(", interruption risk %.1f%% in 30 days,", o.Risk*100)
+	if o.Lifecycle != Spot {
+		return text
 	}
-	return text + fmt.Sprintf(" scores %s points", pointText(o.score()))
+	if o.OnDemand > 0 {
+		text += fmt.Sprintf(" (%d%% below on demand)", 100-100*int64(o.Price)/int64(o.OnDemand))
+	}
+	text += ", interruption risk " + riskText(o.Pool)
+	var extra []string
+	for _, term := range []struct {
+		what string
+		cost int64
+	}{{"losses", o.costs.loss}, {"care", o.costs.care}, {"spread", o.spread}} {
+		if term.cost != 0 {
+			extra = append(extra, fmt.Sprintf("%s for %s", priceOf(term.cost), term.what))
+		}
+	}
+	if len(extra) == 0 {
+		return text
+	}
+	return text + fmt.Sprintf(", expected cost %s with %s", priceOf(o.cost()), strings.Join(extra, ", "))
 }
+
+// riskText tells a calm pool's risk by the month, and a troubled one's by the hour.
+func riskText(p *Pool) string {
+	if p.Hazard > hourly {
+		return fmt.Sprintf("%.1f%% an hour", p.Hazard*100)
+	}
+	return fmt.Sprintf("%.1f%% in 30 days", p.Risk*100)
+}
+
+// hourly is the hazard from which a month says nothing.
+const hourly = 0.002
 
 // named lists members with why they go, at most three by name.
 func named(members []*member) string {
@@ -84,6 +118,8 @@ func (r Reason) phrase() string {
 		return "the cloud takes it"
 	case ReasonRebalance:
 		return "the cloud may take it soon"
+	case ReasonEvacuation:
+		return "the cloud takes others of its pool"
 	case ReasonUnhealthy:
 		return "it is unhealthy"
 	case ReasonRevert:
@@ -169,7 +205,7 @@ func (d *draft) options() []Option {
 	if len(d.orders) == 0 && d.short == 0 {
 		return nil
 	}
-	slices.SortStableFunc(list, func(a, b *option) int { return int(b.score() - a.score()) })
+	slices.SortStableFunc(list, func(a, b *option) int { return cmp.Compare(a.cost(), b.cost()) })
 	kept := make([]Option, 0, len(list))
 	others := 0
 	for _, o := range list {
@@ -183,20 +219,21 @@ func (d *draft) options() []Option {
 	return kept
 }
 
-// score is what an option scored before this plan bought anything.
-func (o *option) score() int64 { return o.base + o.spreadTerm }
+// cost is what an option was expected to cost before this plan bought anything.
+func (o *option) cost() int64 { return o.base + o.spread }
 
 func (o *option) shown() Option {
 	return Option{
-		Type: o.Type, Zone: o.Zone, Lifecycle: o.Lifecycle, Price: o.Pool.Price, Risk: o.Risk, Score: points(o.score()),
-		Terms: Terms{Price: points(o.priceTerm), Safety: points(o.safetyTerm), Spread: points(o.spreadTerm)}, Chosen: o.chosen, Rejected: o.why,
+		Type: o.Type, Zone: o.Zone, Lifecycle: o.Lifecycle, Price: o.Pool.Price, Risk: o.Risk, Hazard: o.Hazard, Cost: priceOf(o.cost()),
+		Costs:  Costs{priceOf(o.costs.price), priceOf(o.costs.loss), priceOf(o.costs.care), priceOf(o.spread), priceOf(o.costs.depth)},
+		Chosen: o.chosen, Rejected: o.why,
 	}
 }
 
-// points turns thousandths into points: one exact division, the same everywhere.
-func points(thousandths int64) float64 { return float64(thousandths) / 1000 }
-
-func pointText(thousandths int64) string { return fmt.Sprintf("%.1f", points(thousandths)) }
+// priceOf rounds thousandths of a micro-dollar.
+func priceOf(thousandths int64) money.Price {
+	return money.Price((thousandths + thousand/2) / thousand)
+}
 
 func (d *draft) note(format string, args ...any) {
 	d.notes = append(d.notes, fmt.Sprintf(format, args...))

@@ -13,7 +13,11 @@ const preferredCap = 8
 
 // shelf is all that can be bought in one lifecycle, weighed.
 type shelf struct {
+	policy    Policy
+	rule      Rule
 	weights   weights
+	horizon   time.Duration
+	list      int64 // see cost.go
 	target    int
 	zones     []zoneShare
 	all       []*option    // best first, closed ones too
@@ -30,19 +34,19 @@ type zoneShare struct {
 // option is a pool with its figures.
 type option struct {
 	*Pool
-	units      int
-	perUnit    int64 // micro-dollars × 1000 per unit and hour
-	priceTerm  int64 // terms of the score
-	safetyTerm int64
-	spreadTerm int64 // before this plan bought anything
-	base       int64 // price + safety
-	preferred  bool
-	held       int // units in this pool
-	count      int // instances in this pool
-	zone       *zoneShare
-	chosen     int
-	why        string    // closed: why
-	openAt     time.Time // closed: until when; zero = not by time
+	units        int
+	perUnit      int64 // thousandths of a micro-dollar per unit and hour
+	costs        costs
+	base         int64 // their sum
+	spread       int64 // before this plan bought anything
+	spreadWeight int64
+	preferred    bool
+	held         int // units in this pool
+	count        int // instances in this pool
+	zone         *zoneShare
+	chosen       int
+	why          string    // closed: why
+	openAt       time.Time // closed: until when; zero = not by time
 }
 
 // shelfOf builds a lifecycle's shelf when it is first needed; most plans buy nothing.
@@ -59,7 +63,9 @@ func (d *draft) shelfOf(l Lifecycle) *shelf {
 
 func (d *draft) newShelf(l Lifecycle) *shelf {
 	choice := &d.intent.Choice
-	s := &shelf{weights: weigh(choice.Rule, d.intent.MinLifetime), target: d.intent.Capacity.Target}
+	s := &shelf{
+		policy: choice.Policy, rule: choice.Rule, weights: weigh(choice.Rule, d.intent.MinLifetime), horizon: d.intent.Horizon(), target: d.intent.Capacity.Target,
+	}
 	for _, zone := range d.zones {
 		held := zone.spot
 		if l == OnDemand {
@@ -85,14 +91,14 @@ func (d *draft) newShelf(l Lifecycle) *shelf {
 			continue
 		}
 		o := option{Pool: pool, units: d.unitsOf(pool.Type, pool.VCPUs), preferred: rank == preferredRank, zone: &s.zones[zone]}
-		o.perUnit = int64(pool.Price) * 1000 / int64(o.units)
+		o.perUnit = int64(pool.Price) * thousand / int64(o.units)
 		if held := d.held[place{pool.Type, pool.Zone, l}]; held > 0 {
 			o.held, o.count = held, held/o.units
 		}
 		o.close(d.now, shaky)
 		options = append(options, o)
 	}
-	s.weigh(options, choice.Rule)
+	s.weigh(options)
 	s.preferred = len(preferred) > 0
 	s.fillTiers(choice.PreferredZones)
 	if home := d.home(); home != "" {
@@ -135,25 +141,22 @@ func (o *option) close(now time.Time, shaky map[place]time.Time) {
 }
 
 // weigh gives every option its terms and puts the best first.
-func (s *shelf) weigh(options []option, rule Rule) {
-	var cheapest int64
-	for n := range options {
-		if o := &options[n]; o.why == "" && o.perUnit > 0 && (cheapest == 0 || o.perUnit < cheapest) {
-			cheapest = o.perUnit
-		}
-	}
+func (s *shelf) weigh(options []option) {
+	s.list = listOf(options)
 	s.all = make([]*option, len(options))
 	for n := range options {
 		o := &options[n]
-		o.priceTerm = s.weights.priceTerm(o.perUnit, cheapest)
-		o.safetyTerm = s.weights.safetyTerm(rule, o.Risk)
-		o.base = o.priceTerm + o.safetyTerm
-		o.spreadTerm = s.weights.spreadTerm(o.held, o.zone.held, s.target)
+		o.costs, o.spreadWeight = s.costsOf(o), s.spreadWeight(o)
+		o.spread = s.spreadTerm(o)
 		s.all[n] = o
+	}
+	s.sortByDepth(options)
+	for n := range options {
+		options[n].base = options[n].costs.all()
 	}
 	slices.SortFunc(s.all, func(a, b *option) int {
 		if a.base != b.base {
-			return cmp.Compare(b.base, a.base)
+			return cmp.Compare(a.base, b.base)
 		}
 		if a.perUnit != b.perUnit {
 			return cmp.Compare(a.perUnit, b.perUnit)

@@ -1,19 +1,26 @@
-package sim
+package physics
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"slices"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
 // start of the model tests: 2026-05-12.
-const start = instant(20_585) * day
+const start = Instant(20_585) * Day
 
-func poolOfSeed(seed, class int) pool {
-	return pool{key: fmt.Sprint(seed), dice: dice(seed).on("pool"), class: class, vcpus: 2}
+// usual is how fast the simulated cloud is unless told otherwise.
+var usual = Pace{Boot: Span{2 * time.Second, 5 * time.Second}, Checks: Span{time.Second, 3 * time.Second}, End: Span{time.Second, 3 * time.Second}, Notice: 2 * time.Minute}
+
+func poolOfSeed(seed, class int) Pool {
+	return Pool{Key: fmt.Sprint(seed), dice: Dice(seed).On("pool"), class: class, vcpus: 2}
 }
 
 // near fails the test when a measured figure is not within the tolerance of the stated one.
@@ -35,11 +42,11 @@ func TestAsManyAreInterruptedInAMonthAsTheSpotAdvisorSays(t *testing.T) {
 		const instances = 6000
 		lost := 0
 		for seed := range instances {
-			f := poolOfSeed(seed, class).fateOf(dice(seed), cloud.Spot, Usual(), start)
-			if f.notice < start+30*day {
+			f := poolOfSeed(seed, class).FateOf(Dice(seed), cloud.Spot, usual, start)
+			if f.Notice < start+30*Day {
 				lost++
 			}
-			if f.notice != never && (f.ends != f.notice+2*minute || f.gone <= f.ends || f.notice < start) {
+			if f.Notice != Never && (f.Ends != f.Notice+2*Minute || f.Gone <= f.Ends || f.Notice < start) {
 				t.Fatalf("fate %+v", f)
 			}
 		}
@@ -49,7 +56,7 @@ func TestAsManyAreInterruptedInAMonthAsTheSpotAdvisorSays(t *testing.T) {
 
 func TestOnDemandInstancesAreNeverInterrupted(t *testing.T) {
 	for seed := range 500 {
-		if f := poolOfSeed(seed, 4).fateOf(dice(seed), cloud.OnDemand, Usual(), start); f.notice != never || f.ends != never || f.signals != nil {
+		if f := poolOfSeed(seed, 4).FateOf(Dice(seed), cloud.OnDemand, usual, start); f.Notice != Never || f.Ends != Never || f.Signals != nil {
 			t.Fatalf("fate %+v", f)
 		}
 	}
@@ -60,21 +67,21 @@ func TestLossesOfAPoolComeTogether(t *testing.T) {
 	losses, together, reclaims, living := 0, 0, 0, 0
 	for seed := range 300 {
 		p := poolOfSeed(seed, 4)
-		var notices []instant
+		var notices []Instant
 		for n := range 50 {
-			if f := p.fateOf(dice(seed).at(int64(n)), cloud.Spot, Usual(), start); f.notice < start+90*day {
-				notices = append(notices, f.notice)
+			if f := p.FateOf(Dice(seed).At(int64(n)), cloud.Spot, usual, start); f.Notice < start+90*Day {
+				notices = append(notices, f.Notice)
 			}
 		}
 		slices.Sort(notices)
 		for left := 50; len(notices) > 0; reclaims++ {
 			first := notices[0]
-			group := slices.IndexFunc(notices, func(n instant) bool { return n > first+15*minute })
+			group := slices.IndexFunc(notices, func(n Instant) bool { return n > first+15*Minute })
 			if group < 0 {
 				group = len(notices)
 			}
 			for _, n := range notices[:group] {
-				if n <= first+3*minute {
+				if n <= first+3*Minute {
 					together++
 				}
 			}
@@ -94,16 +101,16 @@ func TestLossesOfAPoolComeTogether(t *testing.T) {
 func TestRebalanceSignalsPrecedeMostInterruptions(t *testing.T) {
 	interrupted, preceded, alarmed := 0, 0, 0
 	for seed := range 4000 {
-		f := poolOfSeed(seed, 4).fateOf(dice(seed), cloud.Spot, Usual(), start)
-		if f.notice == never {
+		f := poolOfSeed(seed, 4).FateOf(Dice(seed), cloud.Spot, usual, start)
+		if f.Notice == Never {
 			continue
 		}
 		interrupted++
-		for _, signal := range f.signals {
-			if signal < f.running || signal >= f.notice {
+		for _, signal := range f.Signals {
+			if signal < f.Running || signal >= f.Notice {
 				t.Fatalf("a signal at %d for %+v", signal, f)
 			}
-			if lead := f.notice - signal; lead >= 2*minute && lead <= 20*minute {
+			if lead := f.Notice - signal; lead >= 2*Minute && lead <= 20*Minute {
 				preceded++
 			} else {
 				alarmed++
@@ -119,11 +126,11 @@ func TestPoolsRefuseAsOftenAsStated(t *testing.T) {
 		const samples = 20_000
 		var spot, onDemand float64
 		for n := range samples {
-			p, when := poolOfSeed(n%500, class), start+instant(n)*7*hour
-			if p.isDry(cloud.Spot, when) {
+			p, when := poolOfSeed(n%500, class), start+Instant(n)*7*Hour
+			if p.IsDry(cloud.Spot, when) {
 				spot += 1.0 / samples
 			}
-			if p.isDry(cloud.OnDemand, when) {
+			if p.IsDry(cloud.OnDemand, when) {
 				onDemand += 1.0 / samples
 			}
 		}
@@ -137,8 +144,8 @@ func TestPoolsRecoverAsStated(t *testing.T) {
 	for seed := range 60 {
 		p := poolOfSeed(seed, 1)
 		length := 0
-		for when := start; when < start+30*day; when += minute {
-			if p.isDry(cloud.Spot, when) {
+		for when := start; when < start+30*Day; when += Minute {
+			if p.IsDry(cloud.Spot, when) {
 				length++
 			} else if length > 0 {
 				minutes = append(minutes, float64(length))
@@ -157,9 +164,9 @@ func TestAReclaimedPoolIsDryAfterwards(t *testing.T) {
 	seen := 0
 	for seed := range 300 {
 		p := poolOfSeed(seed, 4)
-		for _, r := range p.reclaims("reclaim", start, start+90*day) {
+		for _, r := range p.reclaims("reclaim", start, start+90*Day) {
 			seen++
-			if !p.isDry(cloud.Spot, r+second) {
+			if !p.IsDry(cloud.Spot, r+Second) {
 				t.Fatalf("pool %d grants spot a second after its reclaim at %d", seed, r)
 			}
 		}
@@ -173,23 +180,62 @@ func TestDeeperPoolsHaveCalmerClasses(t *testing.T) {
 	for class, stated := range map[int]float64{-1: 1000, 0: 4000, 1: 2000, 2: 1000, 3: 500, 4: 250} {
 		var spot, onDemand []float64
 		for seed := range 2000 {
-			spot = append(spot, float64(poolOfSeed(seed, class).depth(cloud.Spot)))
-			onDemand = append(onDemand, float64(poolOfSeed(seed, class).depth(cloud.OnDemand)))
+			spot = append(spot, float64(poolOfSeed(seed, class).Depth(cloud.Spot)))
+			onDemand = append(onDemand, float64(poolOfSeed(seed, class).Depth(cloud.OnDemand)))
 		}
 		near(t, fmt.Sprintf("class %d: median depth in instances of two vCPUs", class), quantile(spot, 0.5), stated, stated/15)
 		near(t, "on demand", quantile(onDemand, 0.5), 10*stated, stated)
 	}
-	if big := (pool{class: 4, vcpus: 448}).depth(cloud.Spot); big < 1 {
+	if big := (Pool{class: 4, vcpus: 448}).Depth(cloud.Spot); big < 1 {
 		t.Errorf("a pool of large instances holds %d", big)
 	}
 }
 
-func TestInstancesBootWithinTheStatedTimes(t *testing.T) {
-	tuning := Usual()
-	for seed := range 500 {
-		f := poolOfSeed(seed, 0).fateOf(dice(seed), cloud.OnDemand, tuning, start)
-		if f.running < start+2*second || f.running > start+5*second || f.ok < f.running+second || f.ok > f.running+3*second {
-			t.Fatalf("fate %+v", f)
+// TestASeedMeansTheSameWorldInEveryRelease draws prices, pools and fates and compares them with those of the first release. Whoever has to change the sum changes every existing world.
+func TestASeedMeansTheSameWorldInEveryRelease(t *testing.T) {
+	sum := fnv.New64a()
+	for n := range 40 {
+		tape := TapeOf(7, "us-east-1", "us-east-1a", fmt.Sprint("type", n))
+		for k := range 50 {
+			moment := tape.Changed(start + Instant(k)*7*Hour)
+			fmt.Fprintf(sum, "%d %.9f\n", moment, tape.Factor(moment))
+		}
+		p := PoolOf(7, cloud.Market{Region: "us-east-1", Zone: "us-east-1a", Type: fmt.Sprint("type", n)}, n%6-1, 2)
+		fmt.Fprintln(sum, p.Depth(cloud.Spot), p.Depth(cloud.OnDemand))
+		for k := range 50 {
+			when := start + Instant(k)*5*Hour
+			fmt.Fprintln(sum, p.IsDry(cloud.Spot, when), p.IsDry(cloud.OnDemand, when))
+			f := p.FateOf(Dice(7).On("instance").At(int64(k)), cloud.Spot, usual, when)
+			fmt.Fprintln(sum, f.Running, f.OK, f.Notice, f.Ends, f.Gone, f.Signals)
 		}
 	}
+	if got := sum.Sum64(); got != 0x22f0554e530d8684 {
+		t.Errorf("the sum is %x", got)
+	}
+}
+
+func TestDrySpellsAreWhenThePoolIsDry(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := poolOfSeed(rapid.IntRange(0, 1<<30).Draw(t, "seed"), rapid.IntRange(-1, 4).Draw(t, "class"))
+		lifecycle := rapid.SampledFrom([]cloud.Lifecycle{cloud.Spot, cloud.OnDemand}).Draw(t, "lifecycle")
+		from := start + Instant(rapid.Int64Range(0, int64(40*Day)).Draw(t, "from"))
+		until := from + Instant(rapid.Int64Range(1, int64(20*Day)).Draw(t, "length"))
+		spells := p.Dry(lifecycle, from, until)
+		var look []Instant
+		for n, s := range spells {
+			if s.From >= s.Until || s.Until <= from || s.From >= until || n > 0 && s.From <= spells[n-1].Until {
+				t.Fatalf("spell %d of %v from %d to %d", n, spells, from, until)
+			}
+			look = append(look, s.From-1, s.From, s.Until-1, s.Until)
+		}
+		for range 20 {
+			look = append(look, Instant(rapid.Int64Range(int64(from), int64(until)-1).Draw(t, "moment")))
+		}
+		for _, when := range look {
+			listed := slices.ContainsFunc(spells, func(s Spell) bool { return s.From <= when && when < s.Until })
+			if from <= when && when < until && listed != p.IsDry(lifecycle, when) {
+				t.Fatalf("at %d: listed %v", when, listed)
+			}
+		}
+	})
 }

@@ -1,4 +1,4 @@
-package fleet
+package listen
 
 import (
 	"context"
@@ -11,42 +11,42 @@ import (
 )
 
 // Watch keeps notices in the spool whenever the store is away, and takes them in when it is back. Call stop before the store is closed.
-func (f *Fleet) Watch(ctx context.Context) (stop func()) {
-	w := &spool.Watch{File: f.spool, Log: f.Log, Probe: f.probe, Back: f.unspool}
+func (e *Ear) Watch(ctx context.Context) (stop func()) {
+	w := &spool.Watch{File: e.spool, Log: e.Log, Probe: e.probe, Back: e.unspool}
 	return w.Start(ctx)
 }
 
 // probe sees whether the store works, and finds the clouds that may give notices.
-func (f *Fleet) probe(ctx context.Context) (map[place]cloud.Provider, error) {
-	docs, _, err := places.List(ctx, f.DB, store.Installation(), store.Query{})
+func (e *Ear) probe(ctx context.Context) (map[spool.Place]cloud.Provider, error) {
+	list, err := e.Places(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[place]cloud.Provider, len(docs))
-	for _, doc := range docs {
-		provider, err := f.provider(ctx, doc.Value.Account)
+	known := make(map[spool.Place]cloud.Provider, len(list))
+	for _, p := range list {
+		provider, err := e.Provider(ctx, p.Account)
 		if err != nil {
 			continue // that account's own trouble
 		}
-		known[doc.Value.place] = provider
+		known[p] = provider
 	}
-	return known, f.DB.TryWrite(ctx)
+	return known, e.DB.TryWrite(ctx)
 }
 
 // unspool takes in what the spool holds. The notices are acknowledged, and dropped from the spool, after they have been committed.
-func (f *Fleet) unspool(ctx context.Context, known map[place]cloud.Provider) error {
-	kept, err := f.spool.All()
+func (e *Ear) unspool(ctx context.Context, known map[spool.Place]cloud.Provider) error {
+	kept, err := e.spool.All()
 	if err != nil || len(kept) == 0 {
 		return err
 	}
 	message := fmt.Sprintf("%d notices came while the database was away, and were kept on this machine's disk.", len(kept))
-	err = f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return f.Journal.Alert(ctx, tx, "", "", journal.AlertSpooled, message)
+	err = e.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return e.Journal.Alert(ctx, tx, "", "", journal.AlertSpooled, message)
 	})
 	if err != nil {
 		return err
 	}
-	byPlace := map[place][]cloud.Notice{}
+	byPlace := map[spool.Place][]cloud.Notice{}
 	for _, entry := range kept {
 		byPlace[entry.Place()] = append(byPlace[entry.Place()], entry.Notice)
 	}
@@ -55,14 +55,14 @@ func (f *Fleet) unspool(ctx context.Context, known map[place]cloud.Provider) err
 		if !ok {
 			return fmt.Errorf("%d spooled notices are for %s, which can't be reached now", len(notices), p)
 		}
-		if err := f.takeFrom(ctx, p, notifier, notices); err != nil {
+		if err := e.takeFrom(ctx, p, notifier, notices); err != nil {
 			return err
 		}
 	}
-	if err := f.spool.Drop(len(kept)); err != nil {
+	if err := e.spool.Drop(len(kept)); err != nil {
 		return err
 	}
-	return f.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return f.Journal.Calm(ctx, tx, "", "", journal.AlertSpooled)
+	return e.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return e.Journal.Calm(ctx, tx, "", "", journal.AlertSpooled)
 	})
 }

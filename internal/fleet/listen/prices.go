@@ -1,4 +1,4 @@
-package fleet
+package listen
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
+	"github.com/neap-cloud/neap/internal/fleet/spool"
 )
 
 const priceInterval = time.Minute // wall time between two reads of a price feed
@@ -16,15 +17,15 @@ const priceInterval = time.Minute // wall time between two reads of a price feed
 type feed struct{ provider, region string }
 
 // takePrices reads every price feed once, through the first account that gets an answer.
-func (f *Fleet) takePrices(ctx context.Context) error {
-	known, err := f.places.Get(ctx)
+func (e *Ear) takePrices(ctx context.Context) error {
+	known, err := e.places.Get(ctx)
 	if err != nil {
 		return err
 	}
-	ways := map[feed][]place{}
+	ways := map[feed][]spool.Place{}
 	var failed []error
 	for _, p := range known {
-		provider, err := f.provider(ctx, p.Account)
+		provider, err := e.Provider(ctx, p.Account)
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -34,7 +35,7 @@ func (f *Fleet) takePrices(ctx context.Context) error {
 	}
 	results := make(chan error, len(ways))
 	for _, some := range ways {
-		go func() { results <- f.readFeed(ctx, some) }()
+		go func() { results <- e.readFeed(ctx, some) }()
 	}
 	for range ways {
 		failed = append(failed, <-results)
@@ -43,13 +44,13 @@ func (f *Fleet) takePrices(ctx context.Context) error {
 }
 
 // readFeed tries one account after the other.
-func (f *Fleet) readFeed(ctx context.Context, ways []place) error {
+func (e *Ear) readFeed(ctx context.Context, ways []spool.Place) error {
 	var failed []error
 	for _, p := range ways {
-		limited, cancel := context.WithTimeout(budget.With(ctx, budget.Saving), callTimeout)
-		provider, err := f.provider(limited, p.Account)
+		limited, cancel := context.WithTimeout(budget.With(ctx, budget.Saving), CallTimeout)
+		provider, err := e.Provider(limited, p.Account)
 		if err == nil {
-			err = f.readPrices(limited, p, provider)
+			err = e.readPrices(limited, p, provider)
 		}
 		cancel()
 		if err == nil || ctx.Err() != nil {
@@ -60,7 +61,7 @@ func (f *Fleet) readFeed(ctx context.Context, ways []place) error {
 	return errors.Join(failed...)
 }
 
-func (f *Fleet) readPrices(ctx context.Context, p place, provider cloud.Provider) error {
+func (e *Ear) readPrices(ctx context.Context, p spool.Place, provider cloud.Provider) error {
 	pricer, ok := cloud.As[cloud.Pricer](provider)
 	if !ok {
 		return nil
@@ -69,26 +70,26 @@ func (f *Fleet) readPrices(ctx context.Context, p place, provider cloud.Provider
 	if err != nil {
 		return err
 	}
-	return f.Market.Observe(ctx, provider.Info().Name, prices)
+	return e.Market.Observe(ctx, provider.Info().Name, prices)
 }
 
-// firstPrices reads a feed that nobody has read for long, so that even a new region's first purchase goes by current prices. Without them the market falls
+// FirstPrices reads a feed that nobody has read for long, so that even a new region's first purchase goes by current prices. Without them the market falls
 // back to older ones, and says so. What another replica has read will do: to read it again could make a turn wait for that replica's writing.
-func (f *Fleet) firstPrices(ctx context.Context, p place, product string, provider cloud.Provider) {
+func (e *Ear) FirstPrices(ctx context.Context, p spool.Place, product string, provider cloud.Provider) {
 	from := feed{provider.Info().Name, p.Region}
-	f.mu.Lock()
-	known := f.priced[from]
-	f.priced[from] = true
-	f.mu.Unlock()
+	e.mu.Lock()
+	known := e.priced[from]
+	e.priced[from] = true
+	e.mu.Unlock()
 	if known {
 		return
 	}
-	if known, err := f.Market.Snapshot(ctx, p.Account, from.provider, p.Region, product); err == nil && !known.Stale {
+	if known, err := e.Market.Snapshot(ctx, p.Account, from.provider, p.Region, product); err == nil && !known.Stale {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
-	if err := f.readPrices(ctx, p, provider); err != nil {
-		f.Log.Warn("no current prices", "account", p.Account, "region", p.Region, "error", err)
+	if err := e.readPrices(ctx, p, provider); err != nil {
+		e.Log.Warn("no current prices", "account", p.Account, "region", p.Region, "error", err)
 	}
 }
