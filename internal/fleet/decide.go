@@ -71,6 +71,11 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 	if err != nil {
 		return nil, err
 	}
+	if f.Trials != nil {
+		if intent.Choice.Policy, err = f.Trials.Policy(ctx, doc.ID); err != nil {
+			return nil, err
+		}
+	}
 	observed := plan.Observed{Deleting: doc.State == deleting}
 	for _, row := range rows {
 		observed.Instances = append(observed.Instances, row.Value.Instance)

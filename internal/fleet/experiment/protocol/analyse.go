@@ -142,8 +142,8 @@ func estimate(p Protocol, m Measure, r Result) Estimate {
 		e.P, e.Exact = flip(differences, p.Seed)
 	}
 	if e.Pairs > 1 {
-		half := studentBound((1-confidence)/2, float64(e.Pairs-1)) * e.deviation / math.Sqrt(float64(e.Pairs))
-		e.Low, e.High, e.HasInterval = m.shown(e.center-half), m.shown(e.center+half), true
+		low, high := interval(e.center, e.deviation, e.Pairs)
+		e.Low, e.High, e.HasInterval = m.shown(low), m.shown(high), true
 		e.Detectable = m.shown(Detectable(e.deviation, e.Pairs))
 	}
 	e.Words = words(p, e)
@@ -162,6 +162,12 @@ func spread(sample []float64) (mean, deviation float64) {
 		deviation += (x - mean) * (x - mean)
 	}
 	return mean, math.Sqrt(deviation / float64(len(sample)-1))
+}
+
+// interval is where the true mean lies, as far as n pairs can tell.
+func interval(mean, deviation float64, n int) (low, high float64) {
+	half := studentBound((1-confidence)/2, float64(n-1)) * deviation / math.Sqrt(float64(n))
+	return mean - half, mean + half
 }
 
 // Detectable is the smallest true mean that n pairs of a spread would show at 5 % in four cases of five.

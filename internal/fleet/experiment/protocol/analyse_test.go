@@ -91,38 +91,55 @@ func found(p Protocol, differences []float64) map[Key]Block {
 	return blocks
 }
 
-func TestTheIntervalHoldsTheTruthAsOftenAsItSays(t *testing.T) {
-	const seeds = 2000
-	for name, noise := range map[string]func(*rand.Rand) float64{
+// noises are ways in which pairs may differ by chance.
+func noises() map[string]func(*rand.Rand) float64 {
+	return map[string]func(*rand.Rand) float64{
 		"normal":  func(r *rand.Rand) float64 { return 0.05 * r.NormFloat64() },
 		"uniform": func(r *rand.Rand) float64 { return 0.2 * (r.Float64() - 0.5) },
 		"laplace": func(r *rand.Rand) float64 { return 0.05 * (r.ExpFloat64() - r.ExpFloat64()) },
-	} {
-		for _, truth := range []float64{0, -0.04} {
-			held, cried := 0, 0
-			for seed := range uint64(seeds) {
-				random := rand.New(rand.NewPCG(seed, 5))
-				d := draft("sig-a", "sig-b")
-				d.Seed = seed
-				p := made(t, d)
-				differences := make([]float64, 2*p.Pairs)
-				for n := range differences {
-					differences[n] = truth + noise(random)
-				}
-				e := Analyse(p, found(p, differences)).Estimates[0]
-				if e.Low <= math.Expm1(truth) && math.Expm1(truth) <= e.High {
-					held++
-				}
-				if e.isClear() {
-					cried++
-				}
+	}
+}
+
+func TestTheIntervalHoldsTheTruthAsOftenAsItSays(t *testing.T) {
+	const seeds, pairs, truth = 20_000, 14, -0.04
+	for name, noise := range noises() {
+		random := rand.New(rand.NewPCG(5, 5))
+		held := 0
+		for range seeds {
+			differences := make([]float64, pairs)
+			for n := range differences {
+				differences[n] = truth + noise(random)
 			}
-			if share := float64(held) / seeds; share < 0.93 || share > 0.985 {
-				t.Errorf("%s noise around %g: the interval holds the truth in %.1f %% of %d experiments", name, truth, 100*share, seeds)
+			mean, deviation := spread(differences)
+			if low, high := interval(mean, deviation, pairs); low <= truth && truth <= high {
+				held++
 			}
-			if share := float64(cried) / seeds; truth == 0 && share > 0.06 {
-				t.Errorf("%s noise: a difference was seen in %.1f %% of %d experiments without any", name, 100*share, seeds)
+		}
+		if share := float64(held) / seeds; share < 0.93 || share > 0.97 {
+			t.Errorf("%s noise: the interval holds the truth in %.1f %% of %d experiments", name, 100*share, seeds)
+		}
+	}
+}
+
+func TestAnExperimentWithoutAnyDifferenceSeldomFindsOne(t *testing.T) {
+	const seeds = 1000
+	for name, noise := range noises() {
+		cried := 0
+		for seed := range uint64(seeds) {
+			random := rand.New(rand.NewPCG(seed, 5))
+			d := draft("sig-a")
+			d.Seed = seed
+			p := made(t, d)
+			differences := make([]float64, p.Pairs)
+			for n := range differences {
+				differences[n] = noise(random)
 			}
+			if Analyse(p, found(p, differences)).Estimates[0].isClear() {
+				cried++
+			}
+		}
+		if share := float64(cried) / seeds; share > 0.065 { // 5 % and two standard errors
+			t.Errorf("%s noise: a difference was found in %.1f %% of %d experiments", name, 100*share, seeds)
 		}
 	}
 }
@@ -138,8 +155,8 @@ func TestADetectableDifferenceIsDetectedInFourCasesOfFive(t *testing.T) {
 		for at := range sample {
 			sample[at] = truth + deviation*random.NormFloat64()
 		}
-		mean, spread := spread(sample)
-		if math.Abs(mean) > bound*spread/math.Sqrt(float64(n)) {
+		mean, deviation := spread(sample)
+		if math.Abs(mean) > bound*deviation/math.Sqrt(float64(n)) {
 			seen++
 		}
 	}
@@ -222,10 +239,10 @@ func TestDifferencesThatComeFromBeforeTheSwitchAreNotPassedOverInSilence(t *test
 func TestSwappingTheArmsTurnsEverySignAround(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		p := made(t, draft("sig-a", "sig-b"))
-		differences := rapid.SliceOfN(rapid.Float64Range(-1, 1), 2, 14).Draw(r, "differences")
-		turned := make([]float64, len(differences))
-		for n, d := range differences {
-			turned[n] = -d
+		thousandths := rapid.SliceOfN(rapid.IntRange(-1000, 1000), 2, 14).Draw(r, "thousandths")
+		differences, turned := make([]float64, len(thousandths)), make([]float64, len(thousandths))
+		for n, d := range thousandths {
+			differences[n], turned[n] = float64(d)/1000, -float64(d)/1000
 		}
 		a, b := Analyse(p, found(p, differences)).Estimates[0], Analyse(p, found(p, turned)).Estimates[0]
 		near := func(x, y float64) bool { return math.Abs(x-y) < 1e-6*(1+math.Abs(x)) }

@@ -23,10 +23,10 @@ func flip(differences []float64, seed uint64) (p float64, exact bool) {
 	seen := math.Abs(sum) - 1e-9*size // what rounding may hide
 	n := len(differences)
 	if n <= exactUpTo {
-		// One sign changes from each draw to the next, by a Gray code.
+		// One sign changes from each draw to the next, by a Gray code. The last one stays: turning all signs around changes nothing.
 		reached := 0
 		signs := make([]bool, n)
-		for draw := range uint64(1) << n {
+		for draw := range uint64(1) << max(n-1, 0) {
 			if draw > 0 {
 				at := bits.TrailingZeros64(draw)
 				if signs[at] = !signs[at]; signs[at] {
@@ -39,7 +39,7 @@ func flip(differences []float64, seed uint64) (p float64, exact bool) {
 				reached++
 			}
 		}
-		return float64(reached) / math.Ldexp(1, n), true
+		return float64(reached) / math.Ldexp(1, max(n-1, 0)), true
 	}
 	random := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
 	reached := 1 // the draw that was made
