@@ -232,10 +232,11 @@ func TestAnExperimentRunsToItsEndAndItsReportAddsUp(t *testing.T) {
 		if n == 2 {
 			from, _ := scheme.Measured(n)
 			b.until(from.Add(time.Second), "the wash-out is over", func() bool { return true })
-			if err := b.Fleet.Interrupt(t.Context(), b.Account.ID, "test", []string{b.members(victim)[0].ID}); err != nil {
+			taken := b.members(victim)[0].ID
+			if err := b.Fleet.Interrupt(t.Context(), b.Account.ID, "test", []string{taken}); err != nil {
 				t.Fatal(err)
 			}
-			b.Until("the cloud warns", time.Minute, func() bool { return strings.Contains(b.log(victim), "will interrupt") })
+			b.Until("it is gone", 4*time.Minute, func() bool { return !slices.Contains(b.everybody(), taken) })
 			b.steady(target)
 		}
 		if answer := b.Call("GET", "/neap/v1/experiments/"+e.ID+"/report", nil); answer.Status != http.StatusConflict || !strings.Contains(string(answer.Raw), "lucky moment") {
