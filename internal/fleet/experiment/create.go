@@ -114,7 +114,7 @@ const (
 
 // foresee tells what the protocol can be expected to show, from pairs of such blocks of its groups' past.
 func (x *Experiments) foresee(ctx context.Context, account string, p protocol.Protocol) (protocol.Outlook, error) {
-	var past []float64
+	var past []protocol.Pair
 	for _, id := range p.Groups[:min(len(p.Groups), pastGroups)] {
 		group, err := x.Fleet.Get(ctx, account, id)
 		if err != nil {
@@ -126,29 +126,27 @@ func (x *Experiments) foresee(ctx context.Context, account string, p protocol.Pr
 			if before.From.Before(group.Created) {
 				break
 			}
-			difference, counts, err := x.pairOfThePast(ctx, account, id, before, p.Measure)
+			pairs, err := x.pairOfThePast(ctx, account, id, before)
 			if err != nil {
 				return protocol.Outlook{}, err
 			}
-			if counts {
-				past = append(past, difference)
-			}
+			past = append(past, pairs...)
 		}
 	}
 	return protocol.Foresee(p, past), nil
 }
 
-func (x *Experiments) pairOfThePast(ctx context.Context, account, group string, s protocol.Schedule, m protocol.Measure) (difference float64, counts bool, err error) {
-	pair := protocol.Protocol{Groups: []string{group}, Measure: m, Schedule: s}
+// pairOfThePast is one pair, or none if it would not count.
+func (x *Experiments) pairOfThePast(ctx context.Context, account, group string, s protocol.Schedule) (pairs []protocol.Pair, err error) {
 	found := map[protocol.Key]protocol.Block{}
 	for n := range s.Blocks() {
 		if found[protocol.Key{Group: group, Block: n}], err = x.measure(ctx, account, group, s, n); err != nil {
-			return 0, false, err
+			return nil, err
 		}
 	}
-	r := protocol.Analyse(pair, found)
+	r := protocol.Analyse(protocol.Protocol{Groups: []string{group}, Schedule: s}, found)
 	if r.Counted == 0 {
-		return 0, false, nil
+		return nil, nil
 	}
-	return r.Pairs[0].Difference(m), true, nil
+	return r.Pairs, nil
 }

@@ -61,6 +61,9 @@ func add(b *protocol.Block, lines []ledger.Line, history []fleet.Since, left map
 		if s.ArmAt(group, l.Meter.From) == s.Arm(group, n) {
 			b.Own += ran
 		}
+		if !l.Meter.From.Before(s.Begin(n)) {
+			b.Fresh += ran
+		}
 		end := l.To
 		if gone, is := left[l.Meter.Instance]; is && gone.Before(end) {
 			end = gone

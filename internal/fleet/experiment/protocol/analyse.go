@@ -182,12 +182,23 @@ type Outlook struct {
 	Past       int     // pairs of blocks that were looked at; with fewer than FewestPairs nothing is said
 	Deviation  float64 // of their differences: of the logarithm of the cost, or per 1,000 instance hours
 	Detectable float64 // as in Estimate; 0 = nobody knows
+	Fresh      float64 // share of what ran in the past that was bought within the block that it ran in; only with Past
 	Words      string
 }
 
-// Foresee tells what a protocol can be expected to show, given differences of the past.
-func Foresee(p Protocol, past []float64) Outlook {
+// Foresee tells what a protocol can be expected to show, given pairs of such blocks of the past that no switch fell into.
+func Foresee(p Protocol, pairs []Pair) Outlook {
+	var past []float64
+	var sum Block
+	for _, pair := range pairs {
+		past = append(past, pair.Difference(p.Measure))
+		sum.add(pair.Model)
+		sum.add(pair.Baseline)
+	}
 	o := Outlook{Pairs: len(p.Groups) * p.Pairs, Past: len(past)}
+	if sum.Running > 0 {
+		o.Fresh = float64(sum.Fresh) / float64(sum.Running)
+	}
 	if o.Past >= FewestPairs {
 		_, o.Deviation = spread(past)
 		o.Detectable = p.Measure.shown(Detectable(o.Deviation, o.Pairs))

@@ -85,7 +85,7 @@ func found(p Protocol, differences []float64) map[Key]Block {
 				cost *= math.Exp(d)
 			}
 			part := SecondsOf(p.Every - p.Washout)
-			blocks[Key{group, block}] = Block{Cost: money.Amount(cost * float64(money.Dollar)), Running: 4 * part, Own: 4 * part, Served: 4 * part, Covered: part}
+			blocks[Key{group, block}] = Block{Cost: money.Amount(cost * float64(money.Dollar)), Running: 4 * part, Own: 4 * part, Fresh: part, Served: 4 * part, Covered: part}
 		}
 	}
 	return blocks
@@ -198,8 +198,9 @@ func TestWhatCannotBeToldIsSaid(t *testing.T) {
 		{"noise", unclear.Verdict, "lies anywhere between"},
 		{"noise", unclear.Verdict, "would most likely stay unseen"},
 		{"no interruptions", unclear.Estimates[1].Words, "in all 7 pairs there was no difference"},
-		{"no past", Foresee(p, make([]float64, 3)).Words, "has only 3 pairs"},
-		{"a past", Foresee(p, []float64{0.1, -0.1, 0.05, -0.05, 0.02, 0}).Words, "a difference of 9."},
+		{"no past", Foresee(p, nil).Words, "has only 0 pairs of such blocks."},
+		{"little past", Foresee(p, Analyse(p, found(p, []float64{0.1, 0.2})).Pairs).Words, "Only 25 % of what ran was bought within the block"},
+		{"a past", Foresee(p, Analyse(p, found(p, []float64{0.1, -0.1, 0.05, -0.05, 0.02, 0})).Pairs).Words, "a difference of 9."},
 	} {
 		if !strings.Contains(c.got, c.says) {
 			t.Errorf("%s: %q does not say %q", c.name, c.got, c.says)

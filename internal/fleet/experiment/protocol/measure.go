@@ -23,6 +23,7 @@ type Block struct {
 	Running       Seconds      // metered, of all instances together
 	Spot          Seconds      // of Running
 	Own           Seconds      // of Running: instances that were bought while the block's own policy held
+	Fresh         Seconds      // of Running: instances that were bought within the block
 	Served        Seconds      // units of capacity × seconds in service, never more units than were wanted
 	Covered       Seconds      // while anything was in service
 	Interruptions int          // by the cloud
@@ -87,6 +88,7 @@ func (b *Block) add(o Block) {
 	b.Running += o.Running
 	b.Spot += o.Spot
 	b.Own += o.Own
+	b.Fresh += o.Fresh
 	b.Served += o.Served
 	b.Covered += o.Covered
 	b.Interruptions += o.Interruptions

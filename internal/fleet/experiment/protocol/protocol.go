@@ -151,8 +151,8 @@ func (p Protocol) enough() error {
 	}
 	groups := (FewestPairs + p.Pairs - 1) / p.Pairs
 	pairs := (FewestPairs + len(p.Groups) - 1) / len(p.Groups)
-	return fault.Field("groups", "%d groups with %d pairs of blocks each give %d pairs, and an answer needs at least %d: name %d groups, or let these run for %s, or switch more often.",
-		len(p.Groups), p.Pairs, n, FewestPairs, groups, Span(time.Duration(pairs)*2*p.Every))
+	return fault.Field("groups", "%s with %s of blocks each make %d, and an answer needs at least %d: name %s, or let these run for %s, or switch more often.",
+		count(len(p.Groups), "group"), count(p.Pairs, "pair"), n, FewestPairs, count(groups, "group"), Span(time.Duration(pairs)*2*p.Every))
 }
 
 // Hash names a protocol by its content.
@@ -163,6 +163,13 @@ func (p Protocol) Hash() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func listed[T ~string](all []T) string {

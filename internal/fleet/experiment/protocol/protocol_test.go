@@ -47,7 +47,7 @@ func TestADraftThatCannotAnswerIsRefusedWithWhatIsMissing(t *testing.T) {
 		field  string
 		says   string
 	}{
-		{"too few pairs", func(d *Draft) { d.For = 4 * 24 * time.Hour }, "groups", "give 2 pairs, and an answer needs at least 6: name 3 groups, or let these run for 12d"},
+		{"too few pairs", func(d *Draft) { d.For = 4 * 24 * time.Hour }, "groups", "1 group with 2 pairs of blocks each make 2, and an answer needs at least 6: name 3 groups, or let these run for 12d"},
 		{"no whole pairs", func(d *Draft) { d.For = 15 * 24 * time.Hour }, "for", "14d or 16d would be"},
 		{"less than a pair", func(d *Draft) { d.For = 24 * time.Hour }, "for", "2d would be"},
 		{"no length", func(d *Draft) { d.For = 0 }, "for", "Say how long"},

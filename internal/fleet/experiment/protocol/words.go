@@ -75,11 +75,15 @@ func chance(p float64) string {
 }
 
 func (o Outlook) words(m Measure) string {
-	if o.Detectable == 0 && o.Past < FewestPairs {
-		return fmt.Sprintf("%d pairs of blocks. How small a difference they can show is not known: the past of these groups has only %d pairs of such blocks.", o.Pairs, o.Past)
-	}
-	return fmt.Sprintf("%d pairs of blocks. In %d pairs of the past, neighbouring blocks differed so much that a difference of %s or more would be shown in four cases of five; a smaller one would most likely stay unseen.",
+	said := fmt.Sprintf("%d pairs of blocks. In %d pairs of the past, neighbouring blocks differed so much that a difference of %s or more would be shown in four cases of five; a smaller one would most likely stay unseen.",
 		o.Pairs, o.Past, m.size(o.Detectable))
+	if o.Past < FewestPairs {
+		said = fmt.Sprintf("%d pairs of blocks. How small a difference they can show is not known: the past of these groups has only %d pairs of such blocks.", o.Pairs, o.Past)
+	}
+	if o.Past > 0 && o.Fresh < ownEnough {
+		said += fmt.Sprintf(" Only %.0f %% of what ran was bought within the block that it ran in: as a switch moves nothing, the policies can differ in little more than that. Longer blocks let them differ in more.", 100*o.Fresh)
+	}
+	return said
 }
 
 const (
