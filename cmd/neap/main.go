@@ -45,6 +45,10 @@ func main() {
 			})
 			return cli.Observed(found), err
 		},
+		Replay: func(ctx context.Context, c cli.ReplayConfig) (cli.Replayed, error) {
+			found, err := app.Replay(ctx, app.ReplayConfig(c))
+			return cli.Replayed(found), err
+		},
 	}))
 }
 
@@ -60,7 +64,7 @@ func config(c cli.UpConfig) app.Config {
 	}
 	return app.Config{
 		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Key: c.Key, Clouds: clouds(c), PublicURL: c.PublicURL, Domain: c.Domain, Hosts: c.Hosts,
-		Launch: app.Launch{Listen: c.LaunchListen, Region: c.LaunchRegion, EC2Time: c.LaunchEC2Time}, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, Retention: retention(c),
+		Launch: app.Launch{Listen: c.LaunchListen, Region: c.LaunchRegion, EC2Time: c.LaunchEC2Time}, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, GroupSpend: c.GroupSpend, Retention: retention(c),
 		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
 	}
 }

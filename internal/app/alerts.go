@@ -71,10 +71,15 @@ func (h *health) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	odd, err := h.market.Odd(ctx)
+	if err != nil {
+		return err
+	}
 	findings := []finding{
 		{journal.AlertQueueDepth, late},
 		{journal.AlertSealerLag, map[string]string{}},
 		{journal.AlertStalePrices, h.again(silent)},
+		{journal.AlertOddPrices, odd},
 	}
 	if lag > sealedWithin {
 		findings[1].alerts[""] = fmt.Sprintf("Events wait %s for their final order, so streams and webhooks are late.", lag.Round(time.Second))

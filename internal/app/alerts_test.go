@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,57 @@ func TestAFeedThatFallsSilentIsToldOfAtTheSecondLook(t *testing.T) {
 	tell()
 	if got := w.looked(); got != "" {
 		t.Errorf("when it speaks again: %s", got)
+	}
+}
+
+func TestAPoisonedFeedIsToldOfInTheLogAndByAnEventWhenItBeginsAndWhenItEnds(t *testing.T) {
+	w := newWard(t)
+	var log strings.Builder
+	w.journal = journal.New(journal.Config{DB: w.db, Clock: w.now, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	told := func(poisoned int, price money.Price) string {
+		var list []cloud.Price
+		for n, zone := range []string{"a", "b", "c", "d", "f"} {
+			for _, typ := range []string{"m5.large", "c5.large"} {
+				p := cloud.Price{Market: cloud.Market{Region: "us-east-1", Zone: "us-east-1" + zone, Type: typ, Product: "Linux/UNIX", Lifecycle: cloud.Spot}, Price: 40_000, From: w.now.Now()}
+				if n < poisoned {
+					p.Price = price
+				}
+				list = append(list, p)
+			}
+		}
+		w.now.Advance(time.Minute)
+		if err := w.market.Observe(t.Context(), "aws", list); err != nil {
+			t.Fatal(err)
+		}
+		w.looked()
+		return w.looked()
+	}
+	for _, step := range []struct {
+		poisoned int
+		price    money.Price
+		open     string
+	}{{0, 0, ""}, {1, 0, "oddPrices(aws/us-east-1) "}, {1, -7, "oddPrices(aws/us-east-1) "}, {5, 40_000_000, "stalePrices(aws/us-east-1) "}, {0, 0, ""}} {
+		if got := told(step.poisoned, step.price); got != step.open {
+			t.Errorf("%d zones tell %s: %q is open", step.poisoned, step.price, got)
+		}
+	}
+	for _, kind := range []string{"oddPrices", "stalePrices"} {
+		for _, state := range []string{"open", "closed"} {
+			if n := strings.Count(log.String(), fmt.Sprintf("level=WARN msg=\"alert %s\" kind=%s", state, kind)); n != 1 {
+				t.Errorf("%s %s is told %d times:\n%s", kind, state, n, log.String())
+			}
+		}
+	}
+	events, err := w.journal.Events(t.Context(), "", "aws/us-east-1", time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := ""
+	for _, e := range events {
+		kinds += e.Type + " "
+	}
+	if kinds != "alert.oddPrices alert.oddPrices alert.stalePrices alert.stalePrices " {
+		t.Errorf("events: %s", kinds)
 	}
 }
 

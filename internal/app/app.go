@@ -57,6 +57,8 @@ type Config struct {
 	Hold      time.Duration // how long a deleted group's instances are kept; 0 = not at all
 	Spend     money.Price   // what an account may newly commit to per hour; 0 = no limit
 	Retention Retention     // how long what grows with time is kept
+	// GroupSpend is what each group may newly commit to per hour; 0 = no limit.
+	GroupSpend money.Price
 	// AllowOutbound are networks that webhooks may reach although they are not public.
 	AllowOutbound []netip.Prefix
 	// Domain is the one below which each organisation has a host of its own, by its slug; "" = hosts name no organisation.
@@ -159,7 +161,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
 		Clouds: a.clouds, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
-		DeletionHold: c.Hold, SpendLimit: c.Spend, Spool: a.spool(), Trials: experiment.Trials{DB: a.db, Clock: a.clock},
+		DeletionHold: c.Hold, SpendLimit: c.Spend, GroupSpendLimit: c.GroupSpend, Spool: a.spool(), Trials: experiment.Trials{DB: a.db, Clock: a.clock},
 	})
 	trials := experiment.New(experiment.Config{DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Fleet: a.Fleet})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {

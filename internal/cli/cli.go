@@ -45,15 +45,18 @@ type Hooks struct {
 	AWSInit func(c AWSSetup) (string, error)
 	// Observe reads a cloud account, and changes nothing.
 	Observe func(ctx context.Context, c ObserveConfig) (Observed, error)
+	// Replay compares policies in a recorded market; fault.Invalid is what was asked for wrongly.
+	Replay func(ctx context.Context, c ReplayConfig) (Replayed, error)
 }
 
 // World is what surrounds the process.
 type World struct {
-	In       io.Reader
-	Out, Err io.Writer
-	Environ  []string // "NAME=value"
-	Clock    clock.Clock
-	Terminal bool // Out is a terminal: --watch redraws in place
+	In          io.Reader
+	Out, Err    io.Writer
+	Environ     []string // "NAME=value"
+	Clock       clock.Clock
+	Terminal    bool // Out is a terminal: --watch redraws in place
+	ErrTerminal bool // Err is one: what takes long says how far it is
 }
 
 // Exit codes of the command line.
@@ -70,7 +73,7 @@ func Main(hooks Hooks) int {
 	context.AfterFunc(ctx, stop)
 	return Run(ctx, hooks, World{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Environ: os.Environ(), Clock: clock.Wall{}, Terminal: isTerminal(os.Stdout),
+		Environ: os.Environ(), Clock: clock.Wall{}, Terminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr),
 	}, os.Args[1:])
 }
 
@@ -140,6 +143,9 @@ func (s *shell) root() *cobra.Command {
 	}
 	if s.hooks.Observe != nil {
 		root.AddCommand(s.observe())
+	}
+	if s.hooks.Replay != nil {
+		root.AddCommand(s.laboratory())
 	}
 	root.AddCommand(s.acceptGeneration())
 	root.AddCommand(s.token(), s.version())

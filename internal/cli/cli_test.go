@@ -172,6 +172,7 @@ func hooksOfTests() Hooks {
 		AWSInit: func(AWSSetup) (string, error) { return "", nil },
 		Backup:  copies.Backup, Restore: copies.Restore,
 		Observe:    func(context.Context, ObserveConfig) (Observed, error) { return Observed{}, nil },
+		Replay:     func(context.Context, ReplayConfig) (Replayed, error) { return Replayed{}, nil },
 		Version:    "v1.2.3",
 		Up:         func(context.Context, UpConfig) error { return nil },
 		Operations: operationsOfTests,

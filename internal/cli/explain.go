@@ -53,9 +53,16 @@ type optionView struct {
 	Lifecycle string      `json:"lifecycle"`
 	Price     money.Price `json:"price"` // micro-dollars an hour
 	Risk      float64     `json:"risk"`
-	Score     float64     `json:"score"`
-	Chosen    int         `json:"chosen"`
-	Rejected  string      `json:"rejected"`
+	Hazard    float64     `json:"hazard"` // interruptions an hour
+	Score     float64     `json:"score"`  // of planner version 1, in points
+	Cost      money.Price `json:"cost"`
+	Costs     struct {
+		Loss   money.Price `json:"loss"`
+		Care   money.Price `json:"care"`
+		Spread money.Price `json:"spread"`
+	} `json:"costs"`
+	Chosen   int    `json:"chosen"`
+	Rejected string `json:"rejected"`
 }
 
 func decisionsText(w io.Writer, items []json.RawMessage, v view) error {
@@ -233,8 +240,27 @@ func optionsText(w io.Writer, options []optionView) error {
 		{head: "ZONE", cell: func(o optionView) string { return o.Zone }},
 		{head: "LIFECYCLE", cell: func(o optionView) string { return o.Lifecycle }},
 		{head: "PRICE", cell: func(o optionView) string { return o.Price.String() }},
-		{head: "RISK IN 30 DAYS", cell: func(o optionView) string { return fmt.Sprintf("%.1f%%", 100*o.Risk) }},
-		{head: "SCORE", cell: func(o optionView) string { return fmt.Sprintf("%.1f", o.Score) }},
+		{head: "RISK", cell: optionView.risk},
+		{head: "LOSSES", wide: true, cell: func(o optionView) string { return o.Costs.Loss.String() }},
+		{head: "CARE", wide: true, cell: func(o optionView) string { return o.Costs.Care.String() }},
+		{head: "SPREAD", wide: true, cell: func(o optionView) string { return o.Costs.Spread.String() }},
+		{head: "EXPECTED COST", cell: optionView.expected},
 		{head: "NOT TAKEN BECAUSE", cell: func(o optionView) string { return o.Rejected }},
 	}, options)
+}
+
+// expected is what the planner weighed: money, or points in decisions of its first version.
+func (o optionView) expected() string {
+	if o.Cost == 0 && o.Score != 0 {
+		return fmt.Sprintf("%.1f points", o.Score)
+	}
+	return o.Cost.String()
+}
+
+// risk is of 30 days, and of an hour where a month says nothing.
+func (o optionView) risk() string {
+	if o.Hazard > 0.002 {
+		return fmt.Sprintf("%.1f%% an hour", 100*o.Hazard)
+	}
+	return fmt.Sprintf("%.1f%% in 30 days", 100*o.Risk)
 }

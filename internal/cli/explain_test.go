@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-const decisionJSON = `{"id":"dec-1","group":"sig-1a2b3c4d","at":"2026-03-01T11:57:00Z","version":"1","dryRun":false,"summary":"Replace i-0aa, which will be interrupted, with a spot instance.",
-"plan":{"version":"1","summary":"Replace i-0aa, which will be interrupted, with a spot instance.","actions":[
- {"verb":"launch","type":"m5a.large","zone":"us-east-1b","lifecycle":"spot","count":1,"replaces":["i-0aa"],"reason":"interruption","because":"The market m5a.large in us-east-1b has the best score of 12."},
+const decisionJSON = `{"id":"dec-1","group":"sig-1a2b3c4d","at":"2026-03-01T11:57:00Z","version":"2","dryRun":false,"summary":"Replace i-0aa, which will be interrupted, with a spot instance.",
+"plan":{"version":"2","summary":"Replace i-0aa, which will be interrupted, with a spot instance.","actions":[
+ {"verb":"launch","type":"m5a.large","zone":"us-east-1b","lifecycle":"spot","count":1,"replaces":["i-0aa"],"reason":"interruption","because":"The market m5a.large in us-east-1b costs least."},
  {"verb":"drain","instance":"i-0aa","drainUntil":"2026-03-01T11:58:30Z","reason":"interruption","because":"EC2 takes it at 11:59:00."}],
-"options":[{"type":"m5a.large","zone":"us-east-1b","lifecycle":"spot","price":34400,"risk":0.025,"score":87.25,"chosen":1},
- {"type":"m5.large","zone":"us-east-1a","lifecycle":"spot","price":38412,"risk":0.1,"score":71.5,"rejected":"cools down until 12:02 after a refusal"}],
+"options":[{"type":"m5a.large","zone":"us-east-1b","lifecycle":"spot","price":34400,"risk":0.025,"hazard":0.000035,"cost":38610,"costs":{"price":34400,"loss":1,"care":289,"spread":3920},"chosen":1},
+ {"type":"m5.large","zone":"us-east-1a","lifecycle":"spot","price":38412,"risk":1,"hazard":0.13,"cost":49120,"costs":{"price":38412,"loss":1250,"care":6880,"spread":2578},"rejected":"cools down until 12:02 after a refusal"}],
 "short":1,"notes":["i-0bb is locked, so it was left alone"],"next":"2026-03-01T12:02:00Z"}}`
 
 func TestExplainOfANamedDecisionAsksForThatOne(t *testing.T) {
@@ -62,5 +62,13 @@ func TestADifferenceInSpellingAloneIsSaidToBeOne(t *testing.T) {
 	lines, err := difference([]byte(`{"a":1}`), []byte(`{ "a": 1 }`))
 	if err != nil || len(lines) != 1 || !strings.Contains(lines[0], "spelling") {
 		t.Errorf("%v %v", lines, err)
+	}
+}
+
+func TestADecisionOfTheFirstPlannerIsExplainedInItsPoints(t *testing.T) {
+	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-00000001/decisions/dec-2": {body: `{"id":"dec-2","version":"1","plan":{"options":[
+		{"type":"m5a.large","zone":"us-east-1b","lifecycle":"spot","price":34400,"risk":0.025,"score":87.25,"terms":{"price":50,"safety":45.8,"spread":-8.55},"chosen":1}]}}`}})
+	if got := neap(t, s, Hooks{}, "explain", "sig-00000001", "dec-2"); !strings.Contains(got.out, "87.2 points") {
+		t.Errorf("%+v", got)
 	}
 }

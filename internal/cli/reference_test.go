@@ -61,7 +61,7 @@ func writeFlags(out *strings.Builder, flags *pflag.FlagSet) {
 			name = "-" + f.Shorthand + ", " + name
 		}
 		fmt.Fprintf(out, "- `%s`: %s", name, f.Usage)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "[]" {
 			fmt.Fprintf(out, " (default `%s`)", f.DefValue)
 		}
 		out.WriteString("\n")

@@ -76,7 +76,7 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 			return nil, err
 		}
 	}
-	observed := plan.Observed{Deleting: doc.State == deleting}
+	observed := plan.Observed{Deleting: doc.State == deleting, Notice: provider.Info().Notice}
 	for _, row := range rows {
 		observed.Instances = append(observed.Instances, row.Value.Instance)
 		if !row.Value.MissingAt.IsZero() {

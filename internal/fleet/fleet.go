@@ -67,8 +67,10 @@ type Config struct {
 	Trials       Trials        // nil = nobody experiments
 	DeletionHold time.Duration // how long a deleted group's instances are kept, so that it can be brought back; 0 = not at all
 	SpendLimit   money.Price   // the hourly price of everything that an account may launch within an hour; 0 = no limit
-	Spool        string        // file that keeps notices while the store is away; "" = memory
-	Log          *slog.Logger
+	// GroupSpendLimit is the same for each group alone.
+	GroupSpendLimit money.Price
+	Spool           string // file that keeps notices while the store is away; "" = memory
+	Log             *slog.Logger
 }
 
 // Fleet is the room's face. Every method takes the caller's account, and another account's object reads like a missing one.

@@ -327,25 +327,35 @@ func TestAGroupThatGetsNothingForMinutesRaisesAnAlertThatEndsWithIt(t *testing.T
 
 func TestABreakerThatTripsSaysSoAndOpensAgain(t *testing.T) {
 	t.Parallel()
-	w := beginWith(t, "", func(c *app.Config) { c.Spend = 600_000 }) // a handful of large instances an hour
-	before := w.launched()
-	ten := 10
-	if _, err := w.Fleet.SetCapacity(t.Context(), w.Account.ID, "test", w.group.ID, &ten, nil, nil); err != nil {
-		t.Fatal(err)
+	const limit = 600_000 // a handful of large instances an hour
+	for scope, set := range map[string]func(*app.Config){
+		"account": func(c *app.Config) { c.Spend = limit },
+		"group":   func(c *app.Config) { c.GroupSpend = limit },
+	} {
+		t.Run(scope, func(t *testing.T) {
+			t.Parallel()
+			w := beginWith(t, "", set)
+			before := w.launched()
+			ten := 10
+			if _, err := w.Fleet.SetCapacity(t.Context(), w.Account.ID, "test", w.group.ID, &ten, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			w.settleOrTrip()
+			for range 3 {
+				w.pass(time.Minute) // the budget of launches per minute is not what is tested
+				if err := w.Fleet.Detach(t.Context(), w.Account.ID, "test", w.group.ID, detachSome(w, 5)); err != nil {
+					t.Fatal(err)
+				}
+				w.settleOrTrip()
+			}
+			open := w.alerts()["breaker"]
+			if !strings.Contains(open, "more: "+scope) || !strings.Contains(open, "new cost") || !strings.Contains(open, "opens again from") {
+				t.Fatalf("after %d launches: %q\n%s", w.launched()-before, open, w.log())
+			}
+			w.Until("the group is whole again", 2*time.Hour, func() bool { return len(w.in(plan.Running)) == 10 })
+			w.Until("the alert is over", 5*time.Minute, func() bool { return w.alerts()["breaker"] == "" })
+		})
 	}
-	w.settleOrTrip()
-	for range 3 {
-		if err := w.Fleet.Detach(t.Context(), w.Account.ID, "test", w.group.ID, detachSome(w, 5)); err != nil {
-			t.Fatal(err)
-		}
-		w.settleOrTrip()
-	}
-	open := w.alerts()["breaker"]
-	if !strings.Contains(open, "new cost") || !strings.Contains(open, "opens again from") {
-		t.Fatalf("after %d launches: %q\n%s", w.launched()-before, open, w.log())
-	}
-	w.Until("the group is whole again", 2*time.Hour, func() bool { return len(w.in(plan.Running)) == 10 })
-	w.Until("the alert is over", 5*time.Minute, func() bool { return w.alerts()["breaker"] == "" })
 }
 
 // settleOrTrip waits until the group is whole, or the breaker has stopped it.

@@ -107,6 +107,9 @@ func (l *look) compare(ctx context.Context) error {
 		return err
 	}
 	l.sight.seenUpTo(began)
+	if err := l.tellHolding(ctx, began); err != nil {
+		return err
+	}
 	if err := l.judge(ctx, inst.Generation, missing); err != nil {
 		return err
 	}

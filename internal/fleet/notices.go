@@ -81,12 +81,14 @@ func (i *Instance) warned(n cloud.Notice) bool {
 func (f *Fleet) tellNotice(ctx context.Context, tx *store.Tx, d store.Doc[Instance], n cloud.Notice) error {
 	i, kind, reason := d.Value, "rebalanceSignal", plan.ReasonRebalance
 	line := f.line(journal.Info, "The cloud sees an elevated risk for instance %s (%s in %s).", i.ID, i.Type, i.Zone)
+	learn := f.Market.Signalled
 	if n.Kind == cloud.Interruption {
+		learn = f.Market.Lost
 		kind, reason = "interruptionNotice", plan.ReasonInterruption
 		line = f.line(journal.Warn, "The cloud will interrupt instance %s (%s in %s) at %s.", i.ID, i.Type, i.Zone, n.Deadline.Format(time.TimeOnly))
-		if err := f.Market.Lost(ctx, tx, i.Account, i.Market); err != nil {
-			return err
-		}
+	}
+	if err := learn(ctx, tx, i.Account, i.Market); err != nil {
+		return err
 	}
 	why := &Happening{Reason: string(reason), Because: line.Message, Instances: []Subject{subject(i)}}
 	if err := f.Journal.Log(ctx, tx, d.Account, d.Parent, line); err != nil {

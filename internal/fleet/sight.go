@@ -24,6 +24,8 @@ type sight struct {
 	awaited  map[string]awaited
 	watched  bool          // somebody looks after the awaited ones
 	cost     time.Duration // of the last look, by the wall
+
+	holding holding // looks of one place never run side by side
 }
 
 // awaited is an instance on its way: its group waits for it to change.

@@ -60,7 +60,7 @@ func (t *tally) take(a store.Doc[action]) {
 // look brings the tally up to date; exact makes sure that whatever is counted was done by a group whose size is known. The lock is held.
 func (t *tally) look(ctx context.Context, f *Fleet, account string, now time.Time, exact bool) error {
 	if t.readAt.IsZero() || now.Sub(t.readAt) >= tallyReread || now.Before(t.readAt) {
-		since := now.Add(-breaker.Span)
+		since := now.Add(-breaker.Hour)
 		if recent := t.count.Newest().Add(-tallyLap); recent.After(since) {
 			since = recent
 		}
@@ -111,11 +111,11 @@ func (f *Fleet) allowances(ctx context.Context, doc store.Doc[record], intent In
 	t.target += target - t.targets[doc.ID]
 	t.targets[doc.ID] = target
 	living := len(observed.Instances)
-	own := breaker.Allowance{Scope: "group " + doc.ID, Limit: breaker.GroupLimit(target, living)}
-	all := breaker.Allowance{Scope: "account " + doc.Account, Limit: breaker.AccountLimit(t.target, max(t.living, living), f.SpendLimit)}
-	own.Used, own.Opens = t.count.Of(doc.ID, now)
-	all.Used, all.Opens = t.count.All(now)
-	return []breaker.Allowance{own, all}, nil
+	own := breaker.ForGroup(doc.ID, breaker.Size{Target: target, Living: living, Spend: f.GroupSpendLimit})
+	breaker.Use(own, func(span time.Duration) (breaker.Churn, time.Time) { return t.count.Of(doc.ID, now, span) })
+	all := breaker.ForAccount(doc.Account, breaker.Size{Target: t.target, Living: max(t.living, living), Spend: f.SpendLimit})
+	breaker.Use(all, func(span time.Duration) (breaker.Churn, time.Time) { return t.count.All(now, span) })
+	return append(own, all...), nil
 }
 
 func (f *Fleet) tallyOf(account string) *tally {

@@ -87,7 +87,7 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 			return t.doc.Value.HeldUntil, err
 		}
 	}
-	for range rounds {
+	for round := range rounds {
 		acted, err := t.decide(ctx)
 		if err != nil {
 			return f.Clock.Now().Add(stillDenied), t.unlessDenied(err)
@@ -107,7 +107,7 @@ func (t *turn) run(ctx context.Context) (time.Time, error) {
 		if !t.refused {
 			break
 		}
-		t.refused = false
+		t.refused = round == rounds-1 // then others have the worker, and it goes on soon
 	}
 	return t.again(ctx)
 }
@@ -277,6 +277,9 @@ func (t *turn) again(ctx context.Context) (time.Time, error) {
 	}
 	if t.denied != nil {
 		sooner(stillDenied)
+	}
+	if t.refused {
+		sooner(stillComing)
 	}
 	coming, s := map[string]uint64{}, t.f.sight(t.place())
 	for _, r := range rows {

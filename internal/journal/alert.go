@@ -22,6 +22,7 @@ const (
 	AlertQuarantine   AlertKind = "quarantine"
 	AlertObserveOnly  AlertKind = "observeOnly"
 	AlertStalePrices  AlertKind = "stalePrices"
+	AlertOddPrices    AlertKind = "oddPrices"
 	AlertStoreDown    AlertKind = "storeDown"
 	AlertQueueDepth   AlertKind = "queueDepth"
 	AlertSealerLag    AlertKind = "sealerLag"
@@ -216,8 +217,10 @@ func AlertKinds() []AlertAdvice {
 			"Find out who launched it. Terminate it by hand when nobody needs it."},
 		{AlertObserveOnly, "The cloud knows a newer generation of this installation, or a second one on the same account: this database is an old copy, so nothing is changed.",
 			"Stop the other installation, or restore the newest database. Only when you are sure that this one is right, let it act again with `neap accept-generation`."},
-		{AlertStalePrices, "No fresh prices have arrived for a region, so no instance is moved to save money there.",
-			"Check the price feed's address and the way to it. Launches and replacements go on with the last good prices."},
+		{AlertStalePrices, "No fresh prices have arrived for a region, or none that can be believed, so no instance is moved to save money there.",
+			"Check the price feed's address and the way to it, and what it tells. Launches and replacements go on with the last good prices."},
+		{AlertOddPrices, "A region's price feed tells some prices that no market has: not above zero, or far from the list price. They are left out.",
+			"Compare the price that the message names with the cloud's own price page. The alert ends by itself once the feed makes sense again."},
 		{AlertStoreDown, "The database does not answer. Noticed instances are still drained; launches wait.",
 			"Bring the database back: disk space, network, credentials. Nothing else needs to be done."},
 		{AlertQueueDepth, "Changes wait longer for their turn than they should: the engine has more to do than it gets done.",

@@ -148,7 +148,7 @@ func TestEveryKindHasItsMeaningAndAdvice(t *testing.T) {
 		}
 		seen[k.Kind] = true
 	}
-	check(t, "kinds", len(seen), 13)
+	check(t, "kinds", len(seen), 14)
 }
 
 func TestTheSealersLagIsThatOfTheOldestUnsealedRecord(t *testing.T) {

@@ -30,6 +30,15 @@ func (s stall) tell(t *testing.T, told []cloud.Price) Snapshot {
 	return s.snapshot(t, "act-1")
 }
 
+func (s stall) odd(t *testing.T) string {
+	t.Helper()
+	odd, err := s.Odd(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return odd["sim/"+region]
+}
+
 func (s stall) why(t *testing.T) string {
 	t.Helper()
 	silent, err := s.Silent(t.Context())
@@ -85,22 +94,67 @@ func TestOneAbsurdPriceIsLeftOutAndTheOthersCount(t *testing.T) {
 	if first, second := shot.find(t, spot("m5.large", "a")), shot.find(t, spot("m5.large", "b")); shot.Stale || first.Price != 40_000 || second.Price != 50_000 {
 		t.Errorf("stale %v, prices %s and %s", shot.Stale, first.Price, second.Price)
 	}
+	want := "The price feed of sim/us-east-1 tells prices that no market has: 1 of 20 prices, such as $1099511.627776/h for m5.large/us-east-1a/spot. They are left out, and the last good ones of these markets stay."
+	if odd := s.odd(t); odd != want {
+		t.Errorf("it says %q", odd)
+	}
+	if odd := over(t, s.db, s.clock).odd(t); odd != want {
+		t.Errorf("another replica says %q", odd)
+	}
+	if s.tell(t, feedOf(s.clock.Now(), calm)); s.odd(t) != "" {
+		t.Errorf("the feed is sound again, but: %s", s.odd(t))
+	}
+}
+
+func TestAFeedMayNotCreepAwayWithinADay(t *testing.T) {
+	for name, step := range map[string]func(money.Price) money.Price{
+		"upwards":   func(p money.Price) money.Price { return p * 3 / 2 },
+		"downwards": func(p money.Price) money.Price { return p * 2 / 3 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, price := open(t), money.Price(60_000)
+			told := func(int) money.Price { return price }
+			s.tell(t, feedOf(noon, told))
+			steps := 0
+			for ; s.why(t) == "" && steps < 20; steps++ {
+				s.clock.Advance(10 * time.Minute)
+				price = step(price)
+				s.tell(t, feedOf(s.clock.Now(), told))
+			}
+			if !strings.Contains(s.why(t), "within a day") || steps != 6 {
+				t.Errorf("after %d steps the price is %s: %s", steps, price, s.why(t))
+			}
+		})
+	}
+}
+
+func TestAPriceOfADayToComeKeepsOutNoLaterOne(t *testing.T) {
+	s, in := open(t), spot("m5.large", "a")
+	s.observe(t, in, 40_000, noon.AddDate(10, 0, 0))
+	s.clock.Advance(time.Minute)
+	s.observe(t, in, 41_000, s.clock.Now())
+	if p := s.snapshot(t, "act-1").find(t, in); p.Price != 41_000 {
+		t.Errorf("it costs %s, not what was told last", p.Price)
+	}
 }
 
 func TestAfterADayANewLevelOfPricesIsBelieved(t *testing.T) {
 	s := open(t)
-	s.tell(t, feedOf(noon, func(int) money.Price { return 1_000 }))
-	low := func(int) money.Price { return 50_000 }
+	s.tell(t, feedOf(noon, func(int) money.Price { return 6_000 }))
+	high := func(int) money.Price { return 90_000 }
 	s.clock.Advance(time.Minute)
-	if shot := s.tell(t, feedOf(s.clock.Now(), low)); !shot.Stale {
-		t.Fatal("fifty times the price is believed at once")
+	if shot := s.tell(t, feedOf(s.clock.Now(), high)); !shot.Stale {
+		t.Fatal("fifteen times the price is believed at once")
 	}
 	s.clock.Advance(25 * time.Hour)
 	if why := s.why(t); why == "" {
 		t.Error("prices of yesterday are taken for fresh")
 	}
-	shot := s.tell(t, feedOf(s.clock.Now(), low))
-	if p := shot.find(t, spot("m5.large", "a")); shot.Stale || p.Price != 50_000 {
-		t.Errorf("stale %v, price %s: %s", shot.Stale, p.Price, s.why(t))
+	for range 2 { // and stays so
+		shot := s.tell(t, feedOf(s.clock.Now(), high))
+		if p := shot.find(t, spot("m5.large", "a")); shot.Stale || p.Price != 90_000 {
+			t.Errorf("stale %v, price %s: %s", shot.Stale, p.Price, s.why(t))
+		}
+		s.clock.Advance(time.Minute)
 	}
 }

@@ -33,11 +33,11 @@ type quote struct {
 
 // page holds the changes of one type's prices in a region that were seen on one day. It opens with what held before, so that each page stands alone.
 type page struct {
-	Region  string  `json:"region"`
-	Type    string  `json:"type"`
-	Opening []quote `json:"opening,omitempty"`
-	Changes []quote `json:"changes"`
-	Doubt   string  `json:"doubt,omitempty"` // in a region's head: why the newest feed was not believed
+	Region    string  `json:"region"`
+	Type      string  `json:"type"`
+	Opening   []quote `json:"opening,omitempty"`
+	Changes   []quote `json:"changes"`
+	suspicion         // in a region's head
 }
 
 func (p page) market(q quote) cloud.Market {
@@ -76,6 +76,7 @@ type feed struct {
 	quotes  map[cloud.Market]quote
 	changed []cloud.Market    // every change of quotes since the feed was first read, so that a shelf can be brought up to date
 	shelves map[string]*shelf // by product
+	anchors anchors
 }
 
 // headState marks the one document of a region that changes with every write: looking at it tells whether anything else is worth reading.
@@ -162,12 +163,12 @@ func (f *feed) reset() {
 // write saves what is new. The memory's lock is never held while a transaction waits for its turn: somebody may ask for a snapshot inside another one.
 func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
 	now := m.clock.Now()
-	changed, opened, doubt, err := f.compare(ctx, m, told, now)
+	changed, opened, suspected, err := f.compare(ctx, m, told, now)
 	if err != nil {
 		return err
 	}
-	if doubt != f.doubted() {
-		if err := f.saveDoubt(ctx, m, doubt); err != nil {
+	if suspected != f.suspected() {
+		if err := f.saveSuspicion(ctx, m, suspected); err != nil {
 			return err
 		}
 	}
@@ -183,33 +184,33 @@ func (f *feed) write(ctx context.Context, m *Market, told []cloud.Price) error {
 }
 
 // compare tells what a feed adds to the store's newest state: nothing, while it is not believed.
-func (f *feed) compare(ctx context.Context, m *Market, told []cloud.Price, now time.Time) (changed []store.Doc[page], opened bool, doubt string, err error) {
+func (f *feed) compare(ctx context.Context, m *Market, told []cloud.Price, now time.Time) (changed []store.Doc[page], opened bool, suspected suspicion, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.refresh(ctx, m, now); err != nil {
-		return nil, false, "", err
+		return nil, false, suspicion{}, err
 	}
-	if doubt = f.doubt(m, told, !f.isStale(now)); doubt != "" {
-		return nil, false, doubt, nil
-	}
-	changed, opened = f.changes(f.believable(m, told), now)
-	return changed, opened, "", nil
+	believed, suspected := f.judge(m, told, now)
+	changed, opened = f.changes(believed, now)
+	return changed, opened, suspected, nil
 }
 
 func (f *feed) isStale(now time.Time) bool { return now.Sub(f.seenAt) > freshFor }
 
-func (f *feed) doubted() string {
+func (f *feed) suspected() suspicion {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.head.Value.Doubt
+	return f.head.Value.suspicion
 }
 
-// saveDoubt tells every replica whether the newest feed was believed.
-func (f *feed) saveDoubt(ctx context.Context, m *Market, doubt string) error {
+func (f *feed) doubted() string { return f.suspected().Doubt }
+
+// saveSuspicion tells every replica whether the newest feed was believed.
+func (f *feed) saveSuspicion(ctx context.Context, m *Market, s suspicion) error {
 	f.mu.Lock()
 	head := f.head
 	f.mu.Unlock()
-	head.Value.Region, head.Value.Doubt = f.key.region, doubt
+	head.Value.Region, head.Value.suspicion = f.key.region, s
 	var raised store.Doc[page]
 	err := m.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		raised, err = f.raiseHead(ctx, tx, head)
@@ -309,7 +310,7 @@ func (f *feed) save(ctx context.Context, m *Market, batch []store.Doc[page]) err
 // raiseHead tells other replicas that there is something to read; fault.Conflict or fault.Exists when they wrote first.
 func (f *feed) raiseHead(ctx context.Context, tx *store.Tx, head store.Doc[page]) (store.Doc[page], error) {
 	if head.Version == 0 {
-		return prices().Insert(ctx, tx, store.Doc[page]{Meta: store.Meta{ID: f.key.String(), State: headState}, Value: page{Region: f.key.region, Doubt: head.Value.Doubt}})
+		return prices().Insert(ctx, tx, store.Doc[page]{Meta: store.Meta{ID: f.key.String(), State: headState}, Value: page{Region: f.key.region, suspicion: head.Value.suspicion}})
 	}
 	return prices().Update(ctx, tx, head)
 }

@@ -48,8 +48,8 @@ type Up struct {
 	GCPTokenURL, AzureLoginURL, AzureManagementURL string
 	Drain                                          time.Duration
 	Hold                                           time.Duration // of deleted groups
-	Spend                                          money.Price   // what an account may newly commit to per hour; 0 = no limit
-	spend                                          string
+	Spend, GroupSpend                              money.Price   // what an account, and a group, may newly commit to per hour; 0 = no limit
+	spend, groupSpend                              string
 	// Days to keep what grows with time; 0 = for ever.
 	KeepLogs, KeepDecisions, KeepLedger, KeepAudit, KeepDead int
 	Rate                                                     float64
@@ -83,6 +83,7 @@ func (c *Up) Bind(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.Drain, "drain", time.Second, "how long to go on serving after SIGTERM, so that load balancers notice; counts with --database only")
 	flags.DurationVar(&c.Hold, "deletion-hold", 0, "how long a deleted group's instances are kept, so that neap undelete can bring it back")
 	flags.StringVar(&c.spend, "spend-limit", "", "most that an account's launches within an hour may cost per hour, in dollars: 12.50 (default: no limit)")
+	flags.StringVar(&c.groupSpend, "group-spend-limit", "", "most that one group's launches within an hour may cost per hour, in dollars: 12.50 (default: no limit)")
 	flags.Var(&c.Outbound, "allow-outbound", "network that webhooks may reach although it is not public; may be repeated")
 	flags.IntVar(&c.KeepLogs, "retention-logs", 90, "days to keep log lines and events; 0 = for ever")
 	flags.IntVar(&c.KeepDecisions, "retention-decisions", 30, "days to keep decisions and settled actions; 0 = for ever")
@@ -213,10 +214,13 @@ func (c *Up) check() []*fault.Error {
 	if c.Hold < 0 {
 		refuse("deletion-hold", "%s is below 0s; 0s means that nothing is held.", c.Hold)
 	}
-	if c.spend != "" {
+	for _, limit := range []struct {
+		key, text string
+		price     *money.Price
+	}{{"spend-limit", c.spend, &c.Spend}, {"group-spend-limit", c.groupSpend, &c.GroupSpend}} {
 		var err error
-		if c.Spend, err = money.ParsePrice(c.spend); err != nil || c.Spend <= 0 {
-			refuse("spend-limit", "%q is not an amount of dollars above 0, for example 12.50; leave it out for no limit.", c.spend)
+		if *limit.price, err = money.ParsePrice(cmp.Or(limit.text, "0")); err != nil || limit.text != "" && *limit.price <= 0 {
+			refuse(limit.key, "%q is not an amount of dollars above 0, for example 12.50; leave it out for no limit.", limit.text)
 		}
 	}
 	for key, days := range map[string]int{"retention-logs": c.KeepLogs, "retention-decisions": c.KeepDecisions, "retention-ledger": c.KeepLedger, "retention-audit": c.KeepAudit, "retention-dead": c.KeepDead} {

@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -55,8 +56,8 @@ func newMadhouse(seed uint64) *madhouse {
 	return m
 }
 
-// prices are absurd as often as not.
-func (m *madhouse) market() plan.Market {
+// offers have absurd prices as often as not.
+func (m *madhouse) offers() plan.Market {
 	market := plan.Market{}
 	for _, typ := range []string{"a", "b", "c"} {
 		for _, zone := range []string{"z1", "z2"} {
@@ -92,12 +93,12 @@ func (m *madhouse) lie(p *patient) {
 	}
 }
 
-// used adds up what was done within the hour before now; group "" stands for the account.
-func (m *madhouse) used(group string) (c Churn, opens time.Time) {
+// used adds up what was done within the span before now; group "" stands for the account.
+func (m *madhouse) used(group string, span time.Duration) (c Churn, opens time.Time) {
 	for _, d := range m.done {
-		if d.at.Add(Span).After(m.now) && (group == "" || d.group == group) {
+		if d.at.Add(span).After(m.now) && (group == "" || d.group == group) {
 			if opens.IsZero() {
-				opens = d.at.Add(Span)
+				opens = d.at.Add(span)
 			}
 			c.Add(d.Churn)
 		}
@@ -110,17 +111,15 @@ func (m *madhouse) budgets(p *patient) []Allowance {
 	for _, g := range m.groups {
 		target += g.intent.Capacity.Target
 	}
-	own, opens := m.used(p.id)
-	all, first := m.used("")
-	return []Allowance{
-		{Scope: "group " + p.id, Limit: GroupLimit(p.intent.Capacity.Target, 0), Used: own, Opens: opens},
-		{Scope: "account act-1", Limit: AccountLimit(target, 0, m.spend), Used: all, Opens: first},
-	}
+	own := ForGroup(p.id, Size{Target: p.intent.Capacity.Target, Spend: m.spend / 2})
+	Use(own, func(span time.Duration) (Churn, time.Time) { return m.used(p.id, span) })
+	all := ForAccount("act-1", Size{Target: target, Spend: m.spend})
+	Use(all, func(span time.Duration) (Churn, time.Time) { return m.used("", span) })
+	return append(own, all...)
 }
 
 // treat plans for a group and does what the breaker leaves.
-func (m *madhouse) treat(p *patient) (plan.Decision, []Trip) {
-	market := m.market()
+func (m *madhouse) treat(p *patient, market plan.Market) (plan.Decision, []Trip) {
 	price := func(a plan.Action) money.Price { return PriceOf(market, a) }
 	d, trips := Limit(plan.Plan(p.intent, p.observed, market, m.now), m.budgets(p), p.observed, price, "")
 	did := deed{group: p.id, at: m.now}
@@ -163,28 +162,31 @@ func (m *madhouse) treat(p *patient) (plan.Decision, []Trip) {
 	return d, trips
 }
 
-// excess tells what was done beyond a budget within the last hour.
-func excess(used, limit Churn) string {
+// excess tells what was done beyond a budget.
+func excess(b Allowance) string {
+	used, limit := b.Used, b.Limit
 	switch {
-	case used.Moves > limit.Moves, used.Launches > limit.Launches, used.Departures > limit.Departures, limit.Spend > 0 && used.Spend > limit.Spend:
-		return fmt.Sprintf("did %+v within an hour of %+v", used, limit)
+	case used.Launches > limit.Launches, b.Span == 0 && (used.Moves > limit.Moves || used.Departures > limit.Departures), limit.Spend > 0 && used.Spend > limit.Spend:
+		return fmt.Sprintf("did %+v within %s of %+v", used, b.span(), limit)
 	}
 	return ""
 }
 
 func TestWhateverItIsToldTheEngineNeverDoesMoreThanItsBudgets(t *testing.T) {
 	t.Parallel()
-	tripped, moves := 0, 0
+	tripped, moves := map[time.Duration]int{}, 0
 	for seed := range uint64(1000) {
 		m := newMadhouse(seed)
-		for range 50 {
-			m.now = m.now.Add(3 * time.Minute)
+		for range 25 {
+			m.now = m.now.Add(time.Duration(1+m.random.IntN([]int{10, 10, 900}[m.random.IntN(3)])) * time.Second)
 			for _, p := range m.groups {
 				m.lie(p)
-				_, trips := m.treat(p)
-				tripped += len(trips)
+				_, trips := m.treat(p, m.offers())
+				for _, trip := range trips {
+					tripped[trip.Budget.span()]++
+				}
 				for _, b := range m.budgets(p) {
-					if wrong := excess(b.Used, b.Limit); wrong != "" {
+					if wrong := excess(b); wrong != "" {
 						t.Fatalf("seed %d, %s, %s: %s", seed, m.now.Format(time.TimeOnly), b.Scope, wrong)
 					}
 				}
@@ -194,31 +196,70 @@ func TestWhateverItIsToldTheEngineNeverDoesMoreThanItsBudgets(t *testing.T) {
 			moves += d.Moves
 		}
 	}
-	if tripped < 1000 || moves < 1000 {
-		t.Errorf("the breaker was put to the test only %d times, moves were made %d times", tripped, moves)
+	if tripped[Hour] < 1000 || tripped[Minute] < 1000 || moves < 1000 {
+		t.Errorf("the breaker was put to the test only so often: %v; moves were made %d times", tripped, moves)
 	}
+}
+
+// free is a price that no limit on spending minds.
+func free(plan.Action) money.Price { return 0 }
+
+// spent is a scope's allowances with the same used of each span.
+func spent(list []Allowance, used Churn) []Allowance {
+	Use(list, func(time.Duration) (Churn, time.Time) { return used, morning.Add(time.Minute) })
+	return list
 }
 
 func TestARecoveryOfAWholeFleetIsNeverHeldBack(t *testing.T) {
 	t.Parallel()
 	for target := 1; target <= 200; target++ {
-		b := []Allowance{{Limit: GroupLimit(target, target), Used: Churn{Launches: 2 * target, Departures: 2 * target}}}
-		d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: target, Reason: plan.ReasonInterruption}}}
-		if _, trips := Limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); len(trips) > 0 {
-			t.Fatalf("a fleet of %d that starts and is lost twice within an hour: %s", target, trips[0])
+		lost := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: target, Reason: plan.ReasonInterruption}}}
+		for _, size := range [][]Allowance{ForGroup("sig-1", Size{Target: target, Living: target}), ForAccount("act-1", Size{Target: target, Living: target})} {
+			hour, minute := spent(size[:1], Churn{Launches: 5 * target, Departures: 5 * target}), spent(size[1:], Churn{Launches: target})
+			if _, trips := Limit(lost, slices.Concat(hour, minute), plan.Observed{}, free, ""); len(trips) > 0 {
+				t.Fatalf("a fleet of %d that starts and is lost five times within an hour, and as a whole within the minute in which it started: %s", target, trips[0])
+			}
 		}
+	}
+}
+
+func TestNobodyLaunchesTheHoursBudgetInOneMinute(t *testing.T) {
+	t.Parallel()
+	d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 30, Reason: plan.ReasonUnhealthy}}}
+	after, trips := Limit(d, spent(ForGroup("sig-1", Size{Target: 40}), Churn{Launches: 70}), plan.Observed{}, free, "")
+	want := "The breaker holds back 20 more: group sig-1 has used 70 of the 80 launches that it may make within a minute, which opens again from 09:01:00 on."
+	if len(trips) != 1 || trips[0].String() != want || after.Actions[0].Count != 10 || !after.Next.Equal(morning.Add(time.Minute)) {
+		t.Errorf("trips %v, left %+v, next look %s", trips, after.Actions, after.Next)
+	}
+}
+
+func TestADecisionOfATimeWithoutMinutesIsLimitedAsItWas(t *testing.T) {
+	t.Parallel()
+	const kept = `[{"scope":"group sig-1","limit":{"moves":10,"launches":20,"departures":20},"used":{"launches":12}},
+		{"scope":"account act-1","limit":{"moves":50,"launches":100,"departures":100,"spend":1000000},"used":{"launches":12,"spend":700000}}]`
+	var budgets []Allowance
+	if err := json.Unmarshal([]byte(kept), &budgets); err != nil {
+		t.Fatal(err)
+	}
+	d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 20, Reason: plan.ReasonCapacity}}}
+	after, trips := Limit(d, budgets, plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
+	if len(trips) != 2 || trips[0].Left != 12 || trips[1].Left != 5 || after.Actions[0].Count != 3 {
+		t.Errorf("trips %+v, left %+v", trips, after.Actions)
+	}
+	if again, err := json.Marshal(budgets); err != nil || strings.Contains(string(again), "span") {
+		t.Errorf("written again: %s, %v", again, err)
 	}
 }
 
 func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 	t.Parallel()
-	b := []Allowance{{Scope: "group sig-1", Limit: GroupLimit(40, 40), Used: Churn{Moves: 8}, Opens: morning.Add(time.Minute)}}
+	b := spent(ForGroup("sig-1", Size{Target: 10, Living: 10}), Churn{Moves: 8})
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.LaunchVerb, Count: 5, Reason: plan.ReasonCheaper, Replaces: []string{"i-1", "i-2", "i-3", "i-4", "i-5"}},
-		{Verb: plan.LaunchVerb, Count: 40, Reason: plan.ReasonUnhealthy},
+		{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonUnhealthy},
 	}}
-	after, trips := Limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "")
-	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 40 {
+	after, trips := Limit(d, b, plan.Observed{}, free, "")
+	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 10 {
 		t.Errorf("what is left: %+v", after.Actions)
 	}
 	want := "The breaker holds back 3 more: group sig-1 has used 8 of the 10 moves that it may make within an hour, which opens again from 09:01:00 on."
@@ -241,7 +282,7 @@ func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 		{Verb: plan.LaunchVerb, Count: 1, Reason: plan.ReasonUnhealthy},
 	}}
 	seen := plan.Observed{Instances: []plan.Instance{{ID: "i-3", Phase: plan.Draining}, {ID: "i-4", Phase: plan.Running}}}
-	after, trips := Limit(d, b, seen, func(plan.Action) money.Price { return 0 }, "")
+	after, trips := Limit(d, b, seen, free, "")
 	var left []string
 	for _, a := range after.Actions {
 		left = append(left, a.Instance)
@@ -253,23 +294,31 @@ func TestWhatTheCloudTakesAndThePersonWantsGoesWhateverTheBudget(t *testing.T) {
 
 func TestALimitOnSpendingStopsTheLaunchThatWouldPassIt(t *testing.T) {
 	t.Parallel()
-	b := []Allowance{{Scope: "account act-1", Limit: AccountLimit(10, 10, 1_000_000), Used: Churn{Spend: 700_000}}}
-	d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonCapacity}}}
-	after, trips := Limit(d, b, plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
-	if after.Actions[0].Count != 3 || len(trips) != 1 || !strings.Contains(trips[0].String(), "$0.7") {
-		t.Errorf("launches %d: %v", after.Actions[0].Count, trips)
+	size := Size{Target: 10, Living: 10, Spend: 1_000_000}
+	for scope, list := range map[string][]Allowance{
+		"account act-1": slices.Concat(ForGroup("sig-1", Size{Target: 10}), ForAccount("act-1", size)),
+		"group sig-1":   slices.Concat(ForGroup("sig-1", size), ForAccount("act-1", Size{Target: 10})),
+	} {
+		for _, why := range []plan.Reason{plan.ReasonCapacity, plan.ReasonCheaper} {
+			d := plan.Decision{Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 10, Reason: why}}}
+			after, trips := Limit(d, spent(list, Churn{Spend: 700_000}), plan.Observed{}, func(plan.Action) money.Price { return 100_000 }, "")
+			want := "The breaker holds back 7 more: " + scope + " has used $0.70/h of the $1.00/h new cost that it may make within an hour, which opens again from 09:01:00 on."
+			if after.Actions[0].Count != 3 || len(trips) != 1 || trips[0].String() != want {
+				t.Errorf("launches %d: %v", after.Actions[0].Count, trips)
+			}
+		}
 	}
 }
 
 func TestMovesThatAreHeldSayWhyAndNothingElseChanges(t *testing.T) {
 	t.Parallel()
 	d := plan.Decision{Summary: "before", Actions: []plan.Action{{Verb: plan.LaunchVerb, Count: 2, Reason: plan.ReasonRevert}}}
-	free := []Allowance{{Limit: GroupLimit(10, 10)}}
-	after, trips := Limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, "the reason.")
+	open := ForGroup("sig-1", Size{Target: 10, Living: 10})
+	after, trips := Limit(d, open, plan.Observed{}, free, "the reason.")
 	if len(after.Actions) != 0 || len(trips) != 0 || !strings.Contains(after.Summary, "2 moves that would save money wait: the reason.") {
 		t.Errorf("%+v %v", after, trips)
 	}
-	if same, _ := Limit(d, free, plan.Observed{}, func(plan.Action) money.Price { return 0 }, ""); same.Summary != "before" {
+	if same, _ := Limit(d, open, plan.Observed{}, free, ""); same.Summary != "before" {
 		t.Errorf("a decision within its budget was changed: %+v", same)
 	}
 }

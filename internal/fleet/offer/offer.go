@@ -6,6 +6,7 @@ package offer
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/neap-cloud/neap/internal/cloud"
@@ -41,19 +42,23 @@ func closed(intent plan.Intent, zone string, full map[string]market.Cooling) (fi
 // Market narrows a snapshot to the markets that the intent may use. A zone whose subnets are all full cools with them.
 func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
 	m := plan.Market{Stale: snapshot.Stale}
+	stay := intent.Horizon().Hours()
 	shut := map[string]market.Cooling{}
 	for _, zone := range intent.Choice.Zones {
 		shut[zone] = closed(intent, zone, full)
 	}
 	types := slices.Concat(intent.Choice.SpotTypes, intent.Choice.OnDemandTypes)
 	slices.Sort(types)
-	for _, one := range slices.Compact(types) { // a few of hundreds: the others are not even looked at
+	types = slices.Compact(types)
+	m.Pools = make([]plan.Pool, 0, min(2*len(types)*len(intent.Choice.Zones), len(snapshot.Pools)))
+	for _, one := range types { // a few of hundreds: the others are not even looked at
+		onSpot, onDemand := slices.Contains(intent.Choice.SpotTypes, one), slices.Contains(intent.Choice.OnDemandTypes, one)
 		for _, p := range snapshot.Of(one) {
-			wanted := intent.Choice.SpotTypes
+			wanted := onSpot
 			if p.Market.Lifecycle == cloud.OnDemand {
-				wanted = intent.Choice.OnDemandTypes
+				wanted = onDemand
 			}
-			if !slices.Contains(wanted, one) || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
+			if !wanted || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
 				continue
 			}
 			if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
@@ -61,11 +66,20 @@ func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market
 			}
 			m.Pools = append(m.Pools, plan.Pool{
 				Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
-				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: p.Risk, CoolUntil: p.CoolUntil, Why: p.Why,
+				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: round(p.Risk), Hazard: round(p.Law.Rate(stay)), Depth: p.Depth, CoolUntil: p.CoolUntil, Why: p.Why,
 			})
 		}
 	}
 	return m
+}
+
+// round keeps two digits: an estimate has no more, and a market that is the same a minute later is stored once.
+func round(x float64) float64 {
+	if x <= 0 {
+		return 0
+	}
+	unit := math.Pow10(int(math.Floor(math.Log10(x))) - 1)
+	return math.Round(x/unit) * unit
 }
 
 // Template is what the cloud is asked to launch in a zone; with zone "" it holds every zone's subnets, for checking.

@@ -5,7 +5,7 @@ package plan
 // Interruptions and missing capacity have none: those losses have happened already.
 const (
 	recoveryPart  = 50 // percent: members that are unhealthy, or have a rebalance signal [ours]
-	voluntaryPart = 10 // percent: moves that only save money, and only while nothing else is under way [ours]
+	voluntaryPart = 50 // percent: moves that only save money, and only while nothing else is under way [ours]; replacements serve before anybody leaves
 )
 
 // mayRecover reports whether the budget allows to replace one more member for safety now.

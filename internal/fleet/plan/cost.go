@@ -14,7 +14,7 @@ import (
 //	price  = what a unit costs per hour now
 //	loss   = hazard × overlap × list               what a loss costs in money: for a while old and new are both paid
 //	care   = rule.care × list × ln(1 + hazard ÷ calm)   what the rule would pay to be spared losses
-//	spread = rule.spread × list × share × (unsure + ln(1 + hazard ÷ calm))
+//	spread = rule.spread × list × share × (unsure + chance of a loss within the stay)
 //
 // list is the cheapest list price on demand of a unit in this market, so that all terms speak of the same money. hazard is the losses per hour that an instance bought
 // now may expect over its stay. Care grows with the order of magnitude of the hazard, not with the hazard: who would pay 1 % to be lost every two months instead of every
@@ -48,13 +48,13 @@ func weigh(rule Rule, lifetime time.Duration) weights {
 	var w weights
 	switch rule {
 	case CostOriented:
-		w = weights{2, 10, 6 * time.Minute}
+		w = weights{3, 10, 6 * time.Minute}
 	case Cheapest:
 		w = weights{0, 0, 0}
 	case AvailabilityOriented:
-		w = weights{100, 100, 2 * time.Hour}
+		w = weights{60, 60, 2 * time.Hour}
 	default: // Balanced, and inside a zone of EqualZones
-		w = weights{10, 40, 30 * time.Minute}
+		w = weights{12, 20, 30 * time.Minute}
 	}
 	w.care += lastingCare * int64(min(max(lifetime, 0), 24*time.Hour)/time.Minute) / (24 * 60)
 	return w
@@ -75,9 +75,13 @@ func (p *Pool) hazard() float64 {
 func gravity(hazard float64) float64 { return math.Log1p(hazard / calm) }
 
 // costs are the terms of an option, in thousandths of a micro-dollar per unit and hour.
-type costs struct{ price, loss, care, depth int64 }
+type costs struct {
+	price, loss, care int64
+	shun              int64 // no cost, but what puts an option behind all others
+}
 
-func (c costs) all() int64 { return c.price + c.loss + c.care + c.depth }
+// all is the expected cost.
+func (c costs) all() int64 { return c.price + c.loss + c.care }
 
 // costsOf is what a pool is expected to cost, before anything is held there.
 func (s *shelf) costsOf(o *option) costs {
@@ -89,7 +93,7 @@ func (s *shelf) costsOf(o *option) costs {
 	c.loss = part(s.list, hazard*overlap.Hours())
 	c.care = part(s.list, float64(s.weights.care)/1000*gravity(hazard))
 	if s.rule == CostOriented && o.Risk > acceptableRisk {
-		c.care += s.list
+		c.shun = beyondPrice
 	}
 	return c
 }
@@ -102,7 +106,7 @@ func (s *shelf) spreadWeight(o *option) int64 {
 	if s.policy != ByModel {
 		return 0
 	}
-	return part(s.list, float64(s.weights.spread)/1000*(unsure+gravity(o.hazard())))
+	return part(s.list, float64(s.weights.spread)/1000*(unsure-math.Expm1(-o.hazard()*s.horizon.Hours())))
 }
 
 // spreadTerm is at least 0.
@@ -151,9 +155,9 @@ func (s *shelf) sortByDepth(options []option) {
 		}
 		switch {
 		case s.policy == ByCapacityOptimized:
-			o.costs.depth = int64(rank) * beyondPrice
+			o.costs.shun = int64(rank) * beyondPrice
 		case 2*rank >= len(open):
-			o.costs.depth = beyondPrice
+			o.costs.shun = beyondPrice
 		}
 	}
 }

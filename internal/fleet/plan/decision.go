@@ -70,17 +70,17 @@ type Option struct {
 	Hazard    float64     `json:"hazard,omitempty"` // interruptions per hour that an instance bought now may expect
 	Cost      money.Price `json:"cost"`             // the sum of Costs, before anything was bought in this plan
 	Costs     Costs       `json:"costs"`
+	Last      bool        `json:"last,omitempty"`     // it is taken only when no other is left, whatever it costs
 	Chosen    int         `json:"chosen,omitempty"`   // how many were taken here
 	Rejected  string      `json:"rejected,omitempty"` // why it could not be taken
 }
 
 // Costs are the terms of an expected cost, per unit and hour; see cost.go.
 type Costs struct {
-	Price  money.Price `json:"price"`           // of a unit, now
-	Loss   money.Price `json:"loss"`            // what interruptions cost: for a while old and new are both paid
-	Care   money.Price `json:"care"`            // what the rule would pay to be spared them
-	Spread money.Price `json:"spread"`          // what the rule would pay not to hold more here
-	Depth  money.Price `json:"depth,omitempty"` // yardsticks only: how far the pool is from being deep enough
+	Price  money.Price `json:"price"`  // of a unit, now
+	Loss   money.Price `json:"loss"`   // what interruptions cost: for a while old and new are both paid
+	Care   money.Price `json:"care"`   // what the rule would pay to be spared them
+	Spread money.Price `json:"spread"` // what the rule would pay not to hold more here
 }
 
 // Decision is a plan with its reasons. The same inputs give the same bytes.

@@ -136,7 +136,7 @@ func (d *draft) choose(w want, l Lifecycle) (best, next *option, reason Reason) 
 	case other == nil:
 	case mix.ConsiderOD && other.perUnit <= best.perUnit:
 		return other, best, ReasonCapacity
-	case isLossy && best.base > other.base:
+	case isLossy && best.costs.all() > other.costs.all():
 		return other, best, ReasonVolatile
 	}
 	return best, next, ReasonCapacity

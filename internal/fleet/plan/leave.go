@@ -44,13 +44,15 @@ func interrupt(d *draft) {
 	}
 }
 
-// lastCall is when an instance with an announced end must begin to drain, replaced or not.
+// lastCall is when an instance with an announced end must begin to drain, replaced or not. Half of the notice is for its replacement to come: an instance that drains takes
+// no work, and a gap in the fleet hurts more than a shorter drain.
 func (d *draft) lastCall(i *Instance) time.Time {
 	drain := d.intent.Drain
 	if !i.DrainUntil.IsZero() {
 		drain = max(0, i.DrainUntil.Sub(d.now))
 	}
-	return i.InterruptAt.UTC().Add(-noticeMargin - drain)
+	half := max(0, cmp.Or(d.notice, usualNotice)/2-noticeMargin)
+	return i.InterruptAt.UTC().Add(-noticeMargin - min(drain, half.Truncate(time.Second)))
 }
 
 // depart lets a member go now, before its replacement serves.

@@ -12,7 +12,7 @@ import (
 const (
 	minSaving    = 15              // percent that a cheaper spot market must save
 	dwellCheaper = time.Hour       // how long an instance stays in a spot market before price alone may move it
-	dwellRevert  = 5 * time.Minute // how long a fallback stays on demand: as long as a pool cools at least, so that it is not sent back into a shortage
+	dwellRevert  = 3 * time.Minute // how long a fallback stays on demand: as long as a pool cools at least, so that it is not sent back into a shortage
 )
 
 // revert brings back to spot what is on demand beyond its share: after a fallback, or when the share was lowered. Spot beyond its share is never converted.

@@ -55,7 +55,7 @@ func TestWhoMayGoBackToSpotAndWhen(t *testing.T) {
 		{"stale prices", func(_ *Intent, _ *Observed, m *Market) { m.Stale = true }, false, time.Time{}},
 		{"locked", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].LockedUntil = noon.Add(time.Hour) }, false, noon.Add(time.Hour)},
 		{"standby", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].Standby = true }, false, time.Time{}},
-		{"just launched", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].LaunchedAt = noon.Add(-time.Minute) }, false, noon.Add(4 * time.Minute)},
+		{"just launched", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].LaunchedAt = noon.Add(-time.Minute) }, false, noon.Add(2 * time.Minute)},
 		{"being deleted", func(_ *Intent, o *Observed, _ *Market) { o.Deleting = true }, false, noon.Add(2 * time.Minute)},
 		{"spot is dearer", func(_ *Intent, _ *Observed, m *Market) {
 			for n := range m.Pools {
@@ -85,7 +85,8 @@ func TestWhoMayGoBackToSpotAndWhen(t *testing.T) {
 func TestALowerSpotShareConvertsNothingAndAHigherOneDoes(t *testing.T) {
 	in := intentOf(4)
 	in.Mix.SpotPercent = 50
-	observed := Observed{Instances: fleetOf(4)}
+	observed := Observed{Instances: fleetOf(6)}
+	in.Capacity.Target = 6
 	if d := Plan(in, observed, marketOf(in), noon); len(d.Actions) != 0 {
 		t.Errorf("running spot was converted: %+v", d.Actions)
 	}
@@ -93,12 +94,16 @@ func TestALowerSpotShareConvertsNothingAndAHigherOneDoes(t *testing.T) {
 		observed.Instances[n].Lifecycle = OnDemand
 	}
 	in.MaxMovesPart = 100
-	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 2 {
-		t.Errorf("%d of 4 on demand go to spot at 50 %%, want 2", spot)
+	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 3 {
+		t.Errorf("%d of 6 on demand go to spot at 50 %%, want 3", spot)
 	}
-	in.MaxMovesPart = 0
+	in.MaxMovesPart, in.Mix.SpotPercent = 0, 100
+	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 3 {
+		t.Errorf("%d of 6 move at one time by default, want half", spot)
+	}
+	in.MaxMovesPart = 10
 	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 1 {
-		t.Errorf("%d move at one time by default, want 1", spot)
+		t.Errorf("%d of 6 move at one time at 10 %%, want 1", spot)
 	}
 }
 

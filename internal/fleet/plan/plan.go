@@ -24,6 +24,7 @@ func Plan(intent Intent, observed Observed, market Market, now time.Time) Decisi
 		giveUp,    // after scaleIn: what it takes out is on its way no more
 		revert,    // voluntary moves come last, and only when nothing is missing or too much
 		cheapen,   // after revert: back on spot saves more
+		relieve,   // those among the moved who are not even needed until then
 	}
 	if observed.Deleting {
 		passes = []pass{finish, windDown}

@@ -205,7 +205,9 @@ func (d *draft) options() []Option {
 	if len(d.orders) == 0 && d.short == 0 {
 		return nil
 	}
-	slices.SortStableFunc(list, func(a, b *option) int { return cmp.Compare(a.cost(), b.cost()) })
+	slices.SortStableFunc(list, func(a, b *option) int {
+		return cmp.Or(cmp.Compare(a.costs.shun, b.costs.shun), cmp.Compare(a.cost(), b.cost()))
+	})
 	kept := make([]Option, 0, len(list))
 	others := 0
 	for _, o := range list {
@@ -220,13 +222,13 @@ func (d *draft) options() []Option {
 }
 
 // cost is what an option was expected to cost before this plan bought anything.
-func (o *option) cost() int64 { return o.base + o.spread }
+func (o *option) cost() int64 { return o.costs.all() + o.spread }
 
 func (o *option) shown() Option {
 	return Option{
 		Type: o.Type, Zone: o.Zone, Lifecycle: o.Lifecycle, Price: o.Pool.Price, Risk: o.Risk, Hazard: o.Hazard, Cost: priceOf(o.cost()),
-		Costs:  Costs{priceOf(o.costs.price), priceOf(o.costs.loss), priceOf(o.costs.care), priceOf(o.spread), priceOf(o.costs.depth)},
-		Chosen: o.chosen, Rejected: o.why,
+		Costs: Costs{priceOf(o.costs.price), priceOf(o.costs.loss), priceOf(o.costs.care), priceOf(o.spread)},
+		Last:  o.costs.shun > 0, Chosen: o.chosen, Rejected: o.why,
 	}
 }
 

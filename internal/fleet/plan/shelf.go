@@ -37,7 +37,7 @@ type option struct {
 	units        int
 	perUnit      int64 // thousandths of a micro-dollar per unit and hour
 	costs        costs
-	base         int64 // their sum
+	base         int64 // their sum, by which options are put in order
 	spread       int64 // before this plan bought anything
 	spreadWeight int64
 	preferred    bool
@@ -152,7 +152,7 @@ func (s *shelf) weigh(options []option) {
 	}
 	s.sortByDepth(options)
 	for n := range options {
-		options[n].base = options[n].costs.all()
+		options[n].base = options[n].costs.all() + options[n].costs.shun
 	}
 	slices.SortFunc(s.all, func(a, b *option) int {
 		if a.base != b.base {

@@ -1,6 +1,6 @@
 // Package trace reads recordings of spot markets: prices, and availability.
 //
-// It owns the file formats and what is refused or skipped in them. It must not know what a recording is used for. Start reading at Prices and Availability.
+// It owns the file formats and what is refused or skipped in them. It must not know what a recording is used for. Start reading at ReadPrices and ReadAvailability.
 package trace
 
 import (

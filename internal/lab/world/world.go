@@ -1,7 +1,8 @@
 // Package world is the capacity that a replay buys and loses: pools with prices and fates, given for a span of time.
 //
-// It owns pools, their prices over time and what becomes of instances in them, whether it was recorded or is drawn by the simulated cloud's own rules. It must
-// not know fleets, policies or files. Start reading at World.
+// It owns pools, their prices over time and what becomes of instances in them, whether it was recorded or is drawn by the simulated cloud's own rules; how
+// recordings become worlds, and how a world is written down as one. It must not know fleets or policies, nor how files are spelled. Start reading at World; then
+// FromPrices, FromBoth, Simulated and Record.
 package world
 
 import (
@@ -15,22 +16,45 @@ import (
 type World struct {
 	Name        string
 	From, Until time.Time
-	Notice      time.Duration // how long before its end a spot instance is told
+	Notice      time.Duration // how long before its end a spot instance is told; the shortest where providers differ
 	Boot        time.Duration // from a launch until the instance serves
 	Recorded    bool          // losses and refusals come from a record; false: they are drawn
+	Simulated   bool          // prices, or a record of losses and refusals, come from no real cloud
 	Pools       []Pool        // spot, by type and zone. On demand of the same types and zones never runs dry and is never taken
+	LeftOut     []LeftOut     // series that became no pool
 }
 
-// Pool is the spot capacity of one type in one zone.
+// LeftOut is how many series of a recording became no pool, and why.
+type LeftOut struct {
+	Why    string
+	Series int
+	First  string // "type zone" of the first one
+}
+
+// Pool is the spot capacity of one type in one zone. Prices of a whole region stand for one zone with the region's name.
 type Pool struct {
 	Type, Zone, Region string
+	Provider           string // "aws", "azure", "gcp"
 	VCPUs              int
 	OnDemand           money.Price // list price of the type
 	Usual              money.Price // usual spot price of the type in the region, as a catalogue tells it
-	Class              int         // interruption class of the catalogue, 0–4; -1 unknown
+	Class              int         // interruption class of the catalogue, 0–4; -1 unknown. A policy may see it; fates need not follow it
 	Prices             []Change    // by time; the first holds from the beginning of the world
+	Priced             Priced
 	Fates              Fates
 }
+
+// Priced is where a pool's prices come from.
+type Priced string
+
+// Where prices come from, the best first.
+const (
+	PricedBeside   Priced = "recorded beside the availability"
+	PricedRecorded Priced = "recorded"
+	PricedUsual    Priced = "the usual price, constant"
+	PricedShare    Priced = "a share of the list price, constant"
+	PricedDrawn    Priced = "drawn"
+)
 
 // Change is a price that holds from At until the next one.
 type Change struct {

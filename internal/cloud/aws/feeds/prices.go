@@ -81,11 +81,15 @@ func (r *Region) readSpotPrices(ctx context.Context, product string, now time.Ti
 
 const inVPC = " (Amazon VPC)"
 
-// spotPrice reads one row; false for what is no price of the product in a zone of the region, local zones included, where spot is not bought.
+// spotPrice reads one row; false for what is no price of the product in a zone of the region, local zones included, where spot is not bought. What is no number
+// is told as 0, so that the market can say that this feed tells nonsense.
 func (r *Region) spotPrice(told types.SpotPrice, product string, now time.Time) (cloud.Price, bool) {
 	zone := awssdk.ToString(told.AvailabilityZone)
 	price, err := money.ParsePrice(awssdk.ToString(told.SpotPrice))
-	if err != nil || price <= 0 || told.Timestamp == nil || !r.hasZone(zone) || strings.TrimSuffix(string(told.ProductDescription), inVPC) != product {
+	if err != nil {
+		price = 0
+	}
+	if told.Timestamp == nil || !r.hasZone(zone) || strings.TrimSuffix(string(told.ProductDescription), inVPC) != product {
 		return cloud.Price{}, false
 	}
 	from := told.Timestamp.UTC()

@@ -80,6 +80,8 @@ func TestSpotPricesComeFromAllPagesInBothSpellingsAndTheNewestCounts(t *testing.
 		market("m5.large", "eu-west-1a", catalog.Linux, cloud.Spot):   {Price: 39_900, From: noon.Add(-3 * time.Hour)},
 		market("m99z.large", "eu-west-1b", catalog.Linux, cloud.Spot): {Price: 20_000, From: noon}, // AWS's clock is seven seconds ahead
 		market("m5.large", "eu-west-1a", catalog.Windows, cloud.Spot): {Price: 130_000, From: noon.Add(-4 * time.Hour)},
+		market("m5.large", "eu-west-1b", catalog.Linux, cloud.Spot):   {From: noon.Add(-4 * time.Hour)}, // no number
+		market("m5.large", "eu-west-1c", catalog.Linux, cloud.Spot):   {From: noon.Add(-4 * time.Hour)}, // nothing
 	}
 	for in, p := range want {
 		if got[in].Price != p.Price || !got[in].From.Equal(p.From) {
