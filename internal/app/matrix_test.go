@@ -145,7 +145,7 @@ func (m *matrix) tenant(name string) (t tenant) {
 	}
 	t.ids = map[string]string{
 		"experiment": experiment,
-		"group": id, "instance": instance, "account": t.accounts[0], "acct": t.accounts[0], "user": person.ID, "usergroup": team.ID, "team": team.ID, "policy": document.ID,
+		"group":      id, "instance": instance, "account": t.accounts[0], "acct": t.accounts[0], "user": person.ID, "usergroup": team.ID, "team": team.ID, "policy": document.ID,
 		"organization": of.ID, "token": t.admin.token, "programmatic": robot.user.ID,
 	}
 	t.number = strconv.Itoa(person.Number)

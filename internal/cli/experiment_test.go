@@ -48,7 +48,7 @@ func TestCreatingAnExperimentOptsTheNamedGroupsInAndSendsTheProtocol(t *testing.
 		"GET /aws/ec2/group ",
 		`PUT /neap/v1/groups/sig-00000001/experiments {"optedIn":true}`,
 		`PUT /neap/v1/groups/sig-00000002/experiments {"optedIn":true}`,
-		`POST /neap/v1/experiments {"baseline":"lowest-price","for":"6d","groups":["sig-00000001","sig-00000002"],"name":"november","seed":7}`,
+		`POST /neap/v1/experiments {"name":"november","groups":["sig-00000001","sig-00000002"],"baseline":"lowest-price","for":"6d","seed":7}`,
 	}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("asked\n%s", strings.Join(lines, "\n"))

@@ -1,4 +1,4 @@
-package cli
+package experiment
 
 import (
 	"encoding/csv"
@@ -8,16 +8,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/cli/table"
 )
 
-type enrolmentView struct {
+type enrolment struct {
 	Group      string    `json:"group"`
 	By         string    `json:"by"`
 	Since      time.Time `json:"since"`
 	Experiment string    `json:"experiment"`
 }
 
-type experimentView struct {
+type view struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	State    string `json:"state"`
@@ -55,30 +57,30 @@ type experimentView struct {
 	} `json:"schedule"`
 }
 
-func experimentsText(w io.Writer, wide bool, list []experimentView) error {
+func listText(w io.Writer, wide bool, list []view) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "No experiments. neap experiment create makes one.")
 		return err
 	}
-	return writeTable(w, wide, []column[experimentView]{
-		{head: "NAME", cell: func(e experimentView) string { return e.Name }},
-		{head: "STATE", cell: func(e experimentView) string { return e.State }},
-		{head: "BASELINE", cell: func(e experimentView) string { return e.Protocol.Baseline }},
-		{head: "GROUPS", cell: func(e experimentView) string { return number(len(e.Protocol.Groups)) }},
-		{head: "BEGINS", cell: func(e experimentView) string { return stamp(e.Protocol.Begins) }},
-		{head: "ENDS", cell: func(e experimentView) string { return stamp(e.Protocol.Ends) }},
-		{head: "MEASURED", cell: experimentView.measured},
-		{head: "ID", wide: true, cell: func(e experimentView) string { return e.ID }},
-		{head: "PROTOCOL", wide: true, cell: func(e experimentView) string { return e.Hash }},
+	return table.Write(w, wide, []table.Column[view]{
+		{Head: "NAME", Cell: func(e view) string { return e.Name }},
+		{Head: "STATE", Cell: func(e view) string { return e.State }},
+		{Head: "BASELINE", Cell: func(e view) string { return e.Protocol.Baseline }},
+		{Head: "GROUPS", Cell: func(e view) string { return strconv.Itoa(len(e.Protocol.Groups)) }},
+		{Head: "BEGINS", Cell: func(e view) string { return stamp(e.Protocol.Begins) }},
+		{Head: "ENDS", Cell: func(e view) string { return stamp(e.Protocol.Ends) }},
+		{Head: "MEASURED", Cell: view.measured},
+		{Head: "ID", Wide: true, Cell: func(e view) string { return e.ID }},
+		{Head: "PROTOCOL", Wide: true, Cell: func(e view) string { return e.Hash }},
 	}, list)
 }
 
-func (e experimentView) measured() string {
+func (e view) measured() string {
 	return fmt.Sprintf("%d of %d blocks", e.Measured, e.Expected)
 }
 
 // write shows what was fixed, and how far it is.
-func (e experimentView) write(w io.Writer) error {
+func (e view) write(w io.Writer) error {
 	p := e.Protocol
 	ended := ""
 	if !e.Ended.IsZero() {
@@ -87,7 +89,7 @@ func (e experimentView) write(w io.Writer) error {
 	if e.StoppedBy != "" {
 		ended += ", stopped by " + e.StoppedBy
 	}
-	return writePairs(w, []pair{
+	return table.WritePairs(w, []table.Pair{
 		{"experiment", e.Name + " (" + e.ID + ")"},
 		{"state", e.State},
 		{"protocol", e.Hash},
@@ -105,10 +107,21 @@ func (e experimentView) write(w io.Writer) error {
 	})
 }
 
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func groupsText(w io.Writer, wide bool, list []enrolment) error {
+	return table.Write(w, wide, []table.Column[enrolment]{
+		{Head: "GROUP", Cell: func(v enrolment) string { return v.Group }},
+		{Head: "EXPERIMENT", Cell: func(v enrolment) string { return v.Experiment }},
+		{Head: "OPTED IN BY", Cell: func(v enrolment) string { return v.By }},
+		{Head: "SINCE", Cell: func(v enrolment) string { return stamp(v.Since) }},
+	}, list)
+}
+
 const shownBlocks = 6
 
 // writeSchedule shows who weighs which group's markets now and next.
-func (e experimentView) writeSchedule(w io.Writer, now time.Time) error {
+func (e view) writeSchedule(w io.Writer, now time.Time) error {
 	if len(e.Schedule) == 0 {
 		return nil
 	}
@@ -119,10 +132,10 @@ func (e experimentView) writeSchedule(w io.Writer, now time.Time) error {
 		}
 	}
 	last := min(first+shownBlocks, len(e.Schedule[0].Blocks))
-	columns := []column[int]{{head: "GROUP", cell: func(row int) string { return e.Schedule[row].Group }}}
+	columns := []table.Column[int]{{Head: "GROUP", Cell: func(row int) string { return e.Schedule[row].Group }}}
 	for n := first; n < last; n++ {
 		head := "FROM " + e.Schedule[0].Blocks[n].Begins.UTC().Format("01-02 15:04")
-		columns = append(columns, column[int]{head: head, cell: func(row int) string { return e.Schedule[row].Blocks[n].Policy }})
+		columns = append(columns, table.Column[int]{Head: head, Cell: func(row int) string { return e.Schedule[row].Blocks[n].Policy }})
 	}
 	rows := make([]int, len(e.Schedule))
 	for n := range rows {
@@ -131,15 +144,15 @@ func (e experimentView) writeSchedule(w io.Writer, now time.Time) error {
 	if _, err := fmt.Fprintf(w, "\nBlocks %d to %d of %d\n", first+1, last, len(e.Schedule[0].Blocks)); err != nil {
 		return err
 	}
-	return writeTable(w, true, columns, rows)
+	return table.Write(w, true, columns, rows)
 }
 
-type reportView struct {
-	Experiment experimentView `json:"experiment"`
-	Peek       bool           `json:"peek"`
-	Verdict    string         `json:"verdict"`
-	Caveats    []string       `json:"caveats"`
-	Counted    int            `json:"pairsCounted"`
+type report struct {
+	Experiment view     `json:"experiment"`
+	Peek       bool     `json:"peek"`
+	Verdict    string   `json:"verdict"`
+	Caveats    []string `json:"caveats"`
+	Counted    int      `json:"pairsCounted"`
 	Estimates  []struct {
 		Measure string `json:"measure"`
 		Primary bool   `json:"primary"`
@@ -147,12 +160,12 @@ type reportView struct {
 	} `json:"estimates"`
 	Policies []struct {
 		Policy string `json:"policy"`
-		blockView
+		block
 	} `json:"policies"`
 	Pairs []pairOfBlocks `json:"pairs"`
 }
 
-type blockView struct {
+type block struct {
 	Cost          float64 `json:"cost"`
 	OnDemand      float64 `json:"onDemandCost"`
 	CapacityHours float64 `json:"capacityHours"`
@@ -170,19 +183,19 @@ type pairOfBlocks struct {
 	Pair     int       `json:"pair"`
 	Begins   time.Time `json:"begins"`
 	First    string    `json:"first"`
-	Model    blockView `json:"model"`
-	Baseline blockView `json:"baseline"`
+	Model    block     `json:"model"`
+	Baseline block     `json:"baseline"`
 	LeftOut  string    `json:"leftOut"`
 }
 
 // side is one policy's sum, as a row of a table.
 type side struct {
 	name string
-	blockView
+	block
 }
 
 // write says first what was found, then what it rests on.
-func (r reportView) write(w io.Writer) error {
+func (r report) write(w io.Writer) error {
 	var head strings.Builder
 	if r.Peek {
 		fmt.Fprintf(&head, "A PEEK, before the experiment is complete: %s. Stopping because of what stands here would make it mean nothing.\n\n", r.Experiment.measured())
@@ -202,25 +215,25 @@ func (r reportView) write(w io.Writer) error {
 	}
 	var sides []side
 	for _, p := range r.Policies {
-		sides = append(sides, side{p.Policy, p.blockView})
+		sides = append(sides, side{p.Policy, p.block})
 	}
 	percent := func(x float64) string { return fmt.Sprintf("%.0f%%", 100*x) }
-	err := writeTable(w, true, []column[side]{
-		{head: "POLICY", cell: func(v side) string { return v.name }},
-		{head: "COST", cell: func(v side) string { return fmt.Sprintf("$%.4f", v.Cost) }},
-		{head: "CAPACITY HOURS", cell: func(v side) string { return fmt.Sprintf("%.1f", v.CapacityHours) }},
-		{head: "PER HOUR", cell: func(v side) string { return fmt.Sprintf("$%.6f", v.UnitCost) }},
-		{head: "OF ON DEMAND", cell: func(v side) string {
+	err := table.Write(w, true, []table.Column[side]{
+		{Head: "POLICY", Cell: func(v side) string { return v.name }},
+		{Head: "COST", Cell: func(v side) string { return fmt.Sprintf("$%.4f", v.Cost) }},
+		{Head: "CAPACITY HOURS", Cell: func(v side) string { return fmt.Sprintf("%.1f", v.CapacityHours) }},
+		{Head: "PER HOUR", Cell: func(v side) string { return fmt.Sprintf("$%.6f", v.UnitCost) }},
+		{Head: "OF ON DEMAND", Cell: func(v side) string {
 			if v.OnDemand == 0 {
 				return ""
 			}
 			return percent(v.Cost / v.OnDemand)
 		}},
-		{head: "SPOT", cell: func(v side) string { return percent(v.Spot) }},
-		{head: "OWN", cell: func(v side) string { return percent(v.Own) }},
-		{head: "INTERRUPTIONS", cell: func(v side) string { return number(v.Interruptions) }},
-		{head: "PER 1,000 h", cell: func(v side) string { return fmt.Sprintf("%.2f", v.Rate) }},
-		{head: "MOVES", cell: func(v side) string { return number(v.Moves) }},
+		{Head: "SPOT", Cell: func(v side) string { return percent(v.Spot) }},
+		{Head: "OWN", Cell: func(v side) string { return percent(v.Own) }},
+		{Head: "INTERRUPTIONS", Cell: func(v side) string { return strconv.Itoa(v.Interruptions) }},
+		{Head: "PER 1,000 h", Cell: func(v side) string { return fmt.Sprintf("%.2f", v.Rate) }},
+		{Head: "MOVES", Cell: func(v side) string { return strconv.Itoa(v.Moves) }},
 	}, sides)
 	if err != nil {
 		return err
@@ -229,9 +242,9 @@ func (r reportView) write(w io.Writer) error {
 	return err
 }
 
-// writePairsCSV is one row for each block, with the protocol's hash in each, so that a file explains itself.
-func writePairsCSV(w io.Writer, raw json.RawMessage) error {
-	var r reportView
+// writeCSV is one row for each block, with the protocol's hash in each, so that a file explains itself.
+func writeCSV(w io.Writer, raw json.RawMessage) error {
+	var r report
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return fmt.Errorf("the server's answer has an unexpected form: %w", err)
 	}
@@ -244,8 +257,8 @@ func writePairsCSV(w io.Writer, raw json.RawMessage) error {
 	for _, p := range r.Pairs {
 		for _, one := range []side{{"model", p.Model}, {r.Experiment.Protocol.Baseline, p.Baseline}} {
 			rows = append(rows, []string{
-				r.Experiment.Hash, p.Group, number(p.Pair), p.Begins.UTC().Format(time.RFC3339), one.name, strconv.FormatBool(p.First == one.name), exact(one.Cost), exact(one.OnDemand),
-				exact(one.CapacityHours), exact(one.InstanceHours), exact(one.UnitCost), exact(one.Spot), exact(one.Own), number(one.Interruptions), number(one.Moves), p.LeftOut,
+				r.Experiment.Hash, p.Group, strconv.Itoa(p.Pair), p.Begins.UTC().Format(time.RFC3339), one.name, strconv.FormatBool(p.First == one.name), exact(one.Cost), exact(one.OnDemand),
+				exact(one.CapacityHours), exact(one.InstanceHours), exact(one.UnitCost), exact(one.Spot), exact(one.Own), strconv.Itoa(one.Interruptions), strconv.Itoa(one.Moves), p.LeftOut,
 			})
 		}
 	}
