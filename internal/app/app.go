@@ -161,7 +161,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
 		Clouds: a.clouds, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
-		DeletionHold: c.Hold, SpendLimit: c.Spend, GroupSpendLimit: c.GroupSpend, Spool: a.spool(), Trials: experiment.Trials{DB: a.db, Clock: a.clock},
+		DeletionHold: c.Hold, SpendLimit: c.Spend, GroupSpendLimit: c.GroupSpend, Spool: a.spool(), Trials: experiment.Trials{DB: a.db},
 	})
 	trials := experiment.New(experiment.Config{DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Fleet: a.Fleet})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {

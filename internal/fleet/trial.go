@@ -8,9 +8,9 @@ import (
 	"github.com/neap-cloud/neap/internal/store"
 )
 
-// Trials tells who weighs a group's markets now: the model, or a policy that an experiment measures it against.
+// Trials tells who weighs a group's markets at a time: the model, or a policy that an experiment measures it against.
 type Trials interface {
-	Policy(ctx context.Context, group string) (plan.Policy, error)
+	Policy(ctx context.Context, group string, at time.Time) (plan.Policy, error)
 }
 
 // Wake gives groups a turn, in tx.

@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/fleet/experiment/protocol"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/store"
-
-	"github.com/neap-cloud/neap/internal/clock"
 )
 
 // States of an enrolment.
@@ -25,19 +24,18 @@ type enrolment struct {
 	Schedule protocol.Schedule `json:",omitzero"`
 }
 
-// Trials tells the fleet who weighs a group's markets; it is a fleet.Trials.
-type Trials struct {
-	DB    *store.DB
-	Clock clock.Clock
-}
+// Trials tells the fleet who weighs a group's markets.
+type Trials struct{ DB *store.DB }
 
-// Policy is what holds for a group now.
-func (t Trials) Policy(ctx context.Context, group string) (plan.Policy, error) {
+var _ fleet.Trials = Trials{}
+
+// Policy is what holds for a group at a time.
+func (t Trials) Policy(ctx context.Context, group string, at time.Time) (plan.Policy, error) {
 	d, err := enrolments.Get(ctx, t.DB, store.Installation(), group)
 	if fault.Is(err, fault.NotFound) || err == nil && d.State != enrolled {
 		return plan.ByModel, nil
 	}
-	return d.Value.Schedule.Policy(group, t.Clock.Now()), err
+	return d.Value.Schedule.Policy(group, at), err
 }
 
 // Enrolment is a group that may take part in experiments.

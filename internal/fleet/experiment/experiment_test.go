@@ -375,6 +375,13 @@ func TestAStoppedExperimentKeepsWhatItMeasuredAndSaysThatItWasStopped(t *testing
 	e := b.create(short)
 	// After the first pair, and half of a block.
 	b.until(e.Protocol.Begins.Add(25*time.Minute), "two blocks are over", func() bool { return b.read(e.ID).State == "running" })
+	for n, g := range b.groups { // a dry run says what the policy of the day would do
+		preview := b.Must("PUT", "/aws/ec2/group/"+g+"/capacity?"+b.account, `{"capacity":{"target":4}}`, "Neap-Dry-Run", "true").Header.Get("Neap-Decision")
+		raw := string(b.Must("GET", "/neap/v1/groups/"+g+"/decisions/"+preview, nil).Raw)
+		if isBaseline := e.Schedule[n].Blocks[2].Policy == "lowest-price"; strings.Contains(raw, `"Policy":"lowest-price"`) != isBaseline {
+			t.Errorf("%s is under %s, and the preview is %.300s", g, e.Schedule[n].Blocks[2].Policy, raw)
+		}
+	}
 	b.Must("POST", "/neap/v1/experiments/"+e.ID+"/stop", nil)
 	if a := b.Call("POST", "/neap/v1/experiments/"+e.ID+"/stop", nil); a.Status != http.StatusConflict {
 		t.Errorf("stopped twice: %d %s", a.Status, a.Raw)
