@@ -1,7 +1,8 @@
 // Package lab is the laboratory: it replays markets, recorded or simulated, and measures what a policy makes of them.
 //
 // It owns the nouns that its rooms share: Workload, Outcome and what they consist of. The rooms: trace reads recordings, world turns them into capacity that can
-// be bought and lost, replay runs a fleet in a world through the production planner, job runs work that ends, optimum knows the future, report shows outcomes.
+// be bought and lost, replay runs a fleet in a world through the production planner, job runs work that ends, optimum knows the future, report shows outcomes,
+// study composes them all.
 // It must not know stores, dialects or real clouds. Start reading at Workload and Outcome.
 package lab
 

@@ -89,7 +89,7 @@ type bound struct {
 
 // bounds is the table of the breaker [all figures ours]. The size is the target, in instances or units; for departures, the living where they are more.
 //
-// Recovery is never held up: within an hour a fleet may start and lose all that it has five times, and within a minute it may start and lose all that it has, as in a
+// Recovery is never held up: within an hour a fleet may start and lose all that it has five times (recordings of scarce types show three), and within a minute it may start and lose all that it has, as in a
 // storm over the only pool of a fleet that has just begun. What the cloud takes, what the user detaches and what is left of a deleted group goes whatever the
 // budget says: it is bounded by what was launched.
 func bounds() []bound {

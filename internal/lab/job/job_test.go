@@ -99,7 +99,7 @@ func TestJobsBeginOneAfterAnotherButAtLeastTwenty(t *testing.T) {
 		hours, within float64
 		want          int
 	}{{2400, 24, 100}, {100, 24, 20}, {24, 24, 1}} {
-		list, err := starts(plain(c.hours, nil), deadlines(c.within/2, c.within, 0.1))
+		list, err := Starts(plain(c.hours, nil), deadlines(c.within/2, c.within, 0.1))
 		if err != nil || len(list) < c.want || len(list) > c.want+1 || list[len(list)-1].After(in(c.hours-c.within)) {
 			t.Errorf("%d begin in %.0f h: %v %v", len(list), c.hours, list, err)
 		}

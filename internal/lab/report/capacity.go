@@ -31,7 +31,7 @@ func (r Report) capacity(number int, p Policy, samples []lab.Sample, most int) c
 	b := box{left: 36, top: 8, right: 392, bottom: 146}
 	x := scale{float64(r.World.From.Unix()), float64(r.World.Until.Unix()), b.left, b.right}
 	y := scale{0, 1.08 * float64(most), b.bottom, b.top}
-	c.grid(b, y, 4, places(0))
+	c.grid(b, y, wholes(y.low, y.high, 4), places(0))
 	c.days(b, x, r.World.From, r.World.Until, 6)
 	along := func(of func(s lab.Sample) int) (steps []step) {
 		for _, s := range samples {

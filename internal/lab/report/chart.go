@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,8 +40,8 @@ func (c *chart) write(class, anchor string, x, y float64, text string) {
 }
 
 // grid draws horizontal lines with their values left of them.
-func (c *chart) grid(b box, y scale, lines int, label func(v float64) string) {
-	for _, v := range ticks(y.low, y.high, lines) {
+func (c *chart) grid(b box, y scale, values []float64, label func(v float64) string) {
+	for _, v := range values {
 		c.draw("grid", line(b.left, y.at(v), b.right, y.at(v)))
 		c.write("soft small", "end", b.left-6, y.at(v)+4, label(v))
 	}
@@ -73,6 +74,11 @@ func calendar(span time.Duration, lines int) (time.Duration, string) {
 		}
 	}
 	return (span/time.Duration(lines)/day + 1) * day, "Jan 2006"
+}
+
+// wholes are the ticks of something that is counted.
+func wholes(low, high float64, about int) []float64 {
+	return slices.DeleteFunc(ticks(low, high, about), func(v float64) bool { return v != math.Round(v) })
 }
 
 // ticks are round values from low to high, about so many.

@@ -15,6 +15,7 @@ const (
 	figureVoluntary = "voluntary"
 	figureShort     = "short_capacity_hours"
 	figureShare     = "short_share"
+	figureServed    = "capacity_hours"
 	figureMoves     = "moves"
 	figureSaved     = "saved_by_moves"
 	figureMissed    = "deadline_misses"
@@ -43,7 +44,7 @@ func figures() []figure {
 		{"interruptions", true, count(lab.Outcome.Interruptions)},
 		{figureMoves, true, func(o, _ lab.Outcome) float64 { return float64(len(o.Moves)) }},
 		{figureShort, true, func(o, _ lab.Outcome) float64 { return o.ShortHours }},
-		{"capacity_hours", true, func(o, _ lab.Outcome) float64 { return o.CapacityHours }},
+		{figureServed, true, func(o, _ lab.Outcome) float64 { return o.CapacityHours }},
 		{figureMissed, true, count(func(o lab.Outcome) int { return o.Missed })},
 		{figureOnDemand, false, func(o, _ lab.Outcome) float64 { return part(o.Cost.Dollars(), o.OnDemand.Dollars()) }},
 		{figureForced, false, count(func(o lab.Outcome) int { return o.Forced })},

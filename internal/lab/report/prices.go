@@ -66,13 +66,10 @@ func (r Report) path(number int, p Pool) chart {
 		top = 1
 	}
 	y := scale{0, 1.06 * top, b.bottom, b.top}
-	for _, down := range p.Downs {
-		from, until := max(x.low, float64(down.From.Unix())), min(x.high, float64(down.Until.Unix()))
-		if from < until {
-			c.draw("down", rectangle(x.at(from), b.top, x.at(until), b.bottom))
-		}
+	if path := shades(p.Downs, x, b); path != "" {
+		c.draw("down", path)
 	}
-	c.grid(b, y, 4, func(v float64) string { return fmt.Sprintf("$%.4g", v) })
+	c.grid(b, y, ticks(y.low, y.high, 4), func(v float64) string { return fmt.Sprintf("$%.4g", v) })
 	c.days(b, x, r.World.From, r.World.Until, 6)
 	if p.OnDemand > 0 {
 		c.draw("list", line(b.left, y.at(p.OnDemand.Dollars()), b.right, y.at(p.OnDemand.Dollars())))
@@ -80,6 +77,26 @@ func (r Report) path(number int, p Pool) chart {
 	c.draw("price", stairs(r.steps(p, columnsDrawn, x, y, 1), b.right))
 	c.Desc = fmt.Sprintf("Between $%.4g and $%.4g an hour, $%.4g at the end; on demand $%.4g. It was down %d times.", lowest, highest, last, p.OnDemand.Dollars(), len(p.Downs))
 	return c
+}
+
+// shades are the times when a pool was down. What lies nearer together than can be seen becomes one.
+func shades(downs []world.Span, x scale, b box) (path string) {
+	const finest = 0.5
+	from, until := 0.0, 0.0
+	for _, down := range downs {
+		left, right := x.at(max(x.low, float64(down.From.Unix()))), x.at(min(x.high, float64(down.Until.Unix())))
+		if left-until >= finest {
+			if until > 0 {
+				path += rectangle(from, b.top, until, b.bottom)
+			}
+			from = left
+		}
+		until = max(right, from+finest)
+	}
+	if until > 0 {
+		path += rectangle(from, b.top, until, b.bottom)
+	}
+	return path
 }
 
 // others draws the rest of the pools in grey, against their list prices.
@@ -99,7 +116,7 @@ func (r Report) others(pools []Pool) chart {
 		}
 	}
 	y := scale{0, 1.06 * top, b.bottom, b.top}
-	c.grid(b, y, 4, func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) })
+	c.grid(b, y, ticks(y.low, y.high, 4), func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) })
 	c.days(b, x, r.World.From, r.World.Until, 6)
 	c.draw("list", line(b.left, y.at(1), b.right, y.at(1)))
 	for _, p := range drawn {

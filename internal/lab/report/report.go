@@ -14,7 +14,7 @@ import (
 
 // Report is what policies made of one workload in one world, or in the same world drawn anew with several seeds.
 type Report struct {
-	Workload  string // as ParseWorkload reads it
+	Workload  lab.Workload
 	Rule      string // that Neap's own policy chooses markets by
 	Floor     int    // instances that are kept on demand
 	Seeds     []uint64

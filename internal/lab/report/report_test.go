@@ -58,7 +58,7 @@ func outcomes(seed int64) []lab.Outcome {
 // made is a report of made-up outcomes over fourteen days and so many pools.
 func made(pools int, seeds ...uint64) Report {
 	r := Report{
-		Workload: "steady:20", Rule: "balanced", Seeds: seeds, World: World{Name: "us-east-1", From: began(), Until: began().Add(14 * day), Notice: 2 * time.Minute},
+		Workload: lab.Workload{Kind: lab.Steady, Least: 20, Most: 20}, Rule: "balanced", Seeds: seeds, World: World{Name: "us-east-1", From: began(), Until: began().Add(14 * day), Notice: 2 * time.Minute},
 		Data:      []Source{{Kind: "prices", Name: "prices.csv.gz", Digest: strings.Repeat("0123456789abcdef", 4), Skipped: []Skip{{Why: "an unknown type", Rows: 3, First: 17}}}},
 		Hindsight: "a bound.", Notes: []string{"A note."},
 	}
@@ -122,8 +122,9 @@ func TestJobsAreToldWithTheirDeadlines(t *testing.T) {
 	r := made(1, 1)
 	o := outcome(lab.PolicyNeap, 100, 3)
 	o.Jobs, o.Missed = 10, 1
+	r.Workload = lab.Workload{Kind: lab.Deadline, Work: 24 * time.Hour, Within: 36 * time.Hour}
 	r.Policies = Compare([][]lab.Outcome{{o}}, []lab.Outcome{bound(90)})
-	if text := tableOf(t, r, false); !strings.Contains(text, "DEADLINES-MISSED") || !strings.Contains(text, "1 of 10") {
+	if text := tableOf(t, r, false); !strings.Contains(text, "DEADLINES-MISSED") || !strings.Contains(text, "1 of 10") || strings.Contains(text, "MOVES") {
 		t.Error(text)
 	}
 }
@@ -273,7 +274,7 @@ func TestThePageIsWellFormedAndEveryChartSaysWhatItShows(t *testing.T) {
 func TestNamesCannotBreakOutOfThePage(t *testing.T) {
 	const nasty = `"><script>alert(1)</script>{{.}}`
 	r := made(2, 1)
-	r.Workload, r.World.Name, r.Hindsight, r.Rule, r.Data[0].Name, r.Data[0].Skipped[0].Why, r.Pools[0].Type, r.Pools[1].Zone = nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty
+	r.World.Name, r.Hindsight, r.Rule, r.Data[0].Name, r.Data[0].Skipped[0].Why, r.Pools[0].Type, r.Pools[1].Zone = nasty, nasty, nasty, nasty, nasty, nasty, nasty
 	for i := range r.Policies {
 		r.Policies[i].Name = nasty
 	}
@@ -284,6 +285,12 @@ func TestNamesCannotBreakOutOfThePage(t *testing.T) {
 
 func TestThePageOfAThousandPoolsStaysSmall(t *testing.T) {
 	r := made(1000, 1, 2)
+	for i := range r.Pools {
+		for h := range 14 * 24 * 3 {
+			at := began().Add(time.Duration(20*h) * time.Minute)
+			r.Pools[i].Downs = append(r.Pools[i].Downs, world.Span{From: at, Until: at.Add(10 * time.Minute)})
+		}
+	}
 	for i := range 3 {
 		more := outcomes(int64(i))
 		r.Policies = append(r.Policies, Compare([][]lab.Outcome{more[:1], more[:1]}, more[3:])...)
@@ -341,8 +348,10 @@ func TestNamesInTheScatterDoNotCoverEachOther(t *testing.T) {
 			if m.Class != "name" {
 				continue
 			}
-			at := box{m.X, m.Y - 12, m.X + 6.9*float64(len(m.Text)), m.Y + 3}
-			if at.left < 0 || at.right > c.Width {
+			wide := 7.3 * float64(len([]rune(m.Text)))
+			left := m.X - map[string]float64{"start": 0, "middle": wide / 2, "end": wide}[m.Anchor]
+			at := box{left, m.Y - 12, left + wide, m.Y + 3}
+			if at.left < -20 || at.right > c.Width+20 {
 				r.Fatalf("%q is outside", m.Text)
 			}
 			if crowded(at, names, box{0, 0, c.Width, c.Height}) > 1 {
@@ -365,6 +374,21 @@ func TestMeansHaveIntervals(t *testing.T) {
 	for n := 1; n < 200; n++ {
 		if student(n+1) > student(n) {
 			t.Errorf("student grows at %d", n)
+		}
+	}
+}
+
+func TestShadesThatCannotBeToldApartBecomeOne(t *testing.T) {
+	at := func(minute int) time.Time { return began().Add(time.Duration(minute) * time.Minute) }
+	b, x := box{0, 0, 100, 10}, scale{float64(at(0).Unix()), float64(at(1000).Unix()), 0, 100}
+	for want, downs := range map[string][]world.Span{
+		"":                                 nil,
+		"M10 0H20V10H10Z":                  {{From: at(100), Until: at(200)}},
+		"M10 0H20V10H10ZM50 0H50.5V10H50Z": {{From: at(100), Until: at(150)}, {From: at(152), Until: at(200)}, {From: at(500), Until: at(501)}},
+		"M0 0H20V10H0Z":                    {{From: at(-100), Until: at(200)}},
+	} {
+		if got := shades(downs, x, b); got != want {
+			t.Errorf("%q, not %q", got, want)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (r Report) scatter() (chart, bool) {
 		return c, false
 	}
 	x, y := frame(b, dots, floor)
-	c.grid(b, y, 6, func(v float64) string { return onAxis(v, y.high-y.low) })
+	c.grid(b, y, ticks(y.low, y.high, 6), func(v float64) string { return onAxis(v, y.high-y.low) })
 	for _, v := range ticks(x.low, x.high, 8) {
 		c.draw("grid", line(x.at(v), b.top, x.at(v), b.bottom))
 		c.write("soft small", "middle", x.at(v), b.bottom+16, fmt.Sprintf("%.3g", v))
@@ -76,7 +76,7 @@ func frame(b box, dots []dot, floor []float64) (x, y scale) {
 	costs = append(costs, floor...)
 	slices.Sort(costs)
 	low, high := costs[0], costs[len(costs)-1]
-	for n := len(costs) - 1; n > 1 && costs[n]-low > 4*(costs[n-1]-low); n-- {
+	for n := len(costs) - 1; n > 1 && (costs[n] > 1.5*costs[n-1] || costs[n]-low > 10*(costs[n-1]-low)); n-- {
 		high = costs[n-1]
 	}
 	if high <= low {
@@ -112,39 +112,49 @@ func (c *chart) place(d *dot, x, y scale, b box) {
 	c.Marks = append(c.Marks, mark{Class: "dot " + class, Path: shape(d.number, d.x, d.y), Tip: tip})
 }
 
+// spot is where a name may stand beside its marker.
+type spot struct {
+	box
+	anchor string
+}
+
+// spots are the places around a marker at a distance, for a name so wide.
+func (d dot) spots(distance, wide, high float64) (all []spot) {
+	for _, down := range []float64{0, -1, 1} {
+		top := d.y + down*distance - high/2
+		right, left := d.x+distance, d.x-distance
+		all = append(all, spot{box{right, top, right + wide, top + high}, "start"}, spot{box{left - wide, top, left, top + high}, "end"})
+	}
+	for _, top := range []float64{d.y - distance - high, d.y + distance} {
+		all = append(all, spot{box{d.x - wide/2, top, d.x + wide/2, top + high}, "middle"})
+	}
+	return all
+}
+
 // labels puts each name where it covers neither a marker nor another name, with a line to its marker when that is not right beside it.
 func labels(dots []dot, b box) (marks []mark) {
-	const high, perLetter, around = 15.0, 6.9, 9.0
+	const high, perLetter, around = 15.0, 7.3, 9.0
 	var taken []box
 	for _, d := range dots {
 		taken = append(taken, box{d.x - around, d.y - around, d.x + around, d.y + around}, d.across, d.along)
 	}
 	for _, d := range dots {
 		wide := perLetter * float64(len([]rune(d.label)))
-		best, least := box{}, math.Inf(1)
+		var best spot
+		nearest, least := 0.0, math.Inf(1)
 		for _, distance := range []float64{12, 26, 42, 60, 80} {
-			for _, at := range []box{
-				{left: d.x + distance, top: d.y - high/2},
-				{left: d.x - distance - wide, top: d.y - high/2},
-				{left: d.x - wide/2, top: d.y - distance - high},
-				{left: d.x - wide/2, top: d.y + distance},
-				{left: d.x + distance, top: d.y - distance - high/2},
-				{left: d.x + distance, top: d.y + distance - high/2},
-				{left: d.x - distance - wide, top: d.y - distance - high/2},
-				{left: d.x - distance - wide, top: d.y + distance - high/2},
-			} {
-				at.right, at.bottom = at.left+wide, at.top+high
-				if cost := crowded(at, taken, b) + distance; cost < least {
-					best, least = at, cost
+			for _, at := range d.spots(distance, wide, high) {
+				if cost := crowded(at.box, taken, b) + distance; cost < least {
+					best, nearest, least = at, distance, cost
 				}
 			}
 		}
-		taken = append(taken, best)
-		middle := (best.left + best.right) / 2
-		if math.Hypot(math.Max(0, math.Abs(middle-d.x)-wide/2), math.Max(0, math.Abs(best.top+high/2-d.y)-high/2)) > 14 {
+		taken = append(taken, best.box)
+		if nearest > 12 {
 			marks = append(marks, mark{Class: "leader", Path: line(d.x, d.y, math.Min(math.Max(d.x, best.left), best.right), math.Min(math.Max(d.y, best.top), best.bottom))})
 		}
-		marks = append(marks, mark{Class: "name", Anchor: "start", X: round(best.left), Y: round(best.bottom - 3), Text: d.label})
+		x := map[string]float64{"start": best.left, "middle": (best.left + best.right) / 2, "end": best.right}[best.anchor]
+		marks = append(marks, mark{Class: "name", Anchor: best.anchor, X: round(x), Y: round(best.bottom - 3), Text: d.label})
 	}
 	return marks
 }

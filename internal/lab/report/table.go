@@ -21,31 +21,36 @@ type column struct {
 
 // columns are those that mean something for the workload.
 func (r Report) columns() []column {
-	all := []column{
-		{"COST", "Cost", false, func(p Policy) string { return p.show(figureCost, dollars) }},
-		{"×HINDSIGHT", "× hindsight", false, func(p Policy) string { return p.show(figureRatio, places(3)) }},
-		{"OF-ON-DEMAND", "Of on demand", false, func(p Policy) string { return p.show(figureOnDemand, percent(1)) }},
-		{"INTERRUPTIONS/1000H", "Interruptions in 1,000 hours (forced + voluntary)", false, Policy.interruptions},
-		{"SHORT-HOURS", "Hours short", false, Policy.shortage},
-		{"MOVES", "Moves", false, func(p Policy) string { return p.show(figureMoves, count) }},
-		{"MOVES-SAVED", "Moves saved", false, func(p Policy) string { return p.show(figureSaved, dollars) }},
-		{"ON-DEMAND-SHARE", "On-demand hours", false, func(p Policy) string { return p.show(figureDemand, percent(1)) }},
-		{"HOURS-SERVED", "Hours served", true, func(p Policy) string { return p.show("capacity_hours", count) }},
+	of := func(head, title, figure string, as func(v float64) string) column {
+		return column{head, title, false, func(p Policy) string { return p.show(figure, as) }}
+	}
+	cost := []column{
+		of("COST", "Cost", figureCost, dollars),
+		of("×HINDSIGHT", "× hindsight", figureRatio, places(3)),
+		of("OF-ON-DEMAND", "Of on demand", figureOnDemand, percent(1)),
+	}
+	interrupted := column{"INTERRUPTIONS/1000H", "Interruptions in 1,000 hours (forced + voluntary)", false, Policy.interruptions}
+	bought := []column{
+		of("ON-DEMAND-SHARE", "On-demand hours", figureDemand, percent(1)),
+		{"HOURS-SERVED", "Hours served", true, func(p Policy) string { return p.show(figureServed, count) }},
 		{"LAUNCHES", "Launches", true, func(p Policy) string { return p.show(figureLaunches, count) }},
 		{"REFUSALS", "Refusals", true, func(p Policy) string { return p.show(figureRefusals, count) }},
 	}
-	if r.hasJobs() {
+	switch r.Workload.Kind {
+	case lab.Deadline:
 		missed := column{"DEADLINES-MISSED", "Deadlines missed", false, func(p Policy) string {
 			return p.show(figureMissed, count) + " of " + p.show(figureJobs, count)
 		}}
-		all = slices.Insert(all, 3, missed)
+		return slices.Concat(cost, []column{missed, interrupted}, bought)
+	case lab.Batch:
+		return slices.Concat(cost, []column{of("TASKS", "Tasks", figureJobs, count), interrupted}, bought)
 	}
-	return all
-}
-
-// hasJobs says that the workload has deadlines.
-func (r Report) hasJobs() bool {
-	return slices.ContainsFunc(r.Policies, func(p Policy) bool { return p.value(figureJobs).Mean > 0 })
+	return slices.Concat(cost, []column{
+		interrupted,
+		{"SHORT-HOURS", "Hours short", false, Policy.shortage},
+		of("MOVES", "Moves", figureMoves, count),
+		of("MOVES-SAVED", "Moves saved", figureSaved, dollars),
+	}, bought)
 }
 
 // Table writes the figures, between what kind of evidence they are and what they were made of. wide adds columns.
@@ -191,5 +196,12 @@ func (r Report) brief() string {
 	if ratio := p.value(figureRatio); ratio.isKnown() {
 		text += fmt.Sprintf(" and %.1f %% above the hindsight bound", 100*(ratio.Mean-1))
 	}
-	return text + fmt.Sprintf("; it was interrupted %s times in 1,000 instance-hours and %s hours short.", p.show(figurePerHour, places(2)), p.show(figureShort, places(2)))
+	text += fmt.Sprintf("; it was interrupted %s times in 1,000 instance-hours", p.show(figurePerHour, places(2)))
+	switch r.Workload.Kind {
+	case lab.Deadline:
+		text += fmt.Sprintf(" and missed %s of %s deadlines", p.show(figureMissed, count), p.show(figureJobs, count))
+	case lab.Steady, lab.Diurnal:
+		text += fmt.Sprintf(" and %s hours short", p.show(figureShort, places(2)))
+	}
+	return text + "."
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,13 +13,17 @@ import (
 
 // JSON is the whole report but for what only the page draws. Money is in dollars.
 func (r Report) JSON() (json.RawMessage, error) {
+	type point struct {
+		Cost             float64 `json:"cost"`
+		PerThousandHours float64 `json:"interruptions_per_1000_hours"`
+	}
 	type span struct {
 		From time.Time `json:"from"`
 		To   time.Time `json:"to"`
 	}
-	data := slices.Clone(r.Data)
-	for i := range data {
-		data[i].Skipped = append([]Skip{}, data[i].Skipped...)
+	frontier := []point{}
+	for _, o := range r.Frontier {
+		frontier = append(frontier, point{o.Cost.Dollars(), o.PerThousandHours()})
 	}
 	return json.Marshal(struct {
 		Policies  []Policy `json:"policies"`
@@ -36,11 +39,12 @@ func (r Report) JSON() (json.RawMessage, error) {
 		Seeds     int      `json:"seeds"`
 		Hindsight string   `json:"hindsight"`
 		Notes     []string `json:"notes"`
+		Frontier  []point  `json:"frontier"`
 		Data      []Source `json:"data"`
 		Skipped   int      `json:"skipped_rows"`
 	}{
-		r.Policies, r.Workload, r.Rule, r.Floor, r.World.Name, r.World.Recorded, r.World.Simulated, r.World.Notice.Seconds(),
-		span{r.World.From.UTC(), r.World.Until.UTC()}, r.Seeds[0], len(r.Seeds), r.Hindsight, append([]string{}, r.Notes...), append([]Source{}, data...), r.skipped(),
+		r.Policies, r.Workload.String(), r.Rule, r.Floor, r.World.Name, r.World.Recorded, r.World.Simulated, r.World.Notice.Seconds(),
+		span{r.World.From.UTC(), r.World.Until.UTC()}, r.Seeds[0], len(r.Seeds), r.Hindsight, append([]string{}, r.Notes...), frontier, append([]Source{}, r.Data...), r.skipped(),
 	})
 }
 
@@ -116,7 +120,7 @@ func (r Report) line(p Policy) []string {
 		intervals = append(intervals, known(v.Low), known(v.High))
 	}
 	w := r.World
-	line = append(line, strconv.FormatBool(p.Bound), r.Workload, w.Name, strconv.FormatBool(w.Recorded), strconv.FormatBool(w.Simulated),
+	line = append(line, strconv.FormatBool(p.Bound), r.Workload.String(), w.Name, strconv.FormatBool(w.Recorded), strconv.FormatBool(w.Simulated),
 		w.From.UTC().Format(time.RFC3339), w.Until.UTC().Format(time.RFC3339), strconv.FormatUint(r.Seeds[0], 10), strconv.Itoa(len(r.Seeds)))
 	if len(r.Seeds) > 1 {
 		line = append(line, intervals...)

@@ -116,5 +116,12 @@ func notes(w *world.World) (all []string) {
 			all = append(all, fmt.Sprintf("Not recorded: the prices of %d of %d pools; each has %s.", count, len(w.Pools), from))
 		}
 	}
+	least, most := w.Pools[0].VCPUs, 0
+	for _, p := range w.Pools {
+		least, most = min(least, p.VCPUs), max(most, p.VCPUs)
+	}
+	if least < most {
+		all = append(all, fmt.Sprintf("Every instance counts as one, whatever its size: the types have %d to %d vCPUs.", least, most))
+	}
 	return all
 }

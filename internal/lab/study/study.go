@@ -39,7 +39,7 @@ func Run(ctx context.Context, s Study) (report.Report, error) {
 	if err != nil {
 		return report.Report{}, err
 	}
-	r := report.Report{Workload: load.String(), Floor: s.Floor, Data: s.Recording.sources()}
+	r := report.Report{Workload: load, Floor: s.Floor, Data: s.Recording.sources()}
 	if slices.Contains(s.Policies, lab.PolicyNeap) && isFleet(load) {
 		r.Rule = s.Rule
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,19 @@ func TestWithoutPricesTheUsualOnesAreTakenAndSaidSo(t *testing.T) {
 	}
 }
 
+func TestTypesOfDifferentSizesAreToldOf(t *testing.T) {
+	r := recording(t, "", "")
+	for n, kind := range []string{"c6i.xlarge", "c6i.8xlarge"} {
+		r.Prices.Series[n].Type, r.Availability.Series[n].Type = kind, kind
+	}
+	part := days(t, 1)
+	part.Types = []string{"c6i.xlarge", "c6i.8xlarge"}
+	notes := run(t, Study{Recording: r, Part: part, Workload: "steady:5", Policies: []string{lab.PolicyOnDemand}}).Notes
+	if !slices.Contains(notes, "Every instance counts as one, whatever its size: the types have 4 to 32 vCPUs.") {
+		t.Errorf("%q", notes)
+	}
+}
+
 func TestJobsRunUnderTheirOwnPolicies(t *testing.T) {
 	for _, workload := range []string{"deadline:6h/9h", "batch:4x30m"} {
 		r := run(t, Study{Recording: recording(t, "", ""), Part: days(t, 5), Workload: workload, Seed: 1})
@@ -159,5 +173,25 @@ func TestAStudyStopsWhenItIsTold(t *testing.T) {
 	stop()
 	if _, err := Run(ctx, Study{Recording: recording(t, "", ""), Part: days(t, 2), Workload: "steady:5"}); err == nil {
 		t.Error("it went on")
+	}
+}
+
+// The command line knows no room of the laboratory, so its help has these names in its own words.
+func TestTheReferenceNamesEveryPolicyAndRule(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, about, _ := strings.Cut(string(page), "## `neap replay`\n")
+	about, _, _ = strings.Cut(about, "\n## ")
+	for kind, line := range map[string]string{lab.Steady: "Policies for fleets: ", lab.Deadline: "Policies for jobs: "} {
+		if want := line + strings.Join(Policies(lab.Workload{Kind: kind}), ", ") + "."; !strings.Contains(about, want) {
+			t.Errorf("the reference lacks %q", want)
+		}
+	}
+	for _, rule := range rules() {
+		if !strings.Contains(about, rule) {
+			t.Errorf("the reference lacks the rule %s", rule)
+		}
 	}
 }
