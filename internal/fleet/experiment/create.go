@@ -108,23 +108,28 @@ func (x *Experiments) Stop(ctx context.Context, account, author, id string) (Exp
 }
 
 const (
-	pastPairs  = 7 // of blocks, that are looked at of each group …
-	pastGroups = 20
+	pastPairs    = 7               // of blocks, that are looked at of each group …
+	pastPatience = 3 * time.Second // … or fewer, where reading them takes longer: somebody waits for the answer
 )
 
-// foresee tells what the protocol can be expected to show, from pairs of such blocks of its groups' past.
+// foresee tells what the protocol can be expected to show, from pairs of such blocks of its groups' past, the newest first.
 func (x *Experiments) foresee(ctx context.Context, account string, p protocol.Protocol) (protocol.Outlook, error) {
-	var past []protocol.Pair
-	for _, id := range p.Groups[:min(len(p.Groups), pastGroups)] {
+	began := time.Now()
+	created := map[string]time.Time{}
+	for _, id := range p.Groups {
 		group, err := x.Fleet.Get(ctx, account, id)
 		if err != nil {
 			return protocol.Outlook{}, err
 		}
-		for n := 1; n <= pastPairs; n++ {
-			before := p.Schedule
-			before.From, before.Pairs = p.From.Add(-time.Duration(2*n)*p.Every), 1
-			if before.From.Before(group.Created) {
-				break
+		created[id] = group.Created
+	}
+	var past []protocol.Pair
+	for n := 1; n <= pastPairs; n++ {
+		before := p.Schedule
+		before.From, before.Pairs = p.From.Add(-time.Duration(2*n)*p.Every), 1
+		for _, id := range p.Groups {
+			if before.From.Before(created[id]) || time.Since(began) > pastPatience {
+				continue
 			}
 			pairs, err := x.pairOfThePast(ctx, account, id, before)
 			if err != nil {
