@@ -63,7 +63,7 @@ func TestCreatingAnExperimentOptsTheNamedGroupsInAndSendsTheProtocol(t *testing.
 func TestADryRunOptsNobodyIn(t *testing.T) {
 	s := experimentServer(t)
 	got := neap(t, s, Hooks{}, "experiment", "create", "november", "--all-opted-in", "--for", "6d", "--dry-run")
-	if asked := s.requests(); got.code != ExitDone || len(asked) != 1 || asked[0].dryRun != "true" || !strings.Contains(asked[0].body, `"allOptedIn":true`) || !strings.Contains(got.err, "Nothing was created") {
+	if asked := s.requests(); got.code != ExitDone || len(asked) != 1 || asked[0].dryRun != "true" || !strings.Contains(asked[0].body, `"allOptedIn":true`) || !strings.Contains(got.err, "Nothing was created") || strings.Contains(got.out, "exp-1") {
 		t.Errorf("%+v asked %+v", got, asked)
 	}
 }

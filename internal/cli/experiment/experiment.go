@@ -134,6 +134,7 @@ func (c commands) begin(cmd *cobra.Command, asked draft, dryRun bool) (err error
 		return err
 	}
 	if dryRun {
+		made.ID = "" // nobody will find it
 		fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was created.")
 	}
 	return c.Print(cmd, Page{Raw: raw, Text: func(w io.Writer, _ bool) error { return made.write(w) }})

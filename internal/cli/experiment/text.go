@@ -90,7 +90,8 @@ func (e view) write(w io.Writer) error {
 		ended += ", stopped by " + e.StoppedBy
 	}
 	return table.WritePairs(w, []table.Pair{
-		{"experiment", e.Name + " (" + e.ID + ")"},
+		{"experiment", e.Name},
+		{"id", e.ID},
 		{"state", e.State},
 		{"protocol", e.Hash},
 		{"groups", strings.Join(p.Groups, ", ")},
