@@ -9,8 +9,8 @@ import (
 
 // How long a scope cools after its first refusal, and at most. Each repeat doubles it; a scope that was quiet for forgiveAfter starts anew. All [ours].
 const (
-	poolCooling    = 3 * time.Minute
-	poolCoolingMax = 6 * time.Minute // to ask costs nothing, and time on demand while spot is to be had costs much
+	poolCooling    = 2 * time.Minute
+	poolCoolingMax = 4 * time.Minute // to ask costs nothing, and time on demand while spot is to be had costs much
 
 	subnetCooling    = 5 * time.Minute // addresses come back as instances end
 	subnetCoolingMax = time.Hour

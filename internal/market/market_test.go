@@ -232,7 +232,7 @@ func TestCoolingDoublesWithEachRepeatUpToItsCapAndIsForgiven(t *testing.T) {
 	s := open(t)
 	in := spot("m5.large", "a")
 	r := cloud.Refusal{Kind: cloud.NoCapacity, Scope: cloud.ScopePool, Key: in.PoolKey(), Code: "InsufficientInstanceCapacity"}
-	for _, want := range []time.Duration{poolCooling, 2 * poolCooling, poolCoolingMax, poolCoolingMax} {
+	for _, want := range []time.Duration{poolCooling, poolCoolingMax, poolCoolingMax} {
 		s.refused(t, "act-1", r)
 		s.refused(t, "act-1", r) // asked at the same moment by another worker: no repeat
 		if got := s.snapshot(t, "act-1").find(t, in).CoolUntil.Sub(s.clock.Now()); got != want {

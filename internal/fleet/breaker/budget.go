@@ -94,7 +94,7 @@ type bound struct {
 // budget says: it is bounded by what was launched.
 func bounds() []bound {
 	return []bound{
-		{moves, Hour, share{10, 100}, share{50, 50}}, // a fleet that a shortage drove on demand is to be back within the hour
+		{moves, Hour, share{10, 300}, share{50, 300}}, // most are back to spot, after shortages that may come thrice an hour too
 		{launches, Hour, share{20, 600}, share{100, 600}},
 		{launches, Minute, share{10, 200}, share{50, 200}},
 		{departures, Hour, share{20, 600}, share{100, 600}},

@@ -32,9 +32,6 @@ const (
 	overlap     = 6 * time.Minute // for which an instance and its replacement are both paid: boot, drain, and the start that is thrown away
 	usualStay   = 24 * time.Hour  // how far ahead a fleet looks that says nothing of its instances' lifetime
 	lastingCare = 30              // thousandths of list that the wish for a lifetime of 24 h adds to the rule's care
-
-	// acceptableRisk is costOriented's threshold, a chance within 30 days: a market above it is used only when no other is left.
-	acceptableRisk = 0.20
 )
 
 // weights are what a rule pays, in thousandths of the list price.
@@ -48,13 +45,13 @@ func weigh(rule Rule, lifetime time.Duration) weights {
 	var w weights
 	switch rule {
 	case CostOriented:
-		w = weights{3, 10, 6 * time.Minute}
+		w = weights{3, 5, 6 * time.Minute}
 	case Cheapest:
 		w = weights{0, 0, 0}
 	case AvailabilityOriented:
-		w = weights{60, 60, 2 * time.Hour}
+		w = weights{60, 30, 2 * time.Hour}
 	default: // Balanced, and inside a zone of EqualZones
-		w = weights{12, 20, 30 * time.Minute}
+		w = weights{12, 10, 30 * time.Minute}
 	}
 	w.care += lastingCare * int64(min(max(lifetime, 0), 24*time.Hour)/time.Minute) / (24 * 60)
 	return w
@@ -92,9 +89,6 @@ func (s *shelf) costsOf(o *option) costs {
 	hazard := o.hazard()
 	c.loss = part(s.list, hazard*overlap.Hours())
 	c.care = part(s.list, float64(s.weights.care)/1000*gravity(hazard))
-	if s.rule == CostOriented && o.Risk > acceptableRisk {
-		c.shun = beyondPrice
-	}
 	return c
 }
 

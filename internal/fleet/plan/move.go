@@ -12,13 +12,16 @@ import (
 const (
 	minSaving    = 15              // percent that a cheaper spot market must save
 	dwellCheaper = time.Hour       // how long an instance stays in a spot market before price alone may move it
-	dwellRevert  = 3 * time.Minute // how long a fallback stays on demand: as long as a pool cools at least, so that it is not sent back into a shortage
+	dwellRevert  = 2 * time.Minute // how long a fallback stays on demand: as long as a pool cools at least, so that it is not sent back into a shortage
 )
 
 // revert brings back to spot what is on demand beyond its share: after a fallback, or when the share was lowered. Spot beyond its share is never converted.
 func revert(d *draft) {
 	for _, s := range d.scopes() {
-		excess := s.have.onDemand - s.onDemand - max(0, -d.missing()) // what is too much altogether leaves by scale-in, on demand first
+		if d.missing() < 0 {
+			return // what is too much leaves first, on demand before spot
+		}
+		excess := s.have.onDemand - s.onDemand
 		if excess <= 0 {
 			continue
 		}
@@ -26,7 +29,7 @@ func revert(d *draft) {
 			return
 		}
 		for _, m := range d.movable(OnDemand, s.zone, dwellRevert, byAge) {
-			if m.units > excess || !d.mayMove(m, "revert to spot") {
+			if m.units > excess || !d.mayMove(m, revertPart, "revert to spot") {
 				break
 			}
 			if !d.move(m, ReasonRevert, d.instead(m, s.zone), d.ownPrice(m)) {
@@ -35,7 +38,9 @@ func revert(d *draft) {
 				d.wakeWhenSafer()
 				break
 			}
-			excess -= m.units
+			if excess -= m.units; d.missing() < 0 {
+				break // what is too much now leaves first
+			}
 		}
 	}
 }
@@ -89,7 +94,7 @@ func cheapen(d *draft) {
 		if best == nil || !saves(best, paid[m.place()]) || d.gain(best, paid[m.place()]) <= d.moveCost(best) {
 			continue
 		}
-		if !d.mayMove(m, "move to a cheaper market") {
+		if !d.mayMove(m, cheaperPart, "move to a cheaper market") {
 			return
 		}
 		d.move(m, ReasonCheaper, w, paid[m.place()])

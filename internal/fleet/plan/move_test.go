@@ -55,7 +55,7 @@ func TestWhoMayGoBackToSpotAndWhen(t *testing.T) {
 		{"stale prices", func(_ *Intent, _ *Observed, m *Market) { m.Stale = true }, false, time.Time{}},
 		{"locked", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].LockedUntil = noon.Add(time.Hour) }, false, noon.Add(time.Hour)},
 		{"standby", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].Standby = true }, false, time.Time{}},
-		{"just launched", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].LaunchedAt = noon.Add(-time.Minute) }, false, noon.Add(2 * time.Minute)},
+		{"just launched", func(_ *Intent, o *Observed, _ *Market) { o.Instances[0].LaunchedAt = noon.Add(-time.Minute) }, false, noon.Add(time.Minute)},
 		{"being deleted", func(_ *Intent, o *Observed, _ *Market) { o.Deleting = true }, false, noon.Add(2 * time.Minute)},
 		{"spot is dearer", func(_ *Intent, _ *Observed, m *Market) {
 			for n := range m.Pools {
@@ -98,8 +98,8 @@ func TestALowerSpotShareConvertsNothingAndAHigherOneDoes(t *testing.T) {
 		t.Errorf("%d of 6 on demand go to spot at 50 %%, want 3", spot)
 	}
 	in.MaxMovesPart, in.Mix.SpotPercent = 0, 100
-	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 3 {
-		t.Errorf("%d of 6 move at one time by default, want half", spot)
+	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 6 {
+		t.Errorf("%d of 6 go back at one time by default, want all", spot)
 	}
 	in.MaxMovesPart = 10
 	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 1 {

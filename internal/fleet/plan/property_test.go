@@ -294,8 +294,11 @@ func TestACoolingPoolIsNeverAsked(t *testing.T) {
 func TestNoVoluntaryMoveOnStalePricesOrBeyondTheBudget(t *testing.T) {
 	check(t, func(r *rapid.T) {
 		w := drawWorld(r)
-		moves, largest := 0, 0
+		moves, largest, part := 0, 0, cheaperPart
 		for _, a := range w.plan().actions(LaunchVerb) {
+			if a.Reason == ReasonRevert {
+				part = revertPart
+			}
 			for _, id := range a.Replaces {
 				if a.Reason.isVoluntary() {
 					moves += newDraft(w.intent, Observed{}, w.market, noon).unitsOf(w.find(id).Type, 2)
@@ -303,9 +306,11 @@ func TestNoVoluntaryMoveOnStalePricesOrBeyondTheBudget(t *testing.T) {
 				}
 			}
 		}
-		part := voluntaryPart
 		if w.intent.MaxMovesPart > 0 {
 			part = w.intent.MaxMovesPart
+		}
+		if part == 0 {
+			part = 100
 		}
 		if moves > max(largest, w.intent.Capacity.Target*part/100) || moves > 0 && w.market.Stale {
 			r.Fatalf("%d units of %d move, stale %v", moves, w.intent.Capacity.Target, w.market.Stale)

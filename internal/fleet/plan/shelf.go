@@ -14,7 +14,6 @@ const preferredCap = 8
 // shelf is all that can be bought in one lifecycle, weighed.
 type shelf struct {
 	policy    Policy
-	rule      Rule
 	weights   weights
 	horizon   time.Duration
 	list      int64 // see cost.go
@@ -64,7 +63,7 @@ func (d *draft) shelfOf(l Lifecycle) *shelf {
 func (d *draft) newShelf(l Lifecycle) *shelf {
 	choice := &d.intent.Choice
 	s := &shelf{
-		policy: choice.Policy, rule: choice.Rule, weights: weigh(choice.Rule, d.intent.MinLifetime), horizon: d.intent.Horizon(), target: d.intent.Capacity.Target,
+		policy: choice.Policy, weights: weigh(choice.Rule, d.intent.MinLifetime), horizon: d.intent.Horizon(), target: d.intent.Capacity.Target,
 	}
 	for _, zone := range d.zones {
 		held := zone.spot

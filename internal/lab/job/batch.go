@@ -28,16 +28,18 @@ type worker struct {
 	began time.Time // of work on the task, or of the restart before it
 }
 
+// done is when the worker has done its task, if nothing comes between.
+func (w *worker) done() time.Time { return later(w.began, w.works).Add(w.task.job.Left) }
+
+func (w *worker) isLost() bool { return !w.fate.End.IsZero() && w.fate.End.Before(w.done()) }
+
 // end is when the worker is done with its task or lost.
 func (w *worker) end() time.Time {
-	done := later(w.began, w.works).Add(w.task.job.Left)
-	if w.isLost(done) {
-		return later(w.began, w.fate.End)
+	if w.isLost() {
+		return w.fate.End
 	}
-	return done
+	return w.done()
 }
-
-func (w *worker) isLost(done time.Time) bool { return !w.fate.End.IsZero() && w.fate.End.Before(done) }
 
 // crew are the workers, the one that ends first in front.
 type crew []*worker
@@ -64,8 +66,8 @@ type batch struct {
 	market deadline.Market
 }
 
-// runBatch runs a batch. A worker that has finished takes the next task without a restart, if the policy would have it run where the worker is. Tasks arrive as
-// long as the world leaves time for one.
+// runBatch runs a batch. A worker that has finished takes the next task without a restart, if the policy would start that on spot and the worker is, or on demand and
+// the worker is. Tasks arrive as long as the world leaves time for one.
 func runBatch(ctx context.Context, seen *market, load lab.Workload, fresh func() decider, seed uint64, b *books) error {
 	within := load.Work + patience
 	if seen.w.From.Add(within).After(seen.w.Until) {
@@ -113,8 +115,7 @@ func (r *batch) task(at time.Time) task {
 func (r *batch) finish(now time.Time) {
 	for len(r.crew) > 0 && !r.crew[0].end().After(now) {
 		w := heap.Pop(&r.crew).(*worker)
-		done := later(w.began, w.works).Add(w.task.job.Left)
-		if w.isLost(done) {
+		if w.isLost() {
 			r.lose(w, now)
 			continue
 		}
@@ -124,9 +125,8 @@ func (r *batch) finish(now time.Time) {
 			continue
 		}
 		r.seen.at(now, &r.market)
-		if next := r.queue[0]; next.decide(next.job, w.Where, r.market, now).Where == w.Where {
-			r.queue = r.queue[1:]
-			w.task, w.began = next, now
+		if r.where(now).Kind == w.Kind {
+			w.task, w.began, r.queue = r.queue[0], now, r.queue[1:]
 			heap.Push(&r.crew, w)
 			continue
 		}
@@ -149,17 +149,20 @@ func (r *batch) leave(w *worker, now time.Time) {
 	r.books.ended(w.stay)
 }
 
-// place launches workers for waiting tasks, oldest first, until the policy would rather wait.
+// place launches workers for waiting tasks, oldest first, until the policy would rather wait. A task for which a worker will be free before a new one would have
+// started is left to that one.
 func (r *batch) place(now time.Time) {
-	if len(r.queue) > 0 {
-		r.seen.at(now, &r.market)
+	launches := min(len(r.queue)-r.freeSoon(now), r.load.Most-len(r.crew))
+	if launches <= 0 {
+		return
 	}
-	for len(r.queue) > 0 && len(r.crew) < r.load.Most {
-		t := r.queue[0]
-		where := t.decide(t.job, deadline.Where{Kind: deadline.Wait}, r.market, now).Where
+	r.seen.at(now, &r.market)
+	for range launches {
+		where := r.where(now)
 		if where.Kind == deadline.Wait {
 			return
 		}
+		t := r.queue[0]
 		r.queue = r.queue[1:]
 		w := &worker{task: t, began: now, stay: stay{Where: where, Span: world.Span{From: now}, works: now.Add(t.job.Restart)}}
 		if where.Kind == deadline.Spot {
@@ -167,4 +170,23 @@ func (r *batch) place(now time.Time) {
 		}
 		heap.Push(&r.crew, w)
 	}
+}
+
+// where is the place for the first task of the queue. A queue of several rounds makes it so much more urgent, so that the last one is in time.
+func (r *batch) where(now time.Time) deadline.Where {
+	t := r.queue[0]
+	rounds := time.Duration((len(r.queue) - 1) / r.load.Most)
+	t.job.Until = t.job.Until.Add(-rounds * (t.job.Work + t.job.Restart))
+	return t.decide(t.job, deadline.Where{Kind: deadline.Wait}, r.market, now).Where
+}
+
+// freeSoon counts the workers that will have done their task before a new one would have started.
+func (r *batch) freeSoon(now time.Time) int {
+	count := 0
+	for _, w := range r.crew {
+		if started := now.Add(w.task.job.Restart); !w.done().After(started) {
+			count++
+		}
+	}
+	return count
 }

@@ -172,3 +172,23 @@ func TestThePoolsAreSeenAsTheyAreAtEveryLookAndAtALoss(t *testing.T) {
 		t.Errorf("the pools were seen open for %s", m.History.Open)
 	}
 }
+
+// fleeting is a pool that is always open and takes back everything at once, or, it says, before.
+type fleeting struct{ world.Spells }
+
+func (fleeting) Room(int, time.Time) int { return 1 }
+
+func (fleeting) Fate(_ uint64, t time.Time) world.Fate { return world.Fate{End: t.Add(-time.Minute)} }
+
+func TestARunEndsEvenWhereEverythingIsLostAtOnce(t *testing.T) {
+	w := plain(48, nil)
+	w.Pools[0].Fates = fleeting{}
+	for _, policy := range Policies() {
+		if b := single(t, w, deadlines(1, 2, 0.1), policy); b.Missed > 0 {
+			t.Errorf("%s: %+v", policy, b.Outcome)
+		}
+		if b := batched(t, w, tasks(t, "batch:1x30m"), policy); b.Jobs == 0 {
+			t.Errorf("%s: %+v", policy, b.Outcome)
+		}
+	}
+}

@@ -11,9 +11,14 @@ import (
 // draws number the instances, so that each has a fate of its own.
 type draws struct{ next uint64 }
 
+// fate of the next instance. It lives for a second at least, so that time passes.
 func (d *draws) fate(p *world.Pool, at time.Time) world.Fate {
 	d.next++
-	return p.Fates.Fate(d.next, at)
+	f := p.Fates.Fate(d.next, at)
+	if !f.End.IsZero() {
+		f.End = later(f.End, at.Add(time.Second))
+	}
+	return f
 }
 
 // run is one job on its way.
@@ -85,7 +90,7 @@ func (r *run) until(now time.Time) time.Time {
 		next = done
 	}
 	if end := r.fate.End; !end.IsZero() && end.Before(next) {
-		next = later(now, end)
+		next = end
 	}
 	return next
 }

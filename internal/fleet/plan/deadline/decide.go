@@ -7,7 +7,7 @@ import (
 	"github.com/neap-cloud/neap/internal/money"
 )
 
-// Decide says where the job runs from now on, given where it runs now:
+// Decide says where the job runs from now on, given where it runs now. The pool of a job on spot has to be among the market's, open or not:
 //
 //   - The safety net. Spot is started, and spot is waited for, only while the job would still be in time if everything went wrong from here: a start on spot that is
 //     lost at its last second, news of it that come as late as they may, another start. Below that the job runs on demand until it is done. What runs on
@@ -22,7 +22,7 @@ import (
 //   - Without checkpoints a loss costs the whole run. The net has room for that; an attempt on spot is made when it is cheaper on average than none, and since on demand
 //     has to do the whole work anyhow, it is never begun before the net.
 //
-// A deadline that on demand could meet with the net's time from the first decision on is met whatever the pools do, if decisions come no later than promised.
+// A deadline that on demand alone would meet, launched at the first decision, is met whatever the pools do, if decisions and news of losses come no later than promised.
 func Decide(j Job, at Where, m Market, now time.Time) Decision {
 	r := &room{j: j, at: at, m: m, now: now, left: j.Until.Sub(now)}
 	r.terms = Terms{Slack: r.left - r.toDo() - j.Restart, BestPool: -1}
@@ -165,21 +165,20 @@ func (r *room) isWorthTrying() bool {
 	return survives(r.reach, whole)*whole*float64(r.m.OnDemand) > lasts(r.reach, whole)*float64(r.best.Price)
 }
 
-// moving is what a move to the best pool is worth: what it saves on the work to be expected there, doubted, less the start there and, for a job on demand, the
-// start back, less what both take from the time in which spot could work.
+// moving is what a move to the best pool is worth: what it saves on the work to be expected there, doubted, less the start there and a start back to what is
+// paid now.
 func (r *room) moving(restart float64) money.Amount {
-	price, demand := float64(r.best.Price), float64(r.m.OnDemand)
-	useful, slack := r.terms.Useful.Hours(), idle*(demand-price)
-	worth := 0.0
+	useful, price, paid := r.terms.Useful.Hours(), float64(r.best.Price), 0.0
 	switch r.at.Kind {
 	case OnDemand:
-		worth = doubt*useful*(demand-price) - restart*(price+demand) - 2*restart*slack
+		paid = float64(r.m.OnDemand)
 	case Spot:
 		own := r.own()
-		useful = min(useful, lasts(own.reach(r.m.History.scale(), r.now), r.j.Left.Hours()))
-		worth = doubt*useful*(float64(own.Price)-price) - restart*price - restart*slack
+		paid, useful = float64(own.Price), min(useful, lasts(own.reach(r.m.History.scale(), r.now), r.j.Left.Hours()))
+	default:
+		return 0
 	}
-	return money.Amount(worth * float64(money.Price(1).For(time.Hour)))
+	return money.Amount((doubt*useful*(paid-price) - restart*(price+paid)) * float64(money.Price(1).For(time.Hour)))
 }
 
 // pace is the work that may be left now, to the second: a job that has just begun is not behind by a rounding.
