@@ -33,7 +33,7 @@ func rooms() []room {
 	foundation := []string{"fault", "clock", "money", "ident", "catalog"}
 	books := []string{"journal", "ledger", "identity"}
 	fleets := append([]string{"fleet"}, books...)
-	domain := []string{"layer 0", "op", "identity", "journal", "ledger", "market", "fleet", "cluster", "batch", "database", "delivery", "spark"}
+	domain := []string{"layer 0", "op", "identity", "journal", "ledger", "market", "fleet", "fleet/experiment", "cluster", "batch", "database", "delivery", "spark"}
 	return []room{
 		{path: "fault", layer: 0, beside: foundation},
 		{path: "clock", layer: 0, beside: foundation},
@@ -44,6 +44,7 @@ func rooms() []room {
 		{path: "fleet/plan", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "market/model", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "cluster/pack", layer: 0, beside: foundation, only: foundation, why: pure},
+		{path: "fleet/experiment/protocol", layer: 0, beside: append([]string{"fleet/plan"}, foundation...), only: append([]string{"fleet/plan"}, foundation...), why: pure},
 		{path: "identity/policy", layer: 0, beside: foundation, only: foundation, why: pure},
 		{path: "journal/chain", layer: 0, beside: foundation, only: foundation, why: pure},
 
@@ -74,6 +75,7 @@ func rooms() []room {
 		{path: "ledger", layer: 2, beside: []string{"journal", "identity", "market"}},
 		{path: "fleet", layer: 2, beside: append([]string{"market", "fleet/offer"}, books...)},
 		{path: "fleet/offer", layer: 2, only: []string{"layer 0", "cloud", "market"}, why: pure},
+		{path: "fleet/experiment", layer: 2, beside: fleets},
 		{path: "fleet/survey", layer: 2, only: []string{"layer 0", "cloud", "market", "fleet/offer"}, why: pure},
 		{path: "cluster", layer: 2, beside: fleets},
 		{path: "batch", layer: 2, beside: fleets},
@@ -281,6 +283,10 @@ func TestTheTableRefusesWhatTheArchitectureForbids(t *testing.T) {
 		{"internal/fleet", internal + "cloud", true},
 		{"internal/fleet", internal + "cloud/sim", false},
 		{"internal/fleet", internal + "cluster", false},
+		{"internal/fleet", internal + "fleet/experiment", false},
+		{"internal/fleet/experiment", internal + "fleet", true},
+		{"internal/fleet/experiment/protocol", internal + "fleet/plan", true},
+		{"internal/fleet/experiment/protocol", internal + "ledger", false},
 		{"internal/fleet/survey", internal + "fleet/plan", true},
 		{"internal/fleet/survey", internal + "fleet", false},
 		{"internal/fleet/survey", internal + "store", false},

@@ -29,6 +29,7 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
 	"github.com/neap-cloud/neap/internal/dialect/spot/setup"
 	"github.com/neap-cloud/neap/internal/fleet"
+	"github.com/neap-cloud/neap/internal/fleet/experiment"
 	"github.com/neap-cloud/neap/internal/fleet/single"
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -160,8 +161,9 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
 		Clouds: a.clouds, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
-		DeletionHold: c.Hold, SpendLimit: c.Spend, GroupSpendLimit: c.GroupSpend, Spool: a.spool(),
+		DeletionHold: c.Hold, SpendLimit: c.Spend, GroupSpendLimit: c.GroupSpend, Spool: a.spool(), Trials: experiment.Trials{DB: a.db},
 	})
+	trials := experiment.New(experiment.Config{DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Fleet: a.Fleet})
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "journal.seal", Every: sealEvery, Do: func(ctx context.Context) error {
 		_, err := diary.Seal(ctx)
 		return err
@@ -184,7 +186,10 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 				Guest:     isGuest, EC2Time: c.Launch.EC2Time,
 			}),
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
-			neap.Dialect(neap.Deps{Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Identity: a.Identity, Status: a.status, Operations: func() []op.Operation { return a.server.Operations() }}),
+			neap.Dialect(neap.Deps{
+				Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
+				Operations: func() []op.Operation { return a.server.Operations() },
+			}),
 		},
 		Authenticator: a.Identity, Auditor: diary, Log: c.Log, Version: c.Version,
 	})

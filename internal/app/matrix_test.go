@@ -136,8 +136,16 @@ func (m *matrix) tenant(name string) (t tenant) {
 		}
 		return instance != ""
 	})
+	m.ask(t.admin, "neap", http.MethodPut, "/neap/v1/groups/"+id+"/experiments", `{"optedIn":true}`)
+	trial := m.ask(t.admin, "neap", http.MethodPost, "/neap/v1/experiments?accountId="+t.accounts[0],
+		`{"name":"`+name+`-canary","groups":["`+id+`"],"baseline":"lowest-price","for":"12d"}`)
+	experiment, is := trial.Body["id"].(string)
+	if !is {
+		m.T.Fatalf("no experiment: %s", trial.Raw)
+	}
 	t.ids = map[string]string{
-		"group": id, "instance": instance, "account": t.accounts[0], "acct": t.accounts[0], "user": person.ID, "usergroup": team.ID, "team": team.ID, "policy": document.ID,
+		"experiment": experiment,
+		"group":      id, "instance": instance, "account": t.accounts[0], "acct": t.accounts[0], "user": person.ID, "usergroup": team.ID, "team": team.ID, "policy": document.ID,
 		"organization": of.ID, "token": t.admin.token, "programmatic": robot.user.ID,
 	}
 	t.number = strconv.Itoa(person.Number)
@@ -223,7 +231,7 @@ func spelled(dialect, noun, id string) string {
 func (m *matrix) state() map[string]string {
 	m.T.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"organisations", "accounts", "users", "user_groups", "policies", "tokens", "credentials", "groups", "revisions", "webhooks"} {
+	for _, table := range []string{"organisations", "accounts", "users", "user_groups", "policies", "tokens", "credentials", "groups", "revisions", "webhooks", "experiments", "experiment_groups"} {
 		docs, _, err := (store.Collection[map[string]any]{Table: table}).List(m.T.Context(), m.DB(), store.Installation(), store.Query{})
 		m.check(err)
 		for _, d := range docs {

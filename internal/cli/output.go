@@ -9,12 +9,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/neap-cloud/neap/internal/cli/suggest"
+	"github.com/neap-cloud/neap/internal/cli/table"
 )
 
 const watchEvery = 2 * time.Second
@@ -148,49 +148,25 @@ type column[T any] struct {
 	cell func(T) string
 }
 
-// writeTable aligns the rows under their heads. Empty cells read "-", so that columns can be cut by programs.
+// writeTable aligns the rows under their heads.
 func writeTable[T any](w io.Writer, wide bool, columns []column[T], rows []T) error {
-	columns = slices.DeleteFunc(slices.Clone(columns), func(c column[T]) bool { return c.wide && !wide })
-	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(cell func(c column[T]) string) {
-		cells := make([]string, len(columns))
-		for i, c := range columns {
-			if cells[i] = oneLine(cell(c)); cells[i] == "" {
-				cells[i] = "-"
-			}
-		}
-		fmt.Fprintln(aligned, strings.Join(cells, "\t"))
+	shown := make([]table.Column[T], len(columns))
+	for n, c := range columns {
+		shown[n] = table.Column[T]{Head: c.head, Wide: c.wide, Cell: c.cell}
 	}
-	line(func(c column[T]) string { return c.head })
-	for _, row := range rows {
-		line(func(c column[T]) string { return c.cell(row) })
-	}
-	return aligned.Flush()
+	return table.Write(w, wide, shown, rows)
 }
 
 // pair is one line of a description.
 type pair struct{ name, value string }
 
-// writePairs shows a thing's properties, one a line; those without a value are left out.
+// writePairs shows a thing's properties, one a line.
 func writePairs(w io.Writer, pairs []pair) error {
-	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range pairs {
-		if p.value != "" {
-			fmt.Fprintf(aligned, "%s\t%s\n", p.name, oneLine(p.value))
-		}
+	shown := make([]table.Pair, len(pairs))
+	for n, p := range pairs {
+		shown[n] = table.Pair{p.name, p.value}
 	}
-	return aligned.Flush()
+	return table.WritePairs(w, shown)
 }
 
-// oneLine keeps text from breaking a table, or a terminal: control characters could move its cursor.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t', r == '\r':
-			return ' '
-		case r < ' ', r == 0x7f, r >= 0x80 && r < 0xa0:
-			return -1
-		}
-		return r
-	}, text)
-}
+func oneLine(text string) string { return table.OneLine(text) }

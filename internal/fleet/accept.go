@@ -26,8 +26,9 @@ type accepted struct {
 // fingerprint is what agreeing to an intent under this release means.
 func fingerprint(i Intent) accepted { return accepted{hashOf(i), plan.Version} }
 
-// hashOf is a hash of the intent's JSON, which has a fixed order of members.
+// hashOf is a hash of the intent's JSON, which has a fixed order of members. No document says who weighs the markets, so it is no part of what was agreed to.
 func hashOf(i Intent) string {
+	i.Choice.Policy = plan.ByModel
 	text, err := json.Marshal(i)
 	if err != nil {
 		return "" // an intent holds only text, numbers and lists: it always encodes

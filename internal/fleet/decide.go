@@ -71,6 +71,12 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 	if err != nil {
 		return nil, err
 	}
+	now := f.Clock.Now()
+	if f.Trials != nil {
+		if intent.Choice.Policy, err = f.Trials.Policy(ctx, doc.ID, now); err != nil {
+			return nil, err
+		}
+	}
 	observed := plan.Observed{Deleting: doc.State == deleting, Notice: provider.Info().Notice}
 	for _, row := range rows {
 		observed.Instances = append(observed.Instances, row.Value.Instance)
@@ -85,7 +91,7 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 	}
 	full := offer.Full(snapshot)
 	return &inputs{
-		group: doc.ID, account: doc.Account, Intent: intent, Observed: observed, Now: f.Clock.Now(),
+		group: doc.ID, account: doc.Account, Intent: intent, Observed: observed, Now: now,
 		market: offer.Market(intent, snapshot, full), full: full,
 	}, nil
 }

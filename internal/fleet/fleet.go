@@ -64,6 +64,7 @@ type Config struct {
 	// Installation is this database's identity as it stands now: another replica's start may have raised the generation.
 	Installation func(ctx context.Context) (identity.Installation, error)
 	Forms        []Form
+	Trials       Trials        // nil = nobody experiments
 	DeletionHold time.Duration // how long a deleted group's instances are kept, so that it can be brought back; 0 = not at all
 	SpendLimit   money.Price   // the hourly price of everything that an account may launch within an hour; 0 = no limit
 	// GroupSpendLimit is the same for each group alone.

@@ -29,6 +29,7 @@ var generated = []struct {
 	{"00004_runs.sql", "collection.sql.tmpl", []string{"runs"}},                               // workflow
 	{"00005_alerts.sql", "collection.sql.tmpl", []string{"alerts", "webhooks", "deliveries"}}, // journal
 	{"00008_identity.sql", "collection.sql.tmpl", []string{"users", "user_groups", "policies", "credentials", "nonces"}},
+	{"00009_experiments.sql", "collection.sql.tmpl", []string{"experiments", "experiment_groups", "experiment_blocks"}},
 }
 
 // past are the tables in which a parent's rows of the past outnumber those that matter, and are told from them by their state.

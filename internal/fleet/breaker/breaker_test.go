@@ -253,7 +253,7 @@ func TestADecisionOfATimeWithoutMinutesIsLimitedAsItWas(t *testing.T) {
 
 func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 	t.Parallel()
-	b := spent(ForGroup("sig-1", Size{Target: 10, Living: 10}), Churn{Moves: 8})
+	b := spent(ForGroup("sig-1", Size{Target: 10, Living: 10}), Churn{Moves: 28})
 	d := plan.Decision{Actions: []plan.Action{
 		{Verb: plan.LaunchVerb, Count: 5, Reason: plan.ReasonCheaper, Replaces: []string{"i-1", "i-2", "i-3", "i-4", "i-5"}},
 		{Verb: plan.LaunchVerb, Count: 10, Reason: plan.ReasonUnhealthy},
@@ -262,7 +262,7 @@ func TestMovesFreezeWhileRecoveryGoesOn(t *testing.T) {
 	if after.Actions[0].Count != 2 || len(after.Actions[0].Replaces) != 2 || after.Actions[1].Count != 10 {
 		t.Errorf("what is left: %+v", after.Actions)
 	}
-	want := "The breaker holds back 3 more: group sig-1 has used 8 of the 10 moves that it may make within an hour, which opens again from 09:01:00 on."
+	want := "The breaker holds back 3 more: group sig-1 has used 28 of the 30 moves that it may make within an hour, which opens again from 09:01:00 on."
 	if len(trips) != 1 || trips[0].String() != want || !after.Next.Equal(morning.Add(time.Minute)) {
 		t.Errorf("trips %v, next look %s", trips, after.Next)
 	}

@@ -4,19 +4,21 @@ package plan
 // They are parts of the target, so that a fleet in the middle of a change has the same budget as one at rest; one member may always move.
 // Interruptions and missing capacity have none: those losses have happened already.
 const (
-	recoveryPart = 50  // percent: members that are unhealthy, or have a rebalance signal [ours]
-	revertPart   = 100 // percent: back to spot after a shortage: replacements serve before anybody leaves, and every minute on demand costs [ours]
-	cheaperPart  = 25  // percent: to a cheaper market, and only while nothing else is under way [ours]
+	recoveryPart = 50 // percent: members that are unhealthy, or have a rebalance signal [ours]
+	cheaperPart  = 25 // percent: to a cheaper market, and only while nothing else is under way [ours]
+	revertPart   = 0  // no bound: back to spot after a shortage. Replacements serve before anybody leaves, and every minute on demand costs
 )
 
-// mayRecover reports whether the budget allows to replace one more member for safety now.
-func (d *draft) mayRecover(m *member) bool { return d.within(recoveryPart, m, d.moving+d.replaced) }
+// mayRecover reports whether the budget allows to replace one more member for safety now. Moves that only save money do not stand in its way.
+func (d *draft) mayRecover(m *member) bool {
+	return d.within(recoveryPart, m, d.moving-d.saving+d.replaced)
+}
 
 func (d *draft) within(part int, m *member, busy int) bool {
 	if d.intent.MaxMovesPart > 0 {
 		part = d.intent.MaxMovesPart
 	}
-	return busy == 0 || busy+m.units <= d.intent.Capacity.Target*part/100
+	return part == 0 || busy == 0 || busy+m.units <= d.intent.Capacity.Target*part/100
 }
 
 // mayMove reports whether a member may be moved to save money now, and notes why not. what names the move.

@@ -30,7 +30,7 @@ const (
 	unsure = 0.5  // what every pool counts for in the spread
 
 	overlap     = 6 * time.Minute // for which an instance and its replacement are both paid: boot, drain, and the start that is thrown away
-	usualStay   = 24 * time.Hour  // how far ahead a fleet looks that says nothing of its instances' lifetime
+	usualStay   = 24 * time.Hour  // how far ahead a fleet looks that wants its instances for good
 	lastingCare = 30              // thousandths of list that the wish for a lifetime of 24 h adds to the rule's care
 )
 
@@ -57,8 +57,8 @@ func weigh(rule Rule, lifetime time.Duration) weights {
 	return w
 }
 
-// Horizon is how far ahead the intent looks: how long its instances are to last.
-func (i Intent) Horizon() time.Duration { return cmp.Or(i.MinLifetime, usualStay) }
+// Horizon is how far ahead the intent looks: how long it will want an instance that it buys now.
+func (i Intent) Horizon() time.Duration { return max(i.MinLifetime, usualStay) }
 
 // hazard is the losses per hour that an instance bought now may expect. A pool of which only the risk within 30 days is known is as bad at any hour.
 func (p *Pool) hazard() float64 {

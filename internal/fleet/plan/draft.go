@@ -57,9 +57,10 @@ type draft struct {
 	urgent, ends, relief []Action
 	orders               []*order
 	losses               []*member // leave a gap that no launch fills yet
-	moving               int       // units that go
+	moving               int       // units that go …
+	saving               int       // … of these, only to save money
 	leaving              int       // units that leave now, for other reasons than scale-in
-	replaced             int       // of these, units whose replacement came first
+	replaced             int       // of these, units whose replacement came first, for safety
 	short                int
 	notes                []string
 	next                 time.Time
@@ -176,7 +177,7 @@ func (d *draft) mourn(m *member) {
 	}
 	if m.Phase != Terminated {
 		d.leaving += m.units
-		if slices.Contains([]Reason{ReasonRebalance, ReasonEvacuation, ReasonUnhealthy, ReasonRevert, ReasonCheaper, ReasonReplaced}, m.reason) {
+		if slices.Contains([]Reason{ReasonRebalance, ReasonEvacuation, ReasonUnhealthy, ReasonReplaced}, m.reason) {
 			d.replaced += m.units
 		}
 	}
@@ -210,6 +211,9 @@ func (d *draft) send(m *member, why Reason) {
 	}
 	m.fate, m.reason = goes, why
 	d.moving += m.units
+	if why.isVoluntary() {
+		d.saving += m.units
+	}
 	d.lose(m)
 }
 

@@ -18,7 +18,10 @@ const (
 // revert brings back to spot what is on demand beyond its share: after a fallback, or when the share was lowered. Spot beyond its share is never converted.
 func revert(d *draft) {
 	for _, s := range d.scopes() {
-		excess := s.have.onDemand - s.onDemand - max(0, -d.missing()) // what is too much altogether leaves by scale-in, on demand first
+		if d.missing() < 0 {
+			return // what is too much leaves first, on demand before spot
+		}
+		excess := s.have.onDemand - s.onDemand
 		if excess <= 0 {
 			continue
 		}
@@ -35,7 +38,9 @@ func revert(d *draft) {
 				d.wakeWhenSafer()
 				break
 			}
-			excess -= m.units
+			if excess -= m.units; d.missing() < 0 {
+				break // what is too much now leaves first
+			}
 		}
 	}
 }

@@ -25,6 +25,7 @@ func Plan(intent Intent, observed Observed, market Market, now time.Time) Decisi
 		revert,    // voluntary moves come last, and only when nothing is missing or too much
 		cheapen,   // after revert: back on spot saves more
 		relieve,   // those among the moved who are not even needed until then
+		scaleIn,   // a larger type may have taken the place of a smaller one
 	}
 	if observed.Deleting {
 		passes = []pass{finish, windDown}

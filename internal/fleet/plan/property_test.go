@@ -309,6 +309,9 @@ func TestNoVoluntaryMoveOnStalePricesOrBeyondTheBudget(t *testing.T) {
 		if w.intent.MaxMovesPart > 0 {
 			part = w.intent.MaxMovesPart
 		}
+		if part == 0 {
+			part = 100
+		}
 		if moves > max(largest, w.intent.Capacity.Target*part/100) || moves > 0 && w.market.Stale {
 			r.Fatalf("%d units of %d move, stale %v", moves, w.intent.Capacity.Target, w.market.Stale)
 		}
