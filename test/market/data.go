@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -74,9 +75,18 @@ func regions(a trace.Availability) (all []market, err error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, market{fmt.Sprintf("%s, %s: %s in %d zones, %.1f days", g.trace, g.region, w.Pools[0].Type, len(w.Pools), w.Until.Sub(w.From).Hours()/24), &w})
+		name := fmt.Sprintf("%s, %s: %s in %d zones, %.1f days", g.trace, g.region, w.Pools[0].Type, len(w.Pools), w.Until.Sub(w.From).Hours()/24)
+		if twins(&w) {
+			name += " (the record says the same of all zones)"
+		}
+		all = append(all, market{name, &w})
 	}
 	return all, nil
+}
+
+// twins says that all pools tell the very same, so that they are worth no more than one.
+func twins(w *world.World) bool {
+	return !slices.ContainsFunc(w.Pools, func(p world.Pool) bool { return !reflect.DeepEqual(p.Fates, w.Pools[0].Fates) })
 }
 
 // until is the same world, cut off.

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -198,9 +202,36 @@ func TestATableKeepsItsColumnsWhateverACellSays(t *testing.T) {
 	}
 }
 
+func TestThePictureIsWellFormedAndShowsEveryWorld(t *testing.T) {
+	who := []contender{base(), ours("balanced"), lasting("balanced", 6), hindsight(0), hindsight(15)}
+	a := arena{name: "<one> & only", parts: [2][]piece{{{}}}}
+	for n := range who {
+		w := tally{cost: float64(n + 1), fair: float64(n + 1), best: 1, onDemand: 9, target: 100, spot: 100, forced: float64(9 - n)}
+		a.parts[0][0] = append(a.parts[0][0], w)
+	}
+	c := compare([]arena{a}, 0, 0, false)
+	picture := draw([]panel{panelOf(a.name, who, c), panelOf("two", who, c), panelOf("three", who, c)})
+	titles, in := 0, xml.NewDecoder(bytes.NewReader(picture))
+	for {
+		token, err := in.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, is := token.(xml.CharData); is && (string(text) == a.name || string(text) == "two" || string(text) == "three") {
+			titles++
+		}
+	}
+	if titles != 3 {
+		t.Errorf("%d of 3 panels have their title", titles)
+	}
+}
+
 func TestWindowsAreEvenAndEndWithTheRecording(t *testing.T) {
 	from := time.Date(2023, 2, 15, 0, 0, 0, 0, time.UTC)
-	for days, want := range map[float64]int{1.9: 8, 6.3: 8, 45.5: 16} {
+	for days, want := range map[float64]int{1.9: 8, 6.3: 8, 45.5: 12} {
 		s := span{from, from.Add(time.Duration(days * 24 * float64(time.Hour)))}
 		ends := windows(s)
 		if len(ends) != want || !ends[len(ends)-1].Equal(s.until) || len(ends)%2 != 0 {

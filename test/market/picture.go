@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/lab"
@@ -93,14 +94,48 @@ func (p panel) draw(b *strings.Builder) {
 		}
 	}
 	fmt.Fprintf(b, `<path class="bound" d="%s"/>`+"\n", path)
+	var taken []area
 	for _, d := range p.dots {
 		if d.class != "bound" {
 			d.draw(b, x(d.x), y(d.y))
+			taken = append(taken, area{x(d.x) - 5, y(d.y) - 5, x(d.x) + 5, y(d.y) + 5})
+		}
+	}
+	for _, d := range p.dots {
+		if d.class == "ours" || d.class == "other" {
+			taken = append(taken, d.name(b, x(d.x), y(d.y), taken))
 		}
 	}
 }
 
-// draw is one dot. What the others do is told by squares, so that colour is not all that tells them apart; only whole rules and the others have their names beside them.
+// area is what something covers.
+type area struct{ left, top, right, bottom float64 }
+
+func (a area) meets(o area) bool {
+	return a.left < o.right && o.left < a.right && a.top < o.bottom && o.top < a.bottom
+}
+
+// name writes the label of a dot as near to it as nothing else stands, with a line to it.
+func (d dot) name(b *strings.Builder, x, y float64, taken []area) area {
+	wide, high := 6.2*float64(len(d.label)), 12.0
+	var best area
+	for step := range 24 {
+		down := float64((step+1)/2) * 13 * float64(1-2*(step%2))
+		for _, left := range []float64{x + 12, x - 12 - wide} {
+			best = area{left, y + down - high/2, left + wide, y + down + high/2}
+			isInside := best.left > marginLeft && best.right < panelWide && best.top > marginTop-10 && best.bottom < panelHigh-marginBottom
+			if isInside && !slices.ContainsFunc(taken, best.meets) {
+				at := map[bool]float64{true: best.left - 2, false: best.right + 2}[left > x]
+				fmt.Fprintf(b, `<path class="axis" d="M%.1f %.1fL%.1f %.1f"/>`, x, y, at, y+down)
+				fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s</text>`+"\n", best.left, best.bottom-2, html.EscapeString(d.label))
+				return best
+			}
+		}
+	}
+	return best
+}
+
+// draw is one dot. The others have squares, so that colour is not all that tells them apart.
 func (d dot) draw(b *strings.Builder, x, y float64) {
 	tip := fmt.Sprintf("<title>%s: %.1f %% of on demand, %.1f interruptions</title>", html.EscapeString(d.label), d.y, d.x)
 	switch d.class {
@@ -108,13 +143,6 @@ func (d dot) draw(b *strings.Builder, x, y float64) {
 		fmt.Fprintf(b, `<rect class="other" x="%.1f" y="%.1f" width="7" height="7">%s</rect>`, x-3.5, y-3.5, tip)
 	default:
 		fmt.Fprintf(b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4">%s</circle>`, d.class, x, y, tip)
-	}
-	if d.class != "lasting" {
-		anchor, at := "start", x+7
-		if x > panelWide*0.7 {
-			anchor, at = "end", x-7
-		}
-		fmt.Fprintf(b, `<text text-anchor="%s" x="%.1f" y="%.1f">%s</text>`, anchor, at, y+4, html.EscapeString(d.label))
 	}
 	b.WriteString("\n")
 }

@@ -65,9 +65,9 @@ func (b *bench) recordings(r *result) ([]market, error) {
 	return all, nil
 }
 
-// windows are the ends of an even number of equal parts: about three days each, but eight at least.
+// windows are the ends of an even number of equal parts: about four days each, but eight at least.
 func windows(s span) (ends []time.Time) {
-	count := 2 * max(4, int(math.Round(s.days()/6)))
+	count := 2 * max(4, int(math.Round(s.days()/8)))
 	for n := range count {
 		ends = append(ends, s.from.Add(s.until.Sub(s.from)*time.Duration(n+1)/time.Duration(count)))
 	}
