@@ -148,8 +148,10 @@ func (e *Experience) isEmpty(now time.Time) bool {
 func (e *Experience) See(pools []Pool, now time.Time) []Cooling {
 	if !e.book.IsEmpty() {
 		for n := range pools {
-			if p := &pools[n]; p.Market.Lifecycle == cloud.Spot {
-				p.Law = e.book.Law(e.parameters, model.Place{Type: p.Market.Type, Zone: p.Market.Zone}, p.facts(), now)
+			p := &pools[n]
+			place := model.Place{Type: p.Market.Type, Zone: p.Market.Zone}
+			if p.Market.Lifecycle == cloud.Spot && e.book.Knows(place) {
+				p.Law = e.book.Law(e.parameters, place, p.facts(), now)
 				p.Risk = p.Law.Risk()
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 	"github.com/neap-cloud/neap/internal/market"
+	"github.com/neap-cloud/neap/internal/market/model"
 )
 
 // Full lists the subnets without free addresses, by id.
@@ -66,17 +67,17 @@ func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market
 			}
 			m.Pools = append(m.Pools, plan.Pool{
 				Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
-				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: round(p.Risk), Hazard: round(p.Law.Rate(stay)), Depth: p.Depth, CoolUntil: p.CoolUntil, Why: p.Why,
+				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: estimate(p.Law, p.Risk), Hazard: estimate(p.Law, p.Law.Rate(stay)), Depth: p.Depth, CoolUntil: p.CoolUntil, Why: p.Why,
 			})
 		}
 	}
 	return m
 }
 
-// round keeps two digits: an estimate has no more, and a market that is the same a minute later is stored once.
-func round(x float64) float64 {
-	if x <= 0 {
-		return 0
+// estimate keeps two digits of what changes by the minute: there is no more in it, and a market that is the same a minute later is stored once.
+func estimate(law model.Law, x float64) float64 {
+	if law.Scarcity == 0 || x <= 0 {
+		return x
 	}
 	unit := math.Pow10(int(math.Floor(math.Log10(x))) - 1)
 	return math.Round(x/unit) * unit

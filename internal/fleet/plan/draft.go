@@ -15,9 +15,9 @@ const (
 	gone       // leaves now, or is leaving already
 )
 
-// member is an instance with its place in the plan.
+// member is an instance with its place in the plan. The instance is the caller's, and never changed.
 type member struct {
-	Instance
+	*Instance
 	units  int
 	fate   fate
 	reason Reason // why it goes
@@ -110,7 +110,8 @@ func newDraft(intent Intent, observed Observed, market Market, now time.Time) *d
 func (d *draft) muster(observed Observed) {
 	successors := d.successors(observed)
 	d.members = make([]member, 0, len(observed.Instances))
-	for _, i := range observed.Instances {
+	for n := range observed.Instances {
+		i := &observed.Instances[n]
 		m := member{Instance: i, units: d.unitsOf(i.Type, i.VCPUs)}
 		m.reason, m.linked = successors[i.ID]
 		switch i.Phase {
@@ -139,6 +140,13 @@ func (d *draft) muster(observed Observed) {
 
 // successors tells which instances have a replacement that is still to be counted on, and why it was launched.
 func (d *draft) successors(observed Observed) map[string]Reason {
+	isAny := len(d.pending) > 0
+	for n := range observed.Instances {
+		isAny = isAny || observed.Instances[n].ReplacedBy != ""
+	}
+	if !isAny {
+		return nil // as with most plans
+	}
 	found := map[string]Reason{}
 	living := map[string]Reason{}
 	for _, launch := range d.pending {

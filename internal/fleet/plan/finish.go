@@ -9,7 +9,7 @@ func finish(d *draft) {
 		if m.Phase != Draining {
 			continue
 		}
-		due := d.beforeNotice(&m.Instance, m.DrainUntil.UTC())
+		due := d.beforeNotice(m.Instance, m.DrainUntil.UTC())
 		if due.After(d.now) {
 			d.wake(due)
 			continue
@@ -32,7 +32,7 @@ func windDown(d *draft) {
 		if !m.active() {
 			continue
 		}
-		d.urgent = append(d.urgent, d.dismiss(m, ReasonDelete, d.drainEnd(&m.Instance), fmt.Sprintf("%s leaves because the fleet is being deleted.", m.ID)))
+		d.urgent = append(d.urgent, d.dismiss(m, ReasonDelete, d.drainEnd(m.Instance), fmt.Sprintf("%s leaves because the fleet is being deleted.", m.ID)))
 	}
 	if len(d.pending) > 0 {
 		d.note("%d launches are not settled yet; what they started is wound down next.", len(d.pending))

@@ -17,7 +17,7 @@ func heal(d *draft) {
 		if !m.active() || m.fate != stays || m.Standby {
 			continue
 		}
-		due, failing := d.unhealthyFrom(&m.Instance)
+		due, failing := d.unhealthyFrom(m.Instance)
 		switch {
 		case !failing, slices.Contains(d.unseen, m.ID):
 		case due.After(d.seen):

@@ -28,11 +28,11 @@ func interrupt(d *draft) {
 		if m.InterruptAt.IsZero() || !m.active() || m.fate == gone {
 			continue
 		}
-		last := d.lastCall(&m.Instance)
+		last := d.lastCall(m.Instance)
 		switch {
 		case m.Phase != Running || !last.After(d.now):
 			because := fmt.Sprintf("The cloud takes %s (%s in %s) at %s, %s from now; it drains until %s.",
-				m.ID, m.Type, m.Zone, clockText(m.InterruptAt), max(0, m.InterruptAt.Sub(d.now)).Round(time.Second), clockText(d.drainEnd(&m.Instance)))
+				m.ID, m.Type, m.Zone, clockText(m.InterruptAt), max(0, m.InterruptAt.Sub(d.now)).Round(time.Second), clockText(d.drainEnd(m.Instance)))
 			d.depart(m, ReasonInterruption, because)
 		case m.fate == stays:
 			d.wake(last)
@@ -58,7 +58,7 @@ func (d *draft) lastCall(i *Instance) time.Time {
 // depart lets a member go now, before its replacement serves.
 func (d *draft) depart(m *member, why Reason, because string) {
 	wasGoing := m.fate == goes
-	d.urgent = append(d.urgent, d.dismiss(m, why, d.drainEnd(&m.Instance), because))
+	d.urgent = append(d.urgent, d.dismiss(m, why, d.drainEnd(m.Instance), because))
 	d.leaving += m.units
 	if !wasGoing {
 		d.miss(m)

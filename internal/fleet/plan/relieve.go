@@ -34,7 +34,7 @@ func relieve(d *draft) {
 			continue
 		}
 		serving -= units
-		d.relief = append(d.relief, d.dismiss(m, m.reason, d.drainEnd(&m.Instance), d.becauseOf(m)))
+		d.relief = append(d.relief, d.dismiss(m, m.reason, d.drainEnd(m.Instance), d.becauseOf(m)))
 	}
 }
 
@@ -48,7 +48,7 @@ func giveUp(d *draft) {
 		m := &d.members[n]
 		if m.fate == goes && m.reason == ReasonUnhealthy && m.Phase == Running && !d.serves(m) && !d.isMissed(m) {
 			because := fmt.Sprintf("%s is %s since %s, and the fleet is complete without it.", m.ID, m.Condition, clockText(m.ConditionAt))
-			d.relief = append(d.relief, d.dismiss(m, m.reason, d.drainEnd(&m.Instance), because))
+			d.relief = append(d.relief, d.dismiss(m, m.reason, d.drainEnd(m.Instance), because))
 		}
 	}
 }

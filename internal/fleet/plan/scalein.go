@@ -27,7 +27,7 @@ func scaleIn(d *draft) {
 			serving -= v.units
 		}
 		because := fmt.Sprintf("%d of %d units are too many; %s goes first because %s.", excess, excess+d.intent.Capacity.Target, v.ID, d.victimTrait(v, volatile))
-		d.relief = append(d.relief, d.dismiss(v, ReasonScaleIn, d.drainEnd(&v.Instance), because))
+		d.relief = append(d.relief, d.dismiss(v, ReasonScaleIn, d.drainEnd(v.Instance), because))
 	}
 	if skipped > 0 {
 		d.noteSpared(skipped)

@@ -132,6 +132,11 @@ type Facts struct {
 // IsEmpty reports that there is nothing to go by.
 func (b *Book) IsEmpty() bool { return len(b.pools) == 0 }
 
+// Knows reports whether there is evidence on a pool or its kin: without any, its law is the prior.
+func (b *Book) Knows(at Place) bool {
+	return len(b.types[at.Type]) > 0 || len(b.families[Place{at.family(), at.Zone}]) > 0
+}
+
 // Law is the law of a pool as the evidence has it.
 func (b *Book) Law(p Parameters, at Place, f Facts, now time.Time) Law {
 	law := p.Prior(f)
