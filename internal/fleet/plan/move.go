@@ -10,7 +10,7 @@ import (
 
 // What a voluntary move must be worth [ours].
 const (
-	minSaving    = 15              // percent that a cheaper spot market must save
+	minSaving    = 5               // percent that a cheaper spot market must save
 	dwellCheaper = time.Hour       // how long an instance stays in a spot market before price alone may move it
 	dwellRevert  = 2 * time.Minute // how long a fallback stays on demand: as long as a pool cools at least, so that it is not sent back into a shortage
 )

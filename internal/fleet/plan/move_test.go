@@ -124,7 +124,7 @@ func TestACheaperMarketIsWorthAMoveOnlyForThoseWhoLookAtThePriceAndOnlyIfItSaves
 		rule    Rule
 		percent money.Price // of what is paid
 		moves   bool
-	}{{CostOriented, 80, true}, {Cheapest, 85, true}, {Cheapest, 86, false}, {Balanced, 10, false}, {AvailabilityOriented, 10, false}, {EqualZones, 10, false}} {
+	}{{CostOriented, 95, true}, {Cheapest, 95, true}, {Cheapest, 96, false}, {Balanced, 10, false}, {AvailabilityOriented, 10, false}, {EqualZones, 10, false}} {
 		in := intentOf(1)
 		in.Choice.Rule, in.Choice.Zones = c.rule, []string{"us-east-1a"}
 		m := marketOf(in)

@@ -91,7 +91,7 @@ type Row struct {
 	Present   Composition `json:"present"`
 	Future    Composition `json:"future"` // once the plan is carried out
 	Moves     int         `json:"moves"`  // instances that would be replaced
-	Steps     int         `json:"steps"`  // one after the other: Neap moves a tenth of a group at a time
+	Steps     int         `json:"steps"`  // one after the other: to spot all go at once, to a cheaper market a quarter of a group
 	Why       []string    `json:"why"`
 	Obstacles []Obstacle  `json:"obstacles,omitempty"`
 	LeftOut   []LeftOut   `json:"leftOut,omitempty"`

@@ -115,8 +115,8 @@ func TestAGroupOnDemandGoesToSpotDownToItsBase(t *testing.T) {
 	if len(r.Why) == 0 || !strings.Contains(r.Why[0], "interruption risk 2.5% in 30 days") {
 		t.Errorf("%q", r.Why)
 	}
-	if r.Steps < 5 {
-		t.Errorf("a group of six is moved one by one, and this one in %d steps", r.Steps)
+	if r.Steps != 1 {
+		t.Errorf("a group goes to spot at once, and this one in %d steps", r.Steps)
 	}
 	if got := kinds(r); !slices.Contains(got, Consent) || slices.Contains(got, CataloguePrices) {
 		t.Errorf("%v", got)

@@ -20,7 +20,7 @@ func flip(differences []float64, seed uint64) (p float64, exact bool) {
 		sum += d
 		size += math.Abs(d)
 	}
-	seen := math.Abs(sum) - 1e-9*size // what rounding may hide
+	seen := math.Abs(sum) - 1e-6*size // what rounding may hide: costs are whole ticks
 	n := len(differences)
 	if n <= exactUpTo {
 		// One sign changes from each draw to the next, by a Gray code. The last one stays: turning all signs around changes nothing.
