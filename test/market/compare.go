@@ -102,7 +102,7 @@ func (c comparison) row(n int, who contender, baseAt int) []cell {
 	v, sum := c.values[n], c.sums[n]
 	row := []cell{
 		words("%s", who.label), words("%s", parts()[c.part]), percent(v[ofOnDemand], 1), number(v[overBest], 1, 3, ""), percent(v[dearer], 1), percent(v[shortShare], 3), number(v[rate], 1, 2, ""),
-		words("%.0f + %.0f", sum.forced, sum.voluntary), percent(v[fewer], 0), percent(v[onDemand], 1),
+		words("%.0f + %.0f", sum.forced, sum.voluntary), v[fewer].times(), percent(v[onDemand], 1),
 	}
 	if n == baseAt {
 		row[4], row[8] = words("–"), words("–")
@@ -110,11 +110,16 @@ func (c comparison) row(n int, who contender, baseAt int) []cell {
 	return row
 }
 
+// times shows how many times as many there are, given what share there are fewer.
+func (e estimate) times() cell {
+	return number(estimate{1 - e.Mean, 1 - e.High, 1 - e.Low}, 1, 2, " ×")
+}
+
 // versus is the table of all contenders, in both parts.
 func versus(title string, arenas []arena, who []contender, drawGroups bool) (table, [2]comparison) {
 	baseAt := slices.IndexFunc(who, func(c contender) bool { return c.label == base().label })
 	t := table{Title: title, Columns: []string{
-		"policy", "data", "of on demand", "÷ hindsight", "dearer than " + base().label, "hours short", "interruptions in 1,000 h", "forced + voluntary", "fewer", "hours on demand",
+		"policy", "data", "of on demand", "÷ hindsight", "dearer than " + base().label, "hours short", "interruptions in 1,000 h", "forced + voluntary", "interruptions against " + base().label, "hours on demand",
 	}}
 	both := [2]comparison{compare(arenas, 0, baseAt, drawGroups), compare(arenas, 1, baseAt, drawGroups)}
 	for n, c := range who {

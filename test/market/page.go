@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -21,16 +22,26 @@ type cell struct {
 
 func words(format string, args ...any) cell { return cell{Text: fmt.Sprintf(format, args...)} }
 
-// number is an estimate times a scale with so many places, and its interval where it has one; NaN is not known.
+// number is an estimate times a scale with so many places, and its interval where that is wide enough to be seen; NaN is not known.
 func number(e estimate, scale float64, places int, unit string) cell {
 	if math.IsNaN(e.Mean) {
 		return words("–")
 	}
-	text := fmt.Sprintf("%.*f%s", places, e.Mean*scale, unit)
-	if e.Low < e.High {
-		text += fmt.Sprintf(" [%.*f, %.*f]", places, e.Low*scale, places, e.High*scale)
+	mean, low, high := fixed(e.Mean*scale, places), fixed(e.Low*scale, places), fixed(e.High*scale, places)
+	text := mean + unit
+	if low != mean || high != mean {
+		text += " [" + low + ", " + high + "]"
 	}
 	return cell{text, &e}
+}
+
+// fixed has so many places, and no sign where it is nothing.
+func fixed(v float64, places int) string {
+	text := strconv.FormatFloat(v, 'f', places, 64)
+	if strings.Trim(text, "-0.") == "" {
+		text = strings.TrimPrefix(text, "-")
+	}
+	return text
 }
 
 func percent(e estimate, places int) cell { return number(e, 100, places, " %") }

@@ -24,7 +24,7 @@ func runPlacebo(b *bench, r *result) error {
 	if err != nil {
 		return err
 	}
-	seeds, some := quickly(b, 12, 3), mixed(baskets())[:quickly(b, 6, 2)]
+	seeds, some := quickly(b, 10, 3), mixed(baskets())[:quickly(b, 5, 2)]
 	when := span{months()[0].from, months()[1].until}
 	if b.quick {
 		when = when.first(14)
@@ -74,7 +74,7 @@ func mixed(all []basket) []basket {
 func (b *bench) placebo(p trace.Prices, some []basket, when span, seeds int, permuted bool) ([]spared, error) {
 	ruled := []plan.Rule{plan.Balanced, plan.AvailabilityOriented}
 	who := []contender{ours(plan.Cheapest), ours(ruled[0]), ours(ruled[1])}
-	pieces := make([][]piece, len(some)) // three who know, three who don't
+	pieces := make([][]piece, len(some)) // three who know, two who don't
 	for n := range pieces {
 		pieces[n] = make([]piece, seeds)
 	}
@@ -87,7 +87,7 @@ func (b *bench) placebo(p trace.Prices, some []basket, when span, seeds int, per
 		if err != nil {
 			return err
 		}
-		untold, err := b.all(unclassed(w), who, uint64(n%seeds+1))
+		untold, err := b.all(unclassed(w), who[1:], uint64(n%seeds+1))
 		pieces[n/seeds][n%seeds] = append(told, untold...)
 		return err
 	})
@@ -97,7 +97,7 @@ func (b *bench) placebo(p trace.Prices, some []basket, when span, seeds int, per
 	var all []spared
 	for n, rule := range ruled {
 		v := bootstrap(sizesOf(pieces), true, func(picks []pick) []float64 {
-			rates := make([]float64, 6)
+			rates := make([]float64, 5)
 			for c := range rates {
 				rates[c] = mean(picks, func(p pick) float64 {
 					var sum tally
@@ -107,7 +107,7 @@ func (b *bench) placebo(p trace.Prices, some []basket, when span, seeds int, per
 					return 1000 * sum.forced / (sum.spot + sum.demand)
 				})
 			}
-			told, untold, idle := rates[1+n], rates[4+n], rates[0]
+			told, untold, idle := rates[1+n], rates[3+n], rates[0]
 			return []float64{told, untold, idle, untold - told, idle - told}
 		})
 		s := spared{rule: rule, permuted: permuted, told: v[0], untold: v[1], idle: v[2], byClasses: v[3], byRule: v[4]}
