@@ -52,8 +52,8 @@ func (s struck) Fate(number uint64, t time.Time) world.Fate {
 
 // struckOnce is what one storm did.
 type struckOnce struct {
-	lost, lowest int
-	slow         time.Duration
+	held, lost, lowest int // held: bought in the pool before
+	slow               time.Duration
 }
 
 // storm loses the pool that the fleet has bought most in.
@@ -74,7 +74,8 @@ func (b *bench) storm(seed uint64, notice time.Duration, rule plan.Rule) (s stru
 	if _, err := replay.Run(b.ctx, setup); err != nil {
 		return s, err
 	}
-	most := slices.Index(started, slices.Max(started))
+	s.held = slices.Max(started)
+	most := slices.Index(started, s.held)
 	w.Pools[most].Fates = struck{at, seed, notice}
 	setup.Until = time.Time{}
 	out, err := replay.Run(b.ctx, setup)
@@ -90,7 +91,7 @@ func runStorm(b *bench, r *result) error {
 	seeds := quickly(b, 1000, 60)
 	r.note("Simulated market of 3 types in 3 zones, no recording; %s with %d on demand; a boot takes a minute; seeds 1 to %d for each notice, the rule changes from seed to seed. "+
 		"The pool that the fleet bought most in is lost wholly: every instance gets its notice within three minutes, and the pool gives nothing for an hour.", fleet(), stormFloor, seeds)
-	t := table{Columns: []string{"notice", "rule", "storms", "lost in one (median, most)", "lowest capacity (least, 1 %, 10 %, median)", "slowest request after a notice"}}
+	t := table{Columns: []string{"notice", "rule", "storms", "held in the pool (median, most)", "lost before they were evacuated (median, most)", "lowest capacity (least, 1 %, 10 %, median)", "slowest request after a notice"}}
 	for _, notice := range []time.Duration{30 * time.Second, 2 * time.Minute} {
 		all := make([]struckOnce, seeds)
 		err := b.each(seeds, func(n int) (err error) {
@@ -127,15 +128,16 @@ func runStorm(b *bench, r *result) error {
 }
 
 func stormRow(notice time.Duration, rule plan.Rule, all []struckOnce) []cell {
-	var lost, lowest []float64
+	var held, lost, lowest []float64
 	slow := time.Duration(0)
 	for _, s := range all {
-		lost, lowest, slow = append(lost, float64(s.lost)), append(lowest, float64(s.lowest)), max(slow, s.slow)
+		held, lost, lowest, slow = append(held, float64(s.held)), append(lost, float64(s.lost)), append(lowest, float64(s.lowest)), max(slow, s.slow)
 	}
+	slices.Sort(held)
 	slices.Sort(lost)
 	slices.Sort(lowest)
 	return []cell{
-		words("%s", notice), words("%s", rule), words("%d", len(all)), words("%.0f, %.0f", quantile(lost, 0.5), lost[len(lost)-1]),
+		words("%s", notice), words("%s", rule), words("%d", len(all)), words("%.0f, %.0f", quantile(held, 0.5), held[len(held)-1]), words("%.0f, %.0f", quantile(lost, 0.5), lost[len(lost)-1]),
 		words("%.0f, %.0f, %.0f, %.0f", lowest[0], quantile(lowest, 0.01), quantile(lowest, 0.1), quantile(lowest, 0.5)), words("%s", slow),
 	}
 }
