@@ -51,7 +51,7 @@ func weigh(rule Rule, lifetime time.Duration) weights {
 	case AvailabilityOriented:
 		w = weights{60, 60, 2 * time.Hour}
 	default: // Balanced, and inside a zone of EqualZones
-		w = weights{12, 30, 15 * time.Minute}
+		w = weights{20, 30, 10 * time.Minute}
 	}
 	w.care += lastingCare * int64(min(max(lifetime, 0), 24*time.Hour)/time.Minute) / (24 * 60)
 	return w
