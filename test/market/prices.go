@@ -129,7 +129,7 @@ func runUnseen(b *bench, r *result) error {
 		if err != nil {
 			return err
 		}
-		r.note("%s: %s, %s, %s.", c.what, source(c.p.Name, c.p.Digest), whole, seedText(seeds))
+		r.note("Recording: %s, %s, %s; %s.", source(c.p.Name, c.p.Digest), whole, seedText(seeds), c.what)
 		t, both := versus(fmt.Sprintf("%s: %s", c.what, basketText(c.some)), arenas, who, false)
 		r.Tables = append(r.Tables, t)
 		r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line { return both[1].near(c.p.Name, n, one) })...)

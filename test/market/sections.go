@@ -34,7 +34,7 @@ func sections() []section {
 		{"deadline", "Deadline jobs", recorded, runDeadline},
 		{"speed", "Speed", nil, runSpeed},
 		{"unseen", "Traces that no parameter was set on", []string{filePrices2015}, runUnseen},
-		{"sweep", "The parameters, one at a time", recorded, runSweep},
+		{"sweep", "The parameters, one at a time", slices.Concat(recorded, prices), runSweep},
 	}
 }
 
