@@ -34,6 +34,7 @@ size: ## measure 10,000 groups, and the growth from 1,000 to 100,000 instances; 
 	go run ./test/size -growth 100,1000,10000 $(ARGS)
 
 bench-market: ## measure what the market's model is worth, and write docs/market.md; NEAP_TRACES names the recorded traces; ARGS="-quick" is shorter
+	test -z "$(NEAP_TRACES)" || NEAP_TRACES=$(abspath $(NEAP_TRACES)) go test -tags traces -count=1 ./internal/lab/trace ./internal/lab/world ./internal/lab/job
 	go run ./test/market $(ARGS)
 
 live-aws: ## hold AWS itself to the provider contract, for at most 0.15 USD; NEAP_LIVE_AWS=1 NEAP_LIVE_IMAGE=ami-… and credentials in the environment

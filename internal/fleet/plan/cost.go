@@ -45,13 +45,13 @@ func weigh(rule Rule, lifetime time.Duration) weights {
 	var w weights
 	switch rule {
 	case CostOriented:
-		w = weights{3, 5, 6 * time.Minute}
+		w = weights{3, 10, 6 * time.Minute}
 	case Cheapest:
 		w = weights{0, 0, 0}
 	case AvailabilityOriented:
-		w = weights{60, 30, 2 * time.Hour}
+		w = weights{60, 60, 2 * time.Hour}
 	default: // Balanced, and inside a zone of EqualZones
-		w = weights{12, 10, 30 * time.Minute}
+		w = weights{12, 30, 15 * time.Minute}
 	}
 	w.care += lastingCare * int64(min(max(lifetime, 0), 24*time.Hour)/time.Minute) / (24 * 60)
 	return w

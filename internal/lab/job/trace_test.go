@@ -1,3 +1,5 @@
+//go:build traces
+
 package job
 
 import (
@@ -16,7 +18,7 @@ import (
 func recorded(t *testing.T) []*world.World {
 	folder := os.Getenv("NEAP_TRACES")
 	if folder == "" {
-		t.Skip("needs the recorded series: NEAP_TRACES is to name their folder")
+		t.Fatal("NEAP_TRACES is to name the folder of the recorded traces")
 	}
 	file, err := trace.OpenAvailability(filepath.Join(folder, "skypilot-spot-availability.csv.gz"))
 	if err != nil {
