@@ -121,7 +121,7 @@ func runUnseen(b *bench, r *result) error {
 		some []basket
 	}{
 		{"the shipped recording of a simulated market, losses drawn", shipped, shippedBaskets(shipped)},
-		{"prices of 2015, when the highest bid won and prices rose to many times the list price; losses drawn", old, []basket{{"c3.xlarge", "r3.large", "m3.medium"}}},
+		{"prices of 2015, when the highest bid won and prices rose to many times the list price; losses drawn", old, []basket{{"c3.xlarge", "r3.large", "m3.medium"}, {"c3.xlarge", "r3.large", "d2.8xlarge"}}},
 	} {
 		from, end := c.p.Span()
 		whole := span{from.AddDate(0, 0, 1), end}.first(quickly(b, 90, 8))
