@@ -46,7 +46,7 @@ func brief(a arena, arenas []arena, who []contender) table {
 	for n := 1; n < len(t.Rows); n += 2 {
 		rows = append(rows, t.Rows[n])
 	}
-	t.Rows = rows
+	t.Rows, t.Title, t.Detail = rows, t.Title+", later data", true
 	return t
 }
 

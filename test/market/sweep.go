@@ -110,7 +110,7 @@ func (b *bench) sweep(title string, groups [][]*world.World) (t table, err error
 	if err != nil {
 		return t, err
 	}
-	t = table{Title: fmt.Sprintf("%s, %d markets", title, len(groups)), Columns: []string{"setting", "of on demand", "÷ hindsight", "dearer than in force", "interruptions in 1,000 h", "against those in force"}}
+	t = table{Detail: true, Title: fmt.Sprintf("%s, %d markets", title, len(groups)), Columns: []string{"setting", "of on demand", "÷ hindsight", "dearer than in force", "interruptions in 1,000 h", "against those in force"}}
 	c := compare(arenas, 0, 1, true)
 	for n, one := range who {
 		v, label := c.values[n], one.label
