@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 )
@@ -36,7 +37,8 @@ func runFrontier(b *bench, r *result) error {
 		}
 		t.Rows, t.Columns, t.Detail = rows, slices.Delete(t.Columns, 1, 2), true
 		r.Tables = append(r.Tables, t)
-		panels = append(panels, panelOf(all[n].name, who, both[0]))
+		title, _, _ := strings.Cut(all[n].name, ":")
+		panels = append(panels, panelOf(title, who, both[0]))
 	}
 	r.pictures = map[string][]byte{"market-frontier.svg": draw(panels)}
 	return nil
