@@ -182,7 +182,7 @@ func (r *result) summary(all []jobWorld) {
 }
 
 func (r *result) byKind(all []jobWorld) {
-	t := table{Title: "By kind of job, later data, of on demand", Columns: append([]string{"job"}, append(jobPolicies(), lab.PolicyHindsight)...)}
+	t := table{Detail: true, Title: "By kind of job, later data, of on demand", Columns: append([]string{"job"}, append(jobPolicies(), lab.PolicyHindsight)...)}
 	for at, name := range all[0].kinds {
 		row := []cell{words("%s", name)}
 		for n := range append(jobPolicies(), lab.PolicyHindsight) {
@@ -195,7 +195,7 @@ func (r *result) byKind(all []jobWorld) {
 
 func (r *result) byWorld(all []jobWorld) {
 	const own, theirs = 1, 0
-	t := table{Title: "By world, all kinds of jobs, of on demand", Columns: []string{"world"}}
+	t := table{Detail: true, Title: "By world, all kinds of jobs, of on demand", Columns: []string{"world"}}
 	for _, part := range parts() {
 		t.Columns = append(t.Columns, lab.PolicyNeap+", "+part, jobPolicies()[theirs]+", "+part, "dearer")
 	}

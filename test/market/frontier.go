@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 )
@@ -34,9 +35,10 @@ func runFrontier(b *bench, r *result) error {
 		for n := 0; n < len(t.Rows); n += 2 {
 			rows = append(rows, slices.Delete(t.Rows[n], 1, 2))
 		}
-		t.Rows, t.Columns = rows, slices.Delete(t.Columns, 1, 2)
+		t.Rows, t.Columns, t.Detail = rows, slices.Delete(t.Columns, 1, 2), true
 		r.Tables = append(r.Tables, t)
-		panels = append(panels, panelOf(all[n].name, who, both[0]))
+		title, _, _ := strings.Cut(all[n].name, ":")
+		panels = append(panels, panelOf(title, who, both[0]))
 	}
 	r.pictures = map[string][]byte{"market-frontier.svg": draw(panels)}
 	return nil

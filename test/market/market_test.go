@@ -200,6 +200,9 @@ func TestATableKeepsItsColumnsWhateverACellSays(t *testing.T) {
 	if want := "**T**\n\n| a | b |\n| --- | --- |\n| x\\|y | 50 % [25, 75] |\n"; text != want {
 		t.Errorf("%q", text)
 	}
+	if text := (table{Title: "T & U", Detail: true, Columns: []string{"a"}}).markdown(); text != "<details><summary>T &amp; U</summary>\n\n| a |\n| --- |\n\n</details>\n" {
+		t.Errorf("%q", text)
+	}
 }
 
 func TestThePictureIsWellFormedAndShowsEveryWorld(t *testing.T) {

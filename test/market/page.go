@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"math"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 // table is what a section shows.
 type table struct {
 	Title   string   `json:"title"`
+	Detail  bool     `json:"detail"` // the page shows it to those who ask
 	Columns []string `json:"columns"`
 	Rows    [][]cell `json:"rows"`
 }
@@ -49,7 +51,10 @@ func percent(e estimate, places int) cell { return number(e, 100, places, " %") 
 // markdown is the table as it stands in the page.
 func (t table) markdown() string {
 	var b strings.Builder
-	if t.Title != "" {
+	switch {
+	case t.Detail:
+		fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n", html.EscapeString(t.Title))
+	case t.Title != "":
 		fmt.Fprintf(&b, "**%s**\n\n", t.Title)
 	}
 	row := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
@@ -65,6 +70,9 @@ func (t table) markdown() string {
 			texts = append(texts, strings.ReplaceAll(c.Text, "|", "\\|"))
 		}
 		row(texts)
+	}
+	if t.Detail {
+		b.WriteString("\n</details>\n")
 	}
 	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/neap-cloud/neap/internal/lab"
 	"github.com/neap-cloud/neap/internal/lab/trace"
 	"github.com/neap-cloud/neap/internal/lab/world"
 )
@@ -46,7 +47,7 @@ func brief(a arena, arenas []arena, who []contender) table {
 	for n := 1; n < len(t.Rows); n += 2 {
 		rows = append(rows, t.Rows[n])
 	}
-	t.Rows = rows
+	t.Rows, t.Title, t.Detail = rows, t.Title+", later data", true
 	return t
 }
 
@@ -99,41 +100,43 @@ func (b *bench) all(w *world.World, who []contender, seed uint64) (piece, error)
 	return p, nil
 }
 
-// runUnseen compares fleets in recordings that no parameter was set on.
+// runShipped compares fleets in the recording that comes with the program.
+func runShipped(b *bench, r *result) error {
+	p, _, err := world.Shipped()
+	if err != nil {
+		return err
+	}
+	return b.unseen(r, p, shippedBaskets(p), "made by the simulated cloud, losses drawn anew")
+}
+
+// runUnseen compares fleets in a recording that no parameter was set on.
 func runUnseen(b *bench, r *result) error {
-	shipped, _, err := world.Shipped()
+	p, err := b.data.pricesOf(filePrices2015)
 	if err != nil {
 		return err
 	}
-	old, err := b.data.pricesOf(filePrices2015)
-	if err != nil {
-		return err
-	}
-	seeds := quickly(b, 10, 2)
+	some := []basket{{"c3.xlarge", "r3.large", "m3.medium"}, {"c3.xlarge", "r3.large", "d2.8xlarge"}}
+	return b.unseen(r, p, some, "of the time when the highest bid won and prices rose to many times the list price, losses drawn")
+}
+
+// unseen compares fleets in both halves of a recording.
+func (b *bench) unseen(r *result, p trace.Prices, some []basket, what string) error {
 	who := []contender{}
 	for _, rule := range rules() {
 		who = append(who, ours(rule))
 	}
-	who = append(who, base(), yardstick("lowest-price"), yardstick("on-demand"), hindsight(0))
-	for _, c := range []struct {
-		what string
-		p    trace.Prices
-		some []basket
-	}{
-		{"the shipped recording of a simulated market, losses drawn", shipped, shippedBaskets(shipped)},
-		{"prices of 2015, when the highest bid won and prices rose to many times the list price; losses drawn", old, []basket{{"c3.xlarge", "r3.large", "m3.medium"}}},
-	} {
-		from, end := c.p.Span()
-		whole := span{from.AddDate(0, 0, 1), end}.first(quickly(b, 90, 8))
-		arenas, err := b.drawnArenas(c.p, c.some, whole.halves(), seeds, who)
-		if err != nil {
-			return err
-		}
-		r.note("%s: %s, %s, %s.", c.what, source(c.p.Name, c.p.Digest), whole, seedText(seeds))
-		t, both := versus(fmt.Sprintf("%s: %s", c.what, basketText(c.some)), arenas, who, false)
-		r.Tables = append(r.Tables, t)
-		r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line { return both[1].near(c.p.Name, n, one) })...)
+	who = append(who, base(), yardstick(lab.PolicyLowestPrice), yardstick(lab.PolicyOnDemand), hindsight(0))
+	seeds := quickly(b, 10, 2)
+	from, end := p.Span()
+	whole := span{from.AddDate(0, 0, 1), end}.first(quickly(b, 90, 8))
+	arenas, err := b.drawnArenas(p, some, whole.halves(), seeds, who)
+	if err != nil {
+		return err
 	}
+	r.note("Recording: %s, %s, %s; %s, %s. No parameter was set on either half. Intervals: 95 %%, by drawing seeds with replacement, %d times.", source(p.Name, p.Digest), what, whole, fleet(), seedText(seeds), resamples)
+	t, both := versus(basketText(some), arenas, who, false)
+	r.Tables = append(r.Tables, t)
+	r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line { return both[1].near(p.Name, n, one) })...)
 	return nil
 }
 

@@ -26,6 +26,7 @@ func runRecorded(b *bench, r *result) error {
 	r.Tables = append(r.Tables, whole)
 	for n, a := range arenas {
 		t, _ := versus(a.name, arenas[n:n+1], who, false)
+		t.Detail = true
 		r.Tables = append(r.Tables, t)
 	}
 	r.Lines = append(r.Lines, linesOf(who, func(n int, one contender) []line {

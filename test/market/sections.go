@@ -33,8 +33,9 @@ func sections() []section {
 		{"churn", "Moves that were to save", prices, runChurn},
 		{"deadline", "Deadline jobs", recorded, runDeadline},
 		{"speed", "Speed", nil, runSpeed},
-		{"unseen", "Traces that no parameter was set on", []string{filePrices2015}, runUnseen},
-		{"sweep", "The parameters, one at a time", recorded, runSweep},
+		{"shipped", "The shipped recording", nil, runShipped},
+		{"unseen", "A recording that no parameter was set on", []string{filePrices2015}, runUnseen},
+		{"sweep", "The parameters, one at a time", slices.Concat(recorded, prices), runSweep},
 	}
 }
 
