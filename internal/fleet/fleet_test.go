@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -485,4 +486,27 @@ func TestATurnDoesNotAskAboutWhatALookHasJustFoundInOrder(t *testing.T) {
 	}
 	w.Until("the next look has found the loss", time.Minute, func() bool { return !w.ids()[victim] })
 	w.settle()
+}
+
+func TestAPoolThatKeepsWhatIsInItIsTrustedMoreByTheHour(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	if err := w.Fleet.Interrupt(t.Context(), w.Account.ID, "test", []string{w.in(plan.Running)[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	oldest := func() (age float64) {
+		m := w.in(plan.Running)[0].Market
+		shot, err := w.Fleet.Market.Snapshot(t.Context(), w.Account.ID, "sim", m.Region, m.Product)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range shot.Pools {
+			if p.Law.Scarcity > 0 && slices.ContainsFunc(w.in(plan.Running), func(i fleet.Instance) bool { return i.Market == p.Market }) {
+				age = max(age, p.Law.Age)
+			}
+		}
+		return age
+	}
+	w.Until("a pool in which something runs is two hours old", 4*time.Hour, func() bool { return oldest() > 2 })
 }

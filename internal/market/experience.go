@@ -130,9 +130,9 @@ func placeOf(key string) (model.Place, bool) {
 	return model.Place{Type: parts[0], Zone: parts[1]}, true
 }
 
-// IsEmpty says that there is nothing to tell about any pool now.
+// isEmpty says that there is nothing to tell about any pool now.
 func (e *Experience) isEmpty(now time.Time) bool {
-	if !e.book.IsEmpty() {
+	if !e.book.IsCalm() {
 		return false
 	}
 	for _, c := range e.cooling {
@@ -146,11 +146,11 @@ func (e *Experience) isEmpty(now time.Time) bool {
 // See lays the experience over pools, which are sorted as those of a Snapshot: their laws, and until when they cool. Cooling lists every scope that cools, those of
 // subnets and the account too.
 func (e *Experience) See(pools []Pool, now time.Time) []Cooling {
-	if !e.book.IsEmpty() {
+	if !e.book.IsCalm() {
 		for n := range pools {
 			p := &pools[n]
 			place := model.Place{Type: p.Market.Type, Zone: p.Market.Zone}
-			if p.Market.Lifecycle == cloud.Spot && e.book.Knows(place) {
+			if p.Market.Lifecycle == cloud.Spot && e.book.IsTroubled(place) {
 				p.Law = e.book.Law(e.parameters, place, p.facts(), now)
 				p.Risk = p.Law.Risk()
 			}

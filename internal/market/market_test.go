@@ -268,6 +268,47 @@ func TestALossRaisesThePoolsRiskAndCoolsIt(t *testing.T) {
 	}
 }
 
+func TestWhatIsKeptAndWhatIsSignalledCountsForEveryReplica(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		time := clock.NewManual(noon)
+		here, there := over(t, at.Open(t), time), over(t, at.Open(t), time)
+		in := spot("m5.large", "a")
+		tell := func(tell func(ctx context.Context, tx *store.Tx) error) {
+			if err := here.db.Tx(t.Context(), tell); err != nil {
+				t.Fatal(err)
+			}
+		}
+		here.lost(t, "act-1", in)
+		time.Advance(HeldEvery)
+		for range 20 {
+			tell(func(ctx context.Context, tx *store.Tx) error { return here.Held(ctx, tx, "act-1", region, []cloud.Market{in}) })
+			time.Advance(HeldEvery)
+		}
+		kept := there.snapshot(t, "act-1").find(t, in).Law
+		if kept.Age < 9 || kept.Scarcity == 0 {
+			t.Errorf("after ten hours in which it kept what was in it, the other replica has %+v", kept)
+		}
+		tell(func(ctx context.Context, tx *store.Tx) error { return here.Signalled(ctx, tx, "act-1", in) })
+		time.Advance(reread)
+		if after := there.snapshot(t, "act-1").find(t, in).Law; after.Scarcity <= kept.Scarcity {
+			t.Errorf("a signal leaves the scarcity at %v, it was %v", after.Scarcity, kept.Scarcity)
+		}
+		if stranger := there.snapshot(t, "act-2").find(t, in).Law; stranger.Scarcity != 0 {
+			t.Errorf("another account's law is %+v", stranger)
+		}
+	})
+}
+
+func TestAPriceAboveTheUsualRaisesTheRisk(t *testing.T) {
+	s := open(t)
+	in := spot("m5.large", "a")
+	before := s.snapshot(t, "act-1").find(t, in)
+	s.observe(t, in, 2*before.Usual, noon)
+	if after := s.snapshot(t, "act-1").find(t, in); after.Risk <= before.Risk {
+		t.Errorf("at %s, twice the usual, the risk is %v; it was %v", after.Price, after.Risk, before.Risk)
+	}
+}
+
 func TestOnlyTheFirstLossOfAStormMakesANewView(t *testing.T) {
 	s := open(t)
 	in := spot("m5.large", "a")

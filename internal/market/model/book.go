@@ -22,6 +22,7 @@ type Book struct {
 	pools    map[Place]*evidence
 	types    map[string][]*evidence // kin
 	families map[Place][]*evidence  // by family and zone
+	troubled bool                   // there was any trouble: without, all laws are the priors
 }
 
 // evidence is what happened in one pool. Troubles come at a constant rate on a scale of time on which an hour counts less the older the spell is; survived is
@@ -60,6 +61,7 @@ func (b *Book) of(at Place) *evidence {
 // Trouble takes in that a pool took an instance back, or refused one. All that come while it is down are one.
 func (b *Book) Trouble(p Parameters, at Place, now time.Time) {
 	e := b.of(at)
+	b.troubled = true
 	e.fade(p, now)
 	if e.last.IsZero() || e.until.After(e.last) || now.Sub(e.last) > newSpell {
 		e.troubles++
@@ -73,6 +75,7 @@ func (b *Book) Trouble(p Parameters, at Place, now time.Time) {
 // Signal takes in that the provider sees a raised risk.
 func (b *Book) Signal(p Parameters, at Place, now time.Time) {
 	e := b.of(at)
+	b.troubled = true
 	e.fade(p, now)
 	e.troubles += p.Signal
 }
@@ -129,12 +132,21 @@ type Facts struct {
 	Price, Usual float64 // now, and usually in the region; in any unit; 0 unknown
 }
 
-// IsEmpty reports that there is nothing to go by.
-func (b *Book) IsEmpty() bool { return len(b.pools) == 0 }
+// IsCalm reports that there was no trouble anywhere: every law is the prior.
+func (b *Book) IsCalm() bool { return !b.troubled }
 
-// Knows reports whether there is evidence on a pool or its kin: without any, its law is the prior.
-func (b *Book) Knows(at Place) bool {
-	return len(b.types[at.Type]) > 0 || len(b.families[Place{at.family(), at.Zone}]) > 0
+// IsTroubled reports whether a pool or its kin was ever in trouble: if not, its law is the prior.
+func (b *Book) IsTroubled(at Place) bool {
+	return anyTrouble(b.types[at.Type]) || anyTrouble(b.families[Place{at.family(), at.Zone}])
+}
+
+func anyTrouble(kin []*evidence) bool {
+	for _, e := range kin {
+		if e.troubles > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Law is the law of a pool as the evidence has it.
