@@ -281,7 +281,9 @@ func TestWhatIsKeptAndWhatIsSignalledCountsForEveryReplica(t *testing.T) {
 		here.lost(t, "act-1", in)
 		time.Advance(HeldEvery)
 		for range 20 {
-			tell(func(ctx context.Context, tx *store.Tx) error { return here.Held(ctx, tx, "act-1", region, []cloud.Market{in}) })
+			tell(func(ctx context.Context, tx *store.Tx) error {
+				return here.Held(ctx, tx, "act-1", region, []cloud.Market{in})
+			})
 			time.Advance(HeldEvery)
 		}
 		kept := there.snapshot(t, "act-1").find(t, in).Law
