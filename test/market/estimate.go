@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -64,9 +65,9 @@ func resample(whole []pick, drawGroups bool, random *rand.Rand) []pick {
 	return drawn
 }
 
-// quantile of sorted values, in between in a straight line. NaN comes first in the order, and so do not count: they stand for what a resample could not tell.
+// quantile of sorted values, in between in a straight line. NaN comes first in the order, and does not count: it stands for what a resample could not tell.
 func quantile(sorted []float64, part float64) float64 {
-	for len(sorted) > 0 && sorted[0] != sorted[0] {
+	for len(sorted) > 0 && math.IsNaN(sorted[0]) {
 		sorted = sorted[1:]
 	}
 	if len(sorted) == 0 {
