@@ -155,6 +155,14 @@ func (s span) first(days int) span {
 	return s
 }
 
+// last days of a time.
+func (s span) last(days int) span {
+	if begin := s.until.AddDate(0, 0, -days); begin.After(s.from) {
+		s.from = begin
+	}
+	return s
+}
+
 func (s span) String() string {
 	return s.from.Format(time.DateOnly) + " to " + s.until.Format(time.DateOnly)
 }

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -67,6 +68,7 @@ func run(ctx context.Context, o options) error {
 	}
 	b := &bench{ctx: ctx, quick: o.Quick, data: newData(o.Traces), past: map[string][]tally{}}
 	var all []result
+	var failed error
 	for _, s := range chosen {
 		if missing := b.data.missing(s.needs); missing != "" {
 			fmt.Printf("\n%s: not run, because there is no %s; NEAP_TRACES or -traces names the folder of the recorded traces\n", s.name, missing)
@@ -76,7 +78,8 @@ func run(ctx context.Context, o options) error {
 		b.name = s.name
 		r := result{Name: s.name, Title: s.title}
 		if err := s.run(b, &r); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s could not be measured: %w", s.name, err))
+			continue // what the others find is not lost
 		}
 		r.Took = time.Since(began).Round(100 * time.Millisecond).Seconds()
 		fmt.Fprintf(os.Stderr, "%s took %.1f s\n", s.name, r.Took)
@@ -98,7 +101,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	return verdict(all)
+	return errors.Join(failed, verdict(all))
 }
 
 // choose gives the sections of a list of names.

@@ -128,7 +128,7 @@ func (b *bench) unseen(r *result, p trace.Prices, some []basket, what string) er
 	who = append(who, base(), yardstick(lab.PolicyLowestPrice), yardstick(lab.PolicyOnDemand), hindsight(0))
 	seeds := quickly(b, 10, 2)
 	from, end := p.Span()
-	whole := span{from.AddDate(0, 0, 1), end}.first(quickly(b, 90, 8))
+	whole := span{from.AddDate(0, 0, 1), end}.last(quickly(b, 90, 8))
 	arenas, err := b.drawnArenas(p, some, whole.halves(), seeds, who)
 	if err != nil {
 		return err
