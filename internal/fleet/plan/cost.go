@@ -29,6 +29,7 @@ const (
 	calm   = 1e-4 // losses per hour below which the rules hardly care: one in fourteen months
 	unsure = 0.5  // what every pool counts for in the spread
 
+	gapTimes    = 4               // as much weighs the spread where notice is shorter than a replacement takes: what is lost together leaves a gap then
 	overlap     = 6 * time.Minute // for which an instance and its replacement are both paid: boot, drain, and the start that is thrown away
 	usualStay   = 24 * time.Hour  // how far ahead a fleet looks that wants its instances for good
 	lastingCare = 30              // thousandths of list that the wish for a lifetime of 24 h adds to the rule's care

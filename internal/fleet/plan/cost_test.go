@@ -161,3 +161,44 @@ func TestYardsticksChooseAsTheirNamesSay(t *testing.T) {
 		t.Errorf("a yardstick moves before the cloud takes anything: %+v", d.Actions)
 	}
 }
+
+func TestNoRuleStaysInASpotMarketThatCostsMoreThanOnDemand(t *testing.T) {
+	for _, c := range []struct {
+		others    money.Price // what the other spot markets cost
+		fallback  bool
+		lifecycle Lifecycle // "" = it stays
+	}{{40_000, true, Spot}, {150_000, true, OnDemand}, {150_000, false, ""}} {
+		in := intentOf(1)
+		in.Mix.FallbackToOD = c.fallback
+		m := marketOf(in)
+		for n := range m.Pools {
+			if m.Pools[n].Lifecycle == Spot {
+				m.Pools[n].Price = c.others
+			}
+		}
+		m.pool("m5.large", "us-east-1a", Spot).Price = 150_000
+		launches := Plan(in, Observed{Instances: fleetOf(1)}, m, noon).actions(LaunchVerb)
+		switch {
+		case c.lifecycle == "" && len(launches) > 0, c.lifecycle != "" && len(launches) != 1:
+			t.Errorf("others cost %s, fallback %v: %+v", c.others, c.fallback, launches)
+		case c.lifecycle != "" && (launches[0].Lifecycle != c.lifecycle || launches[0].Reason != ReasonCheaper || launches[0].Worth == nil):
+			t.Errorf("others cost %s: %+v", c.others, launches[0])
+		}
+	}
+}
+
+func TestWhereNoticeIsShortAFleetStandsInMorePools(t *testing.T) {
+	in := intentOf(20)
+	m := marketOf(in)
+	best := m.pool("c5.large", "us-east-1a", Spot)
+	best.Price = best.Price * 94 / 100
+	largest := func(notice time.Duration) (most int) {
+		for _, a := range Plan(in, Observed{Notice: notice}, m, noon).actions(LaunchVerb) {
+			most = max(most, a.Count)
+		}
+		return most
+	}
+	if long, short := largest(2*time.Minute), largest(30*time.Second); short >= long {
+		t.Errorf("the largest part in one pool is %d with two minutes of notice and %d with half a minute", long, short)
+	}
+}

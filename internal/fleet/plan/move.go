@@ -32,12 +32,15 @@ func revert(d *draft) {
 			if m.units > excess || !d.mayMove(m, revertPart, "revert to spot") {
 				break
 			}
-			if !d.move(m, ReasonRevert, d.instead(m, s.zone), d.ownPrice(m)) {
+			w, paid := d.instead(m, s.zone), d.ownPrice(m)
+			best, next := d.shelfOf(Spot).pick(w)
+			if best == nil || !d.isWorth(best, m, paid) {
 				d.note("%s stays on demand: no open spot market is worth the move.", m.ID)
 				d.wake(d.shelfOf(Spot).opensNext())
 				d.wakeWhenSafer()
 				break
 			}
+			d.move(m, ReasonRevert, w, best, next, paid)
 			if excess -= m.units; d.missing() < 0 {
 				break // what is too much now leaves first
 			}
@@ -70,16 +73,19 @@ func (d *draft) mayRevert() bool {
 		d.note("On-demand instances go back to spot only in the fleet's time windows.")
 		return false
 	case RevertByRule:
-		return d.intent.Choice.Rule != AvailabilityOriented && !d.intent.Mix.IsAllPersisted
+		isPatient := d.intent.Choice.Policy == ByModel && d.intent.Choice.Rule == AvailabilityOriented
+		return !isPatient && !d.intent.Mix.IsAllPersisted
 	default:
 		return true
 	}
 }
 
-// cheapen moves to a cheaper spot market, where the rule looks at the price and the saving is worth a move.
+// cheapen moves to a cheaper market, where the rule looks at the price and the saving is worth a move. Whatever the rule, nobody stays in a spot market that costs more than on
+// demand.
 func cheapen(d *draft) {
-	rule := d.intent.Choice.Rule
-	if rule != CostOriented && rule != Cheapest || d.intent.Mix.IsAllPersisted || d.missing() < 0 || d.have.spot == 0 {
+	rule, overpriced := d.intent.Choice.Rule, d.overpriced()
+	looksAtPrice := rule == CostOriented || rule == Cheapest
+	if !looksAtPrice && len(overpriced) == 0 || d.intent.Mix.IsAllPersisted || d.missing() < 0 || d.have.spot == 0 {
 		return
 	}
 	paid := d.paid() // per instance, as one takes the place of one
@@ -88,17 +94,49 @@ func cheapen(d *draft) {
 		return cmp.Or(cmp.Compare(paid[b.place()], paid[a.place()]), byAge(a, b))
 	}
 	for _, m := range d.movable(Spot, "", dwellCheaper, byPrice) {
+		if !looksAtPrice && !overpriced[m.place()] {
+			continue
+		}
 		w := d.instead(m, "")
 		w.least = m.units
-		best, _ := d.shelfOf(Spot).pick(w)
+		best, next := d.shelfOf(Spot).pick(w)
+		if overpriced[m.place()] && d.intent.Mix.FallbackToOD {
+			best, next = cheaper(best, next, d.shelfOf(OnDemand), w)
+		}
 		if best == nil || !saves(best, paid[m.place()]) || d.gain(best, paid[m.place()]) <= d.moveCost(best) {
 			continue
 		}
 		if !d.mayMove(m, cheaperPart, "move to a cheaper market") {
 			return
 		}
-		d.move(m, ReasonCheaper, w, paid[m.place()])
+		d.move(m, ReasonCheaper, w, best, next, paid[m.place()])
 	}
+}
+
+// overpriced are the spot pools of the fleet that cost more than on demand: none, as a rule. Yardsticks put up with them.
+func (d *draft) overpriced() (list map[place]bool) {
+	if d.intent.Choice.Policy != ByModel {
+		return nil
+	}
+	for n := range d.market.Pools {
+		p := &d.market.Pools[n]
+		if at := (place{p.Type, p.Zone, Spot}); p.Lifecycle == Spot && p.OnDemand > 0 && p.Price > p.OnDemand && d.held[at] > 0 {
+			if list == nil {
+				list = map[place]bool{}
+			}
+			list[at] = true
+		}
+	}
+	return list
+}
+
+// cheaper is the better of an option and what else there is.
+func cheaper(best, next *option, instead *shelf, w want) (*option, *option) {
+	other, _ := instead.pick(w)
+	if other == nil || best != nil && best.costs.all() <= other.costs.all() {
+		return best, next
+	}
+	return other, best
 }
 
 // gain is what it saves to pay for this option instead, over the time that an instance may be expected to stay there, losses and care included; for all its units, in thousandths of a
@@ -188,23 +226,18 @@ func (d *draft) instead(m *member, zone string) want {
 	return want{zone: zone, units: m.units, room: d.room() + m.units}
 }
 
-// move buys spot in a member's place, for which so much is paid now, and sends the member away, if the best market is worth it.
-func (d *draft) move(m *member, why Reason, w want, paid money.Price) bool {
-	best, next := d.shelfOf(Spot).pick(w)
-	if best == nil || !d.isWorth(best, m, paid) {
-		return false
-	}
+// move buys in a member's place, for which so much is paid now, and sends the member away.
+func (d *draft) move(m *member, why Reason, w want, best, next *option, paid money.Price) {
 	worth := d.worth(best, paid)
 	d.send(m, why)
 	d.order(best, next, why, m).promise(worth)
 	for d.missing() > 0 {
-		if best, next = d.shelfOf(Spot).pick(want{zone: w.zone, units: d.missing(), room: d.room()}); best == nil {
+		if best, next = d.shelfOf(best.Lifecycle).pick(want{zone: w.zone, units: d.missing(), room: d.room()}); best == nil {
 			d.fallShort() // the rest of the place is filled by the next plan; until then the member serves
 			break
 		}
 		d.order(best, next, why, nil)
 	}
-	return true
 }
 
 // isWorth reports whether a spot market is cheaper per unit than what a member costs now, and for the model also whether that makes up for the move.

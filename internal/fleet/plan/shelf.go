@@ -72,6 +72,9 @@ func (d *draft) newShelf(l Lifecycle) *shelf {
 		}
 		s.zones = append(s.zones, zoneShare{zone.name, held})
 	}
+	if cmp.Or(d.notice, usualNotice) < shortNotice {
+		s.weights.spread *= gapTimes
+	}
 	types, preferred := choice.SpotTypes, choice.PreferredTypes
 	if l == OnDemand {
 		types, preferred = choice.OnDemandTypes, nil
