@@ -42,19 +42,28 @@ func closed(intent plan.Intent, zone string, full map[string]market.Cooling) (fi
 
 // Market narrows a snapshot to the markets that the intent may use. A zone whose subnets are all full cools with them.
 func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
+	return MarketIn(nil, intent, snapshot, full)
+}
+
+// MarketIn is Market in the room of an earlier one's pools, which is lost: for whoever plans again and again.
+func MarketIn(room []plan.Pool, intent plan.Intent, snapshot market.Snapshot, full map[string]market.Cooling) plan.Market {
 	m := plan.Market{Stale: snapshot.Stale}
 	stay := intent.Horizon().Hours()
 	shut := map[string]market.Cooling{}
 	for _, zone := range intent.Choice.Zones {
-		shut[zone] = closed(intent, zone, full)
+		if c := closed(intent, zone, full); !c.Until.IsZero() {
+			shut[zone] = c
+		}
 	}
 	types := slices.Concat(intent.Choice.SpotTypes, intent.Choice.OnDemandTypes)
 	slices.Sort(types)
 	types = slices.Compact(types)
-	m.Pools = make([]plan.Pool, 0, min(2*len(types)*len(intent.Choice.Zones), len(snapshot.Pools)))
+	m.Pools = slices.Grow(room[:0], min(2*len(types)*len(intent.Choice.Zones), len(snapshot.Pools)))
 	for _, one := range types { // a few of hundreds: the others are not even looked at
 		onSpot, onDemand := slices.Contains(intent.Choice.SpotTypes, one), slices.Contains(intent.Choice.OnDemandTypes, one)
-		for _, p := range snapshot.Of(one) {
+		pools := snapshot.Of(one)
+		for n := range pools {
+			p := &pools[n]
 			wanted := onSpot
 			if p.Market.Lifecycle == cloud.OnDemand {
 				wanted = onDemand
@@ -62,12 +71,13 @@ func Market(intent plan.Intent, snapshot market.Snapshot, full map[string]market
 			if !wanted || !slices.Contains(intent.Choice.Zones, p.Market.Zone) {
 				continue
 			}
-			if c := shut[p.Market.Zone]; c.Until.After(p.CoolUntil) {
-				p.CoolUntil, p.Why = c.Until, c.Why
+			until, why := p.CoolUntil, p.Why
+			if c := shut[p.Market.Zone]; c.Until.After(until) {
+				until, why = c.Until, c.Why
 			}
 			m.Pools = append(m.Pools, plan.Pool{
 				Type: p.Market.Type, Zone: p.Market.Zone, Lifecycle: plan.Lifecycle(p.Market.Lifecycle),
-				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: estimate(p.Law, p.Risk), Hazard: estimate(p.Law, p.Law.Rate(stay)), Depth: p.Depth, CoolUntil: p.CoolUntil, Why: p.Why,
+				Price: p.Price, OnDemand: p.OnDemand, VCPUs: p.VCPUs, Risk: estimate(p.Law, p.Risk), Hazard: estimate(p.Law, p.Law.Rate(stay)), Depth: p.Depth, CoolUntil: until, Why: why,
 			})
 		}
 	}

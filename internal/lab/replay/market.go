@@ -128,7 +128,9 @@ func (r *run) offered(intent plan.Intent) plan.Market {
 		}
 	}
 	snapshot := market.Snapshot{Region: intent.Region, Product: intent.Product, Pools: r.view, Cooling: r.past.See(r.view, r.now)}
-	return offer.Market(intent, snapshot, offer.Full(snapshot))
+	m := offer.MarketIn(r.room, intent, snapshot, offer.Full(snapshot))
+	r.room = m.Pools
+	return m
 }
 
 // tellHeld tells the experience in which spot pools something runs, as production does: from time to time, and when one has been entered.

@@ -27,6 +27,7 @@ type run struct {
 	stalls  []*stall      // by type, zone, lifecycle …
 	shelf   []market.Pool // … with what everybody knows of them
 	view    []market.Pool // … and with what the account has gone through
+	room    []plan.Pool   // for what the planner is offered
 	byPlace map[place]*stall
 
 	observed plan.Observed

@@ -30,6 +30,8 @@ func (r *record) hold(at Place, for_ float64) {
 
 func (r *record) lose(at Place) { r.Trouble(Usual(), at, r.now) }
 
+func (r *record) troubles(at Place) float64 { return r.of(at, r.now).troubles * r.fade(Usual(), r.now) }
+
 var (
 	here  = Place{"p3.2xlarge", "us-west-2a"}
 	there = Place{"p3.2xlarge", "us-west-2b"}
@@ -85,12 +87,12 @@ func TestAllTroublesOfADownSpellAreOne(t *testing.T) {
 		r.lose(here)
 		r.now = r.now.Add(10 * time.Minute)
 	}
-	if troubles := r.of(here).troubles; math.Abs(troubles-1) > 0.01 {
+	if troubles := r.troubles(here); math.Abs(troubles-1) > 0.01 {
 		t.Errorf("%v troubles, want one", troubles)
 	}
 	r.now = r.now.Add(2 * newSpell)
 	r.lose(here)
-	if troubles := r.of(here).troubles; math.Abs(troubles-2) > 0.1 {
+	if troubles := r.troubles(here); math.Abs(troubles-2) > 0.1 {
 		t.Errorf("%v troubles, want two", troubles)
 	}
 }

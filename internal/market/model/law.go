@@ -44,6 +44,10 @@ func (l Law) Lasts(t float64) float64 {
 		return 0
 	case l.Scarcity == 0:
 		return exponential(l.Base, t)
+	case l.Base*t < flat && math.Abs(1-l.Scarcity) > 1e-6:
+		// The Lomax part has a closed form, and over so short a time the exponential part is as good as its value half way.
+		lomax := l.Age / (1 - l.Scarcity) * (math.Pow(1+t/l.Age, 1-l.Scarcity) - 1)
+		return min(t, lomax*math.Exp(-l.Base*lomax/2))
 	}
 	// The area under Survives. With u = ln(1 + t ÷ Age) the curve is smooth enough for a rule of few points.
 	half := math.Log1p(t/l.Age) / 2
@@ -55,6 +59,9 @@ func (l Law) Lasts(t float64) float64 {
 	}
 	return min(t, l.Age*half*sum)
 }
+
+// flat is how much of the base's losses may fall into a time for which its curve is taken to be a line.
+const flat = 0.02
 
 // gauss are the points and weights of the ten-point Gauss–Legendre rule, which has each of them on both sides.
 func gauss() [5]struct{ at, weight float64 } {
