@@ -20,6 +20,7 @@ type contender struct {
 	policy   string
 	rule     plan.Rule
 	lifetime time.Duration    // that instances are to last
+	returns  bool             // to spot, whatever the rule says of that
 	model    model.Parameters // zero = as the engine has them
 	minutes  money.Amount     // of list price that an interruption is worth to hindsight
 }
@@ -39,6 +40,17 @@ func ours(rule plan.Rule) contender {
 func lasting(rule plan.Rule, hours int) contender {
 	c := ours(rule)
 	c.label, c.lifetime = fmt.Sprintf("%s, to last %d h", c.label, hours), time.Duration(hours)*time.Hour
+	return c
+}
+
+// returning goes back to spot always, as a group may ask for under a rule that would not.
+func returning(rule plan.Rule, hours int) contender {
+	c := ours(rule)
+	c.label += ", back to spot always"
+	if hours > 0 {
+		c.label, c.lifetime = fmt.Sprintf("%s, to last %d h", c.label, hours), time.Duration(hours)*time.Hour
+	}
+	c.returns = true
 	return c
 }
 
@@ -78,8 +90,11 @@ func (c contender) run(ctx context.Context, w *world.World, seed uint64) (lab.Ou
 		return best.Outcome, err
 	}
 	s := replay.Setup{World: w, Workload: fleet(), Policy: c.policy, Rule: c.rule, Seed: seed, Model: c.model}
-	if c.lifetime > 0 {
-		s.Adjust = func(in *plan.Intent) { in.MinLifetime = c.lifetime }
+	s.Adjust = func(in *plan.Intent) {
+		in.MinLifetime = c.lifetime
+		if c.returns {
+			in.Replacement.Revert = plan.RevertAlways
+		}
 	}
 	return replay.Run(ctx, s)
 }

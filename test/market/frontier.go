@@ -7,7 +7,7 @@ import (
 	"github.com/neap-cloud/neap/internal/fleet/plan"
 )
 
-// runFrontier shows what fewer interruptions cost: under our rules and wishes for a lifetime, under the yardsticks, and with hindsight.
+// runFrontier shows what fewer interruptions cost: under our rules, with wishes for a lifetime and consent to go back to spot, under the yardsticks, and with hindsight.
 func runFrontier(b *bench, r *result) error {
 	all, err := b.recordings(r)
 	if err != nil {
@@ -17,6 +17,7 @@ func runFrontier(b *bench, r *result) error {
 	for _, hours := range []int{1, 3, 6, 12, 24} {
 		who = append(who, lasting(plan.Balanced, hours))
 	}
+	who = append(who, returning(plan.AvailabilityOriented, 0), returning(plan.AvailabilityOriented, 12))
 	for _, minutes := range []int{3, 15, 60, 240, 960, 3840} {
 		who = append(who, hindsight(minutes))
 	}

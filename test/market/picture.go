@@ -29,6 +29,11 @@ func panelOf(title string, who []contender, c comparison) panel {
 		switch {
 		case one.policy == lab.PolicyHindsight:
 			d.class = "bound"
+		case one.returns:
+			d.class, d.label = "lasting", string(one.rule)+", back"
+			if one.lifetime > 0 {
+				d.label = fmt.Sprintf("%s %.0f h", d.label, one.lifetime.Hours())
+			}
 		case one.lifetime > 0:
 			d.class, d.label = "lasting", fmt.Sprintf("%s %.0f h", one.rule, one.lifetime.Hours())
 		case one.policy == lab.PolicyNeap:
@@ -65,7 +70,7 @@ func draw(panels []panel) []byte {
 		p.draw(&b)
 		b.WriteString("</g>\n")
 	}
-	fmt.Fprintf(&b, `<text class="soft" x="8" y="%.0f">Filled blue: our rules. Rings: our rules with a wish for a lifetime. Orange: policies of others. Dashed: hindsight. Down and left is better.</text>`+"\n</svg>\n", high-8)
+	fmt.Fprintf(&b, `<text class="soft" x="8" y="%.0f">Filled blue: our rules. Rings: our rules with a wish for a lifetime, or back to spot always. Orange: policies of others. Dashed: hindsight. Down and left is better.</text>`+"\n</svg>\n", high-8)
 	return []byte(b.String())
 }
 

@@ -24,8 +24,6 @@ import (
 //
 // docs/market.md tells how the figures were found.
 const (
-	thousand = int64(1000) // thousandths in a micro-dollar
-
 	calm   = 1e-4 // losses per hour below which the rules hardly care: one in fourteen months
 	unsure = 0.5  // what every pool counts for in the spread
 
@@ -34,6 +32,9 @@ const (
 	usualStay   = 24 * time.Hour  // how far ahead a fleet looks that wants its instances for good
 	lastingCare = 30              // thousandths of list that the wish for a lifetime of 24 h adds to the rule's care
 )
+
+// thousand is how many thousandths there are in a micro-dollar.
+const thousand = int64(1000)
 
 // weights are what a rule pays, in thousandths of the list price.
 type weights struct {
