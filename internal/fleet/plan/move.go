@@ -34,7 +34,7 @@ func revert(d *draft) {
 			}
 			w, paid := d.instead(m, s.zone), d.ownPrice(m)
 			best, next := d.shelfOf(Spot).pick(w)
-			if best == nil || !d.isWorth(best, m, paid) {
+			if best == nil || !d.isWorth(best, m, paid) || !d.fits(best, m) {
 				d.note("%s stays on demand: no open spot market is worth the move.", m.ID)
 				d.wake(d.shelfOf(Spot).opensNext())
 				d.wakeWhenSafer()
@@ -238,6 +238,12 @@ func (d *draft) move(m *member, why Reason, w want, best, next *option, paid mon
 		}
 		d.order(best, next, why, nil)
 	}
+}
+
+// fits reports whether as many instances as fill a member's place stay below the maximum.
+func (d *draft) fits(o *option, m *member) bool {
+	rest := m.units % o.units
+	return o.units >= m.units || rest == 0 || o.units-rest <= d.room()
 }
 
 // isWorth reports whether a spot market is cheaper per unit than what a member costs now, and for the model also whether that makes up for the move.

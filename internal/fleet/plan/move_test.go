@@ -170,3 +170,18 @@ func TestNoMoveSavesMoneyWhileSomethingIsMissing(t *testing.T) {
 		t.Errorf("the record does not say why nothing moves: %q", d.Notes)
 	}
 }
+
+func TestAMoveThatCannotBeCompletedUnderTheMaximumIsNotBegun(t *testing.T) {
+	in := intentOf(3)
+	in.Capacity = Capacity{Target: 3, Max: 3, Unit: Weight}
+	in.Choice.SpotTypes, in.Choice.OnDemandTypes = []string{"c5.large"}, []string{"m5.large"}
+	in.Choice.Weights = []TypeWeight{{"m5.large", 3}, {"c5.large", 2}}
+	observed := Observed{Instances: onFallback(1)}
+	if d := Plan(in, observed, marketOf(in), noon); len(d.Actions) > 0 || d.Short > 0 {
+		t.Errorf("two instances of two units would exceed the maximum of three: %+v", d.Actions)
+	}
+	in.Capacity.Max = 4
+	if spot, _ := Plan(in, observed, marketOf(in), noon).launched(); spot != 2 {
+		t.Errorf("%d instances take the place of three units, want 2", spot)
+	}
+}
