@@ -21,28 +21,14 @@ func thousand(b *testing.B) World {
 // BenchmarkPrices asks every pool for its price every five minutes, for thirty days.
 func BenchmarkPrices(b *testing.B) {
 	w := thousand(b)
-	b.Run("asked one by one", func(b *testing.B) {
-		var sum money.Price
-		for b.Loop() {
-			for t := w.From; t.Before(w.Until); t = t.Add(5 * time.Minute) {
-				for n := range w.Pools {
-					sum += w.Pools[n].PriceAt(t)
-				}
+	var sum money.Price
+	for b.Loop() {
+		for t := w.From; t.Before(w.Until); t = t.Add(5 * time.Minute) {
+			for n := range w.Pools {
+				sum += w.Pools[n].PriceAt(t)
 			}
 		}
-	})
-	b.Run("swept", func(b *testing.B) {
-		var sum money.Price
-		for b.Loop() {
-			s := w.Sweep()
-			for t := w.From; t.Before(w.Until); t = t.Add(5 * time.Minute) {
-				s.To(t)
-				for n := range w.Pools {
-					sum += s.Price(n)
-				}
-			}
-		}
-	})
+	}
 }
 
 func BenchmarkDepths(b *testing.B) {
