@@ -93,9 +93,9 @@ type Attempt struct {
 	Host      string        `json:"host,omitempty"`    // the instance that it took room on, or is
 	Type      string        `json:"type,omitempty"`
 	Zone      string        `json:"zone,omitempty"`
-	Group     string        `json:"group,omitempty"`   // that the ledger books the host under
-	Share     float64       `json:"share,omitempty"`   // of the host that it asked for, 0 … 1
-	At        time.Time     `json:"at"`                // when it was given its place
+	Group     string        `json:"group,omitempty"` // that the ledger books the host under
+	Share     float64       `json:"share,omitempty"` // of the host that it asked for, 0 … 1
+	At        time.Time     `json:"at"`              // when it was given its place
 	StartedAt time.Time     `json:"startedAt,omitzero"`
 	EndedAt   time.Time     `json:"endedAt,omitzero"`
 	Outcome   string        `json:"outcome,omitempty"` // "succeeded", "failed", "timedOut", "cancelled", "preempted", "lost", "refused"; "" = it goes on

@@ -25,7 +25,9 @@ const (
 )
 
 // partitionedTables agrees with the migrations.
-func partitionedTables() []string { return []string{"log_lines", "events", "audit", "decisions", "job_history", "job_output"} }
+func partitionedTables() []string {
+	return []string{"log_lines", "events", "audit", "decisions", "job_history", "job_output"}
+}
 
 func (db *DB) isPartitioned(table string) bool {
 	return db.Driver() == "postgres" && slices.Contains(partitionedTables(), table)
