@@ -61,6 +61,7 @@ type run struct {
 	why      stop
 	stopped  bool // it was asked to end
 	killed   bool // and made to
+	adopted  bool // it was begun before this dispatcher was
 }
 
 func newDispatcher(b *Batch) *dispatcher {
@@ -232,7 +233,8 @@ func (d *dispatcher) adopt(ctx context.Context, doc document, leads bool) error 
 	}
 	r := d.note(doc, rt, l)
 	d.order(l.pool()).Resumed(l.ordered(), r.needs.MilliCPU)
-	if doc.State == ending {
+	if r.adopted = true; doc.State == ending {
+		go d.observe(ctx, rt, []string{r.task}, true)
 		return d.end(ctx, r, stop{}, stopGrace)
 	}
 	return d.start(ctx, r)
@@ -372,7 +374,10 @@ func (d *dispatcher) begun(ctx context.Context, tasks []string) error {
 		if r == nil {
 			continue
 		}
-		if r.starting = false; r.stopped {
+		if r.starting = false; r.adopted { // what happened to it before is not told by itself
+			go d.observe(ctx, r.runtime, []string{task}, true)
+		}
+		if r.stopped {
 			failed = append(failed, r.runtime.Stop(ctx, task, 0))
 		}
 	}

@@ -21,6 +21,7 @@ type Fixed struct {
 	mu    sync.Mutex
 	lanes map[capacity.Lane][]capacity.Host
 	count int
+	looks int
 	wants map[capacity.Lane]capacity.Demand
 }
 
@@ -30,6 +31,7 @@ var _ capacity.Capacity = (*Fixed)(nil)
 func (f *Fixed) Hosts(context.Context) (all []capacity.Host, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.looks++
 	for _, hosts := range f.lanes {
 		all = append(all, hosts...)
 	}
@@ -55,6 +57,13 @@ func (f *Fixed) Wanted(l capacity.Lane) capacity.Demand {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.wants[l]
+}
+
+// Looks is how often the machines were asked for.
+func (f *Fixed) Looks() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looks
 }
 
 func (f *Fixed) machine(l capacity.Lane) capacity.Host {
