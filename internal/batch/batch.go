@@ -41,7 +41,9 @@ type Config struct {
 	Room runtime.Resources
 	// Machine names this machine among the replicas, and stays the same across restarts: tasks of its own runtimes are only ever asked for here.
 	Machine string
-	Log     *slog.Logger
+	// Alive tells whether another replica's machine has been heard of lately; nil = there are no others.
+	Alive func(machine string) bool
+	Log   *slog.Logger
 }
 
 // Seal encrypts what must not be read in the database; identity is one.

@@ -159,9 +159,9 @@ func TestARetryIsANewJobAndTheOldOneStaysAsItIs(t *testing.T) {
 func TestWhatCanNeverBePlacedIsRejectedWithTheReason(t *testing.T) {
 	w := newWorld(t)
 	for name, change := range map[string]func(*batch.Submission){
-		"There is no queue media-low in us-east-1.": func(s *batch.Submission) { s.Queue = "media-low" },
-		"No machine is as large as that.":           func(s *batch.Submission) { s.Resources.MilliCPU = 64_000 },
-		"There is no such image here.":              func(s *batch.Submission) { s.Image = "never" },
+		"There is no queue media-low in us-east-1.":                                 func(s *batch.Submission) { s.Queue = "media-low" },
+		"No machine is as large as that.":                                           func(s *batch.Submission) { s.Resources.MilliCPU = 64_000 },
+		"There is no such image here.":                                              func(s *batch.Submission) { s.Image = "never" },
 		"An ami is a machine image of aws; on azure there are container jobs only.": func(s *batch.Submission) { s.Image, s.Command, s.AMI, s.Cloud = "", nil, "ami-0a1b2c3d", "azure" },
 	} {
 		s := asked("true")

@@ -371,17 +371,8 @@ func (d *dispatcher) refused(ctx context.Context, failed map[string]error) error
 		if r == nil {
 			continue
 		}
-		var doc document
 		now := d.c.Clock.Now().UTC()
-		err := d.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			var lines []store.Record[Transition]
-			var err error
-			doc, lines, err = rewrite(ctx, tx, r.doc, func(doc document) (move, bool, error) { return turnedAway(doc, cause, now) })
-			if err != nil {
-				return err
-			}
-			return history.Append(ctx, tx, lines...)
-		})
+		doc, err := d.change(ctx, r.doc, func(doc document) (move, bool, error) { return turnedAway(doc, cause, now) })
 		if err != nil {
 			d.desk.failedToBegin(task, cause)
 			return err

@@ -14,29 +14,18 @@ func (b *Batch) Cancel(ctx context.Context, account, author, id string) (Job, er
 
 // finish brings a job to its end. What still runs of it is stopped beside.
 func (b *Batch) finish(ctx context.Context, account, id string, state State, because string) (Job, error) {
-	var stored document
-	err := b.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		d, err := jobs.Get(ctx, tx, store.Account(account), id)
-		if err != nil {
-			return err
+	d, err := jobs.Get(ctx, b.c.DB, store.Account(account), id)
+	if err != nil {
+		return Job{}, err
+	}
+	d, err = b.change(ctx, d, func(d document) (move, bool, error) {
+		m := move{doc: clone(d)}
+		if d.Value.State.Final() {
+			return m, false, fault.Of(fault.Conflict, "state", "Job %s is %s already.", id, d.Value.State)
 		}
-		var lines []store.Record[Transition]
-		stored, lines, err = rewrite(ctx, tx, d, func(d document) (move, bool, error) {
-			m := move{doc: clone(d)}
-			if d.Value.State.Final() {
-				return m, false, fault.Of(fault.Conflict, "state", "Job %s is %s already.", id, d.Value.State)
-			}
-			return m, true, m.to(state, b.c.Clock.Now().UTC(), because)
-		})
-		if err != nil {
-			return err
-		}
-		if stored.State == ending {
-			tx.AfterCommit(func() { b.desk.halt(id) })
-		}
-		return history.Append(ctx, tx, lines...)
+		return m, true, m.to(state, b.c.Clock.Now().UTC(), because)
 	})
-	return job(stored), err
+	return job(d), err
 }
 
 // Announce is called by an instance job's own machine when it has booted: its job runs from now on. The same answer on repeat. fault.Invalid when the instance is no
@@ -46,28 +35,20 @@ func (b *Batch) Announce(ctx context.Context, account, region, instance, peer st
 	if err != nil || found.State != Starting {
 		return found, err
 	}
-	var stored document
-	err = b.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		d, err := jobs.Get(ctx, tx, store.Account(account), found.ID)
-		if err != nil {
-			return err
+	d, err := jobs.Get(ctx, b.c.DB, store.Account(account), found.ID)
+	if err != nil {
+		return Job{}, err
+	}
+	d, err = b.change(ctx, d, func(d document) (move, bool, error) {
+		m := move{doc: clone(d)}
+		if d.Value.State != Starting {
+			return m, false, nil
 		}
-		var lines []store.Record[Transition]
-		stored, lines, err = rewrite(ctx, tx, d, func(d document) (move, bool, error) {
-			m := move{doc: clone(d)}
-			if d.Value.State != Starting {
-				return m, false, nil
-			}
-			a, now := m.doc.Value.last(), b.c.Clock.Now().UTC()
-			a.StartedAt, a.Host = now, instance
-			return m, true, m.to(Running, now, "Its instance has announced itself.")
-		})
-		if err != nil {
-			return err
-		}
-		return history.Append(ctx, tx, lines...)
+		a, now := m.doc.Value.last(), b.c.Clock.Now().UTC()
+		a.StartedAt, a.Host = now, instance
+		return m, true, m.to(Running, now, "Its instance has announced itself.")
 	})
-	return job(stored), err
+	return job(d), err
 }
 
 // Release is called by an instance job's own machine when its work is done: the instance is terminated, and its job has succeeded. fault.Invalid as for Announce, and for

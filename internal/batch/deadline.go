@@ -106,28 +106,19 @@ func (d *dispatcher) hurryOne(ctx context.Context, doc document, now time.Time) 
 		return err
 	}
 	from := line{Lane: doc.Value.Lane, how: hosted, low: doc.Value.Priority == Low, timed: true, customer: doc.Value.Customer}
-	err = d.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		stored, lines, err := rewrite(ctx, tx, doc, func(doc document) (move, bool, error) {
-			m := move{doc: clone(doc)}
-			if doc.State != waiting {
-				return m, false, nil
-			}
-			m.queue(where)
-			m.doc.Value.Reason = because
-			m.note(Transition{At: now, From: Runnable, To: Runnable, Because: because})
-			return m, true, nil
-		})
-		if doc = stored; err != nil {
-			return err
+	doc, err = d.change(ctx, doc, func(doc document) (move, bool, error) {
+		m := move{doc: clone(doc)}
+		if doc.State != waiting {
+			return m, false, nil
 		}
-		return history.Append(ctx, tx, lines...)
+		m.queue(where)
+		m.doc.Value.Reason = because
+		m.note(Transition{At: now, From: Runnable, To: Runnable, Because: because})
+		return m, true, nil
 	})
 	if err != nil {
 		return err
 	}
-	to := from
-	to.Queue = doc.Value.Lane.Queue
 	d.queue(from).reread()
-	d.queue(to).reread()
-	return nil
+	return d.lineUp(doc)
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
 	"github.com/neap-cloud/neap/internal/batch/order"
-	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -192,6 +191,9 @@ func (d *dispatcher) resume(ctx context.Context, leads bool) error {
 			break
 		}
 	}
+	if err := d.orphans(ctx); err != nil {
+		return err
+	}
 	if !leads {
 		return nil
 	}
@@ -313,7 +315,7 @@ func (d *dispatcher) share(ctx context.Context) error {
 	if err := d.halt(ctx, halts); err != nil || !d.leading {
 		return err
 	}
-	return d.tally(ctx)
+	return errors.Join(d.tally(ctx), d.bury(ctx))
 }
 
 // tally finds out who waits.
@@ -452,23 +454,6 @@ func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[st
 	return nil
 }
 
-// rewrite changes a document as edit says. When somebody else changed it meanwhile, edit is asked again with what is there now.
-func rewrite(ctx context.Context, tx *store.Tx, d document, edit func(document) (move, bool, error)) (document, []store.Record[Transition], error) {
-	for {
-		m, changed, err := edit(d)
-		if err != nil || !changed {
-			return d, nil, err
-		}
-		stored, err := jobs.Update(ctx, tx, m.doc)
-		if !fault.Is(err, fault.Conflict) {
-			return stored, m.lines, err
-		}
-		if d, err = jobs.Get(ctx, tx, store.Installation(), d.ID); err != nil {
-			return d, nil, err
-		}
-	}
-}
-
 // settled follows up on what was written.
 func (d *dispatcher) settled(ctx context.Context, r *run, doc document) {
 	r.doc = doc
@@ -480,11 +465,8 @@ func (d *dispatcher) settled(ctx context.Context, r *run, doc document) {
 		return
 	}
 	d.leave(r)
-	switch doc.State {
-	case waiting:
-		d.queue(r.line).reread() // it goes before those who were read already
-	case held:
-		d.holds[doc.ID] = doc.Value.Until
+	if err := d.lineUp(doc); err != nil {
+		d.c.Log.Error("a job cannot be put back in line", "job", doc.ID, "error", err)
 	}
 	checkpoint := ""
 	if doc.State == done {

@@ -2,10 +2,9 @@ package batch
 
 import (
 	"context"
+	"github.com/neap-cloud/neap/internal/store"
 	"slices"
 	"time"
-
-	"github.com/neap-cloud/neap/internal/store"
 )
 
 // release lets jobs go on that were held back until now.
@@ -38,16 +37,15 @@ func (d *dispatcher) release(ctx context.Context) error {
 }
 
 func (d *dispatcher) releaseOne(ctx context.Context, doc document, now time.Time) error {
-	err := d.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		stored, lines, err := rewrite(ctx, tx, doc, func(doc document) (move, bool, error) { return d.released(ctx, doc, now) })
-		if doc = stored; err != nil {
-			return err
-		}
-		return history.Append(ctx, tx, lines...)
-	})
+	doc, err := d.change(ctx, doc, func(doc document) (move, bool, error) { return d.released(ctx, doc, now) })
 	if err != nil {
 		return err
 	}
+	return d.lineUp(doc)
+}
+
+// lineUp takes note of a job that waits again.
+func (d *dispatcher) lineUp(doc document) error {
 	switch doc.State {
 	case held:
 		d.holds[doc.ID] = doc.Value.Until
@@ -56,7 +54,7 @@ func (d *dispatcher) releaseOne(ctx context.Context, doc document, now time.Time
 		if err != nil {
 			return err
 		}
-		d.queue(l).reread()
+		d.queue(l).reread() // it may go before those who were read already
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -78,6 +79,40 @@ func (m *move) to(state State, at time.Time, because string) error {
 	}
 	m.doc.State = job.standing()
 	return nil
+}
+
+// change moves one job, in a transaction of its own; word of it is left for the dispatcher.
+func (b *Batch) change(ctx context.Context, d document, edit func(document) (move, bool, error)) (document, error) {
+	stored := d
+	err := b.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		var lines []store.Record[Transition]
+		var err error
+		if stored, lines, err = rewrite(ctx, tx, d, edit); err != nil || len(lines) == 0 {
+			return err
+		}
+		if stored.State == ending {
+			tx.AfterCommit(func() { b.desk.halt(stored.ID) })
+		}
+		return history.Append(ctx, tx, lines...)
+	})
+	return stored, err
+}
+
+// rewrite changes a document as edit says. When somebody else changed it meanwhile, edit is asked again with what is there now.
+func rewrite(ctx context.Context, tx *store.Tx, d document, edit func(document) (move, bool, error)) (document, []store.Record[Transition], error) {
+	for {
+		m, changed, err := edit(d)
+		if err != nil || !changed {
+			return d, nil, err
+		}
+		stored, err := jobs.Update(ctx, tx, m.doc)
+		if !fault.Is(err, fault.Conflict) {
+			return stored, m.lines, err
+		}
+		if d, err = jobs.Get(ctx, tx, store.Installation(), d.ID); err != nil {
+			return d, nil, err
+		}
+	}
 }
 
 // note adds a line to the history.

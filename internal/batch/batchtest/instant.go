@@ -29,7 +29,10 @@ type Instant struct {
 	Never    string // an image that is refused
 }
 
-var _ runtime.Runtime = (*Instant)(nil)
+var (
+	_ runtime.Runtime = (*Instant)(nil)
+	_ runtime.Lister  = (*Instant)(nil)
+)
 
 // NewInstant opens a runtime on its file.
 func NewInstant(path string) (*Instant, error) {
@@ -183,6 +186,16 @@ func (r *Instant) Running() (ids []string) {
 		}
 	}
 	return ids
+}
+
+// Known is runtime.Lister's.
+func (r *Instant) Known(context.Context) (ids []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id := range r.tasks {
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 // Tasks is runtime.Runtime's.
