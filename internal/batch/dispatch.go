@@ -148,7 +148,7 @@ func (d *dispatcher) turn(ctx context.Context) error {
 	if err := d.look(ctx); err != nil {
 		return err
 	}
-	if err := d.release(ctx); err != nil {
+	if err := errors.Join(d.release(ctx), d.hurry(ctx)); err != nil {
 		return err
 	}
 	if err := d.begin(ctx); err != nil {
