@@ -62,14 +62,23 @@ type Instances interface {
 // Batch is the room's face. Every method takes the caller's account, and another account's job reads like a missing one. Methods that change something honour
 // store.WithDryRun.
 type Batch struct {
-	c     Config
-	desk  *desk
-	ended chan struct{} // closed when the dispatcher of this process has ended
+	c       Config
+	desk    *desk
+	metrics *Metrics
+	ended   chan struct{} // closed when the dispatcher of this process has ended
 }
 
 // New wires the room and registers its work; call it before the workflow engine starts.
 func New(c Config) *Batch {
-	b := &Batch{c: c, desk: newDesk(), ended: make(chan struct{})}
+	b := &Batch{c: c, desk: newDesk(), metrics: newMetrics(c.DB), ended: make(chan struct{})}
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "batch.dispatch", Every: time.Second, Do: b.lead})
 	return b
+}
+
+// Retention is how long the room keeps jobs that came to their end, with their history. What they wrote has rules of its own.
+func Retention(keep time.Duration) []store.Rule {
+	return []store.Rule{
+		{Table: jobs.Table, Keep: keep, States: []string{done}, Idle: true},
+		{Table: history.Table, Keep: keep},
+	}
 }

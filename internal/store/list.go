@@ -131,6 +131,9 @@ func direction(descending bool, columns ...string) string {
 	return strings.Join(columns, " DESC, ") + " DESC"
 }
 
+// Cursor goes on behind this document, in a list of the same query and direction.
+func (m Meta) Cursor() string { return cursor(m.At, m.ID) }
+
 // cursor names the last row of a page.
 func cursor(at time.Time, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMicro(), 10) + " " + id))
