@@ -18,7 +18,9 @@ import (
 type Do struct {
 	in  []input
 	out func() any // a zero answer, to describe its shape
-	run func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
+	// streams says that run answers a flow of events, each of which looks like out.
+	streams bool
+	run     func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
 }
 
 // Func binds a typed function. In's fields are bound by tag: `path:"groupId"`, `query:"adjustment"`, and one field Body of type Document for the

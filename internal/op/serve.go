@@ -31,6 +31,9 @@ type exchange struct {
 	status   int // 0 = nothing has been answered yet
 	fault    *fault.Error
 	overRate bool
+	streamed bool // the answer is a stream
+	// credential is what the request was admitted with; a stream shows it again.
+	credential Credential
 	// contentType of the answer
 	contentType string
 }
@@ -129,7 +132,7 @@ func (x *exchange) operation() string {
 func (x *exchange) finish(r *http.Request) {
 	x.server.metrics.inFlight.Dec()
 	took := time.Since(x.call.At)
-	x.server.metrics.count(x.operation(), x.status, x.fault, took)
+	x.server.metrics.count(x.operation(), x.status, x.fault, took, x.streamed)
 	level := slog.LevelDebug
 	switch {
 	case r.Context().Err() != nil: // the client went away; whatever failed for that is not our fault
@@ -165,6 +168,10 @@ func (rt *route) serve(h huma.Context) {
 	if err != nil {
 		x.recordRefusal(ctx, err)
 		x.refuse(err)
+		return
+	}
+	if flow, is := out.(flow); is {
+		x.stream(ctx, flow)
 		return
 	}
 	x.answer(out)
@@ -246,6 +253,7 @@ func (x *exchange) authenticate(ctx context.Context, r *http.Request) (Caller, e
 	if err != nil {
 		return Caller{}, err
 	}
+	x.credential = credential
 	return x.server.authenticator.Authenticate(ctx, credential)
 }
 
