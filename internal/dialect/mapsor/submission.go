@@ -2,7 +2,10 @@ package mapsor
 
 import (
 	"encoding/base64"
+	"maps"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -17,6 +20,11 @@ const (
 	mostCommand  = 32 << 10
 	mostUserData = 16 << 10 // as EC2 takes it
 )
+
+// variable is what a variable of the environment may be called; longestTag bounds what a tag is.
+var variable = regexp.MustCompile(`^[A-Za-z_.-][A-Za-z0-9_.-]{0,254}$`)
+
+const longestTag = 128
 
 // submission reads a job's document; the schema was held to it, and the rest is checked here. All that is wrong is told at once.
 func submission(body op.Document) (batch.Submission, error) {
@@ -66,9 +74,22 @@ func unfit(s batch.Submission, userData string) (faults []*fault.Error) {
 	for name, value := range s.Env {
 		env += len(name) + len(value) + 1
 	}
+	name, is := first(s.Env, func(name string) bool { return !variable.MatchString(name) })
+	wrong(is, "env", "has a variable named %.80q; names consist of at most 255 letters, digits, _, - and ., and begin with no digit", name)
+	name, is = first(s.Tags, func(name string) bool { return name == "" || len(name) > longestTag || !printable(name) })
+	wrong(is, "tags", "has a tag named %.80q; names are 1 to %d printable characters without blanks around them", name, longestTag)
 	wrong(command > mostCommand, "command", "has %d bytes; at most %d are accepted", command, mostCommand)
 	wrong(env > mostEnv, "env", "has %d bytes of names and values together; at most %d are accepted", env, mostEnv)
 	return faults
+}
+
+// first is the first name, in their order, that is wrong.
+func first[V any](named map[string]V, wrong func(name string) bool) (name string, is bool) {
+	names := slices.Sorted(maps.Keys(named))
+	if at := slices.IndexFunc(names, wrong); at >= 0 {
+		return names[at], true
+	}
+	return "", false
 }
 
 func printable(text string) bool {
