@@ -156,7 +156,7 @@ func TestUseIsBilledAsPublished(t *testing.T) {
 func TestTimesAreCutToTheMillisecondAndToWhatAStoreKeeps(t *testing.T) {
 	for given, want := range map[float64]string{
 		0: "1970-01-01T00:00:00Z", 1.9: "1970-01-01T00:00:00.001Z", -1: "1970-01-01T00:00:00Z", -1e300: "1970-01-01T00:00:00Z",
-		1569405600000: "2019-09-25T10:00:00Z", 9007199254740991: "9999-12-31T23:59:59.999Z", 1e300: "9999-12-31T23:59:59.999Z",
+		1569405600000: "2019-09-25T10:00:00Z", 9007199254740991: "9999-12-31T23:59:59Z", 1e300: "9999-12-31T23:59:59Z",
 	} {
 		if got := moment(given).Format(time.RFC3339Nano); got != want {
 			t.Errorf("%v is %s, want %s", given, got, want)
