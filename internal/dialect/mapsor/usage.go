@@ -39,11 +39,10 @@ func (d Deps) usage(ctx context.Context, in period) (bill, error) {
 	return billed(of), nil
 }
 
-// billed rounds the work to whole vCPU-milliseconds; the room has shared out the price by the exact ones.
 func billed(of map[string]batch.Usage) bill {
 	b := bill{make(map[string]used, len(of))}
 	for customer, u := range of {
-		b.Response[customer] = used{u.Jobs, u.Runtime.Milliseconds(), (u.MilliCPU + 500) / 1000, u.Cost}
+		b.Response[customer] = used{u.Jobs, u.RuntimeMS, u.VCPUMS, u.Cost}
 	}
 	return b
 }
