@@ -228,18 +228,18 @@ func (h *Hub) await(ctx context.Context, r *reader, after Token) ([]Message, Tok
 	patience := time.NewTimer(LongestWait)
 	defer patience.Stop()
 	for {
-		found, next := h.collect(r, after)
-		if len(found) > 0 {
-			return found, next, nil
+		var found []Message
+		if found, after = h.collect(r, after); len(found) > 0 {
+			return found, after, nil
 		}
 		select {
 		case <-r.wake:
 		case <-patience.C:
-			return nil, next, nil
+			return nil, after, nil
 		case <-h.ended:
-			return nil, next, nil
+			return nil, after, nil
 		case <-ctx.Done():
-			return nil, next, ctx.Err()
+			return nil, after, ctx.Err()
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/neap-cloud/neap/internal/fault"
 )
@@ -41,10 +42,10 @@ type reader struct {
 // compacted is a JSON value without blanks; fits is false when it is none.
 func compacted(text []byte) (value json.RawMessage, fits bool) {
 	var out bytes.Buffer
-	if err := json.Compact(&out, text); err != nil {
+	if err := json.Compact(&out, text); err != nil || !utf8.Valid(text) {
 		return nil, false
 	}
-	return out.Bytes(), out.Len() > 0
+	return out.Bytes(), true
 }
 
 // of is an account's share.
