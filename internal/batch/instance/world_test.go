@@ -259,4 +259,3 @@ func (w *world) quiet(d time.Duration) {
 	end := w.clock.Now().Add(d)
 	w.until("time has passed", d+time.Minute, func() bool { return !w.clock.Now().Before(end) })
 }
-
