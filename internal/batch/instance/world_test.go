@@ -39,6 +39,20 @@ type world struct {
 	engine *workflow.Engine
 	diary  *journal.Journal
 	stop   func()
+
+	launches launches
+}
+
+// launches are what the cloud was asked to launch.
+type launches struct {
+	mu   sync.Mutex
+	list []cloud.Launch
+}
+
+func (l *launches) all() []cloud.Launch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
 }
 
 // options are how a world differs from the usual one.
@@ -96,7 +110,7 @@ func open(ctx context.Context, o options) (*world, error) {
 		return nil, err
 	}
 	form := Form{DB: db, Secrets: people}
-	clouds := near{world.cloud, o.hook}
+	clouds := near{world.cloud, o.hook, &world.launches}
 	groups := fleet.New(fleet.Config{
 		DB: db, Clock: hands, Workflow: world.engine, Journal: world.diary, Ledger: ledger.New(ledger.Config{DB: db, Clock: hands, Market: prices}), Market: prices,
 		Clouds: clouds, Installation: people.Installation, Forms: []fleet.Form{form}, DeletionHold: o.hold, Log: o.log,
@@ -124,24 +138,30 @@ func open(ctx context.Context, o options) (*world, error) {
 
 // near is where the accounts' clouds are.
 type near struct {
-	cloud *sim.Cloud
-	hook  func(string)
+	cloud    *sim.Cloud
+	hook     func(string)
+	launches *launches
 }
 
 func (n near) For(_ context.Context, account string) (cloud.Provider, error) {
-	if n.hook == nil {
-		return n.cloud.Account(account), nil
+	hook := n.hook
+	if hook == nil {
+		hook = func(string) {}
 	}
-	return told{n.cloud.Account(account), n.hook}, nil
+	return told{n.cloud.Account(account), hook, n.launches}, nil
 }
 
 // told tells a hook of the calls that change something.
 type told struct {
 	*sim.Account
-	hook func(string)
+	hook     func(string)
+	launches *launches
 }
 
 func (t told) Launch(ctx context.Context, l cloud.Launch) ([]cloud.Instance, error) {
+	t.launches.mu.Lock()
+	t.launches.list = append(t.launches.list, l)
+	t.launches.mu.Unlock()
 	t.hook("launch:before")
 	defer t.hook("launch:after")
 	return t.Account.Launch(ctx, l)
