@@ -108,8 +108,10 @@ func TestUserDataReachTheInstanceAndNothingElse(t *testing.T) {
 		o.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	w.dry("c5.large", cloud.Spot, w.clock.Now().Add(3*time.Minute)) // so that launches are refused, and that is told too
-	a := w.runs(spec("a", "acc-1"))
-	b := w.runs(spec("b", "acc-1"))
+	w.start(spec("a", "acc-1"))
+	w.start(spec("b", "acc-1"))
+	w.until("both run", 2*time.Hour, func() bool { return w.in("a", runtime.Running)() && w.in("b", runtime.Running)() })
+	a, b := w.task("a"), w.task("b")
 	asked := w.launches.all()
 	if len(asked) < 3 {
 		t.Fatalf("only %d launches were asked for", len(asked))
