@@ -106,7 +106,10 @@ func (c Collection[T]) find(s Session, sc Scope, q Query) *selection {
 	if q.Parent != "" {
 		sel.and(parent+" = ?", q.Parent)
 	}
-	if q.IDs != nil || q.Parent != "" {
+	if q.Parents != nil {
+		sel.oneOf(parent, q.Parents)
+	}
+	if q.IDs != nil || q.Parent != "" || q.Parents != nil {
 		account = expression(account)
 	}
 	if !sc.all {
