@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,17 +45,19 @@ type Runtime struct {
 	Config
 
 	mu       sync.Mutex
-	starts   map[string]*gate  // by task, while it is being started
-	sites    map[site]*gate    // one look at a time for each
-	views    map[string]*view  // by task, of those that live
-	watchers map[*watcher]bool // who is to be told
-	wrong    map[site]string   // what was complained of last
-	begun    chan struct{}     // closed when a task was started; then there is another one
+	starts   map[string]*gate     // by task, while it is being started
+	sites    map[site]*gate       // one look at a time for each
+	views    map[string]*view     // by task, of those that live
+	watchers map[*watcher]bool    // who is to be told
+	open     map[string]time.Time // queues that took jobs, by account, region and name, with when they were looked at
+	wrong    map[site]string      // what was complained of last
+	begun    chan struct{}        // closed when a task was started; then there is another one
 }
 
 const (
 	polled       = time.Second
 	submitWithin = 20 * time.Second // that a submission is on its way at most
+	openFor      = 15 * time.Second // that a queue is believed to take jobs: each job is checked when it is submitted and before it begins
 )
 
 // New makes no call.
@@ -66,7 +69,7 @@ func New(c Config) *Runtime {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Runtime{
-		Config: c, starts: map[string]*gate{}, sites: map[site]*gate{}, views: map[string]*view{}, watchers: map[*watcher]bool{}, wrong: map[site]string{}, begun: make(chan struct{}),
+		Config: c, starts: map[string]*gate{}, sites: map[site]*gate{}, views: map[string]*view{}, watchers: map[*watcher]bool{}, open: map[string]time.Time{}, wrong: map[site]string{}, begun: make(chan struct{}),
 	}
 }
 
@@ -110,6 +113,13 @@ func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
 		return err
 	}
 	place := spec.Place
+	key, now := place.Account+"/"+place.Region+"/"+place.Queue, r.Clock.Now()
+	r.mu.Lock()
+	isFresh := now.Sub(r.open[key]) < openFor
+	r.mu.Unlock()
+	if isFresh {
+		return nil
+	}
 	found, err := queues.JobQueues(ctx, place.Region, []string{place.Queue})
 	switch {
 	case err != nil:
@@ -121,6 +131,10 @@ func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
 	case found[0].State == cloud.JobQueueUnfit:
 		return never("The AWS Batch queue %s in %s can't run containers of Neap's: %s. Name one that runs them on EC2.", place.Queue, place.Region, found[0].Reason)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.open, func(_ string, at time.Time) bool { return now.Sub(at) >= openFor })
+	r.open[key] = now
 	return nil
 }
 
