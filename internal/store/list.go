@@ -59,9 +59,36 @@ func (c Collection[T]) Count(ctx context.Context, s Session, sc Scope, q Query) 
 	return n, err
 }
 
-// order is by time. Of a name, SQLite would walk through all of the account for the sake of that order, if it could take it from an index.
+// Tally is how many documents there are of a parent and a name.
+type Tally struct {
+	Parent, Name string
+	Count        int
+	Oldest       time.Time // the smallest At of them
+}
+
+// Tallies counts the documents that q selects, by parent and name, in that order. Limit and After do not matter.
+func (c Collection[T]) Tallies(ctx context.Context, s Session, sc Scope, q Query) (tallies []Tally, err error) {
+	sel := c.find(s, sc, q)
+	sel.by = "parent, name"
+	rows, err := sel.rows(ctx, "parent, name, count(*), min(at)", "parent, name", 0)
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func(rows Row) error {
+		var t Tally
+		var oldest int64
+		err := rows.Scan(&t.Parent, &t.Name, &t.Count, &oldest)
+		t.Oldest = fromMicros(oldest)
+		tallies = append(tallies, t)
+		return err
+	})
+	return tallies, err
+}
+
+// order is by time. Of a name, SQLite would walk through all of the account for the sake of that order, if it could take it from an index; of a name, a parent and a
+// state there is an index that has it.
 func (q Query) order() string {
-	if q.Name != "" {
+	if q.Name != "" && (q.Parent == "" || len(q.States) != 1) {
 		return direction(q.Descending, "at + 0", "id")
 	}
 	return direction(q.Descending, "at", "id")

@@ -58,6 +58,23 @@ func TestAQueryNarrowsByEveryFieldItGives(t *testing.T) {
 	})
 }
 
+func TestTalliesCountWhatAQuerySelectsByParentAndName(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		for i, name := range []string{"b", "a", "b", "b", "a"} {
+			d := newBoat("act-1", fmt.Sprintf("b-%d", i))
+			d.State, d.At, d.Parent, d.Name = []string{"afloat", "sunk"}[i/4], noon.Add(time.Duration(i)*time.Hour), "fleet-"+fmt.Sprint(i/3), name
+			insert(t, db, d)
+		}
+		insert(t, db, newBoat("act-2", "other"))
+		got, err := boats.Tallies(t.Context(), db, store.Account("act-1"), store.Query{States: []string{"afloat"}})
+		want := []store.Tally{{"fleet-0", "a", 1, noon.Add(time.Hour)}, {"fleet-0", "b", 2, noon}, {"fleet-1", "b", 1, noon.Add(3 * time.Hour)}}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	})
+}
+
 func TestACursorThatIsNotOursIsRefused(t *testing.T) {
 	db := storetest.Memory(t)
 	for _, cursor := range []string{"x", "!!", "bm9wZQ", "MTIz"} {
