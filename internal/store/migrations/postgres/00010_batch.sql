@@ -63,3 +63,19 @@ CREATE INDEX instance_tasks_account ON instance_tasks (account, at, id);
 CREATE INDEX instance_tasks_parent ON instance_tasks (parent, at, id);
 CREATE INDEX instance_tasks_name ON instance_tasks (account, name);
 CREATE INDEX instance_tasks_state ON instance_tasks (state, at, id);
+CREATE TABLE remote_tasks (
+    id      TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    parent  TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    doc     JSON NOT NULL
+);
+CREATE INDEX remote_tasks_account ON remote_tasks (account, at, id);
+CREATE INDEX remote_tasks_parent ON remote_tasks (parent, at, id);
+CREATE INDEX remote_tasks_name ON remote_tasks (account, name);
+CREATE INDEX remote_tasks_state ON remote_tasks (state, at, id);
