@@ -7,9 +7,11 @@ package batch
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fleet/plan/deadline"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -26,8 +28,7 @@ type Config struct {
 	Ledger   *ledger.Ledger
 	Capacity capacity.Capacity
 	Seal     Seal
-	// Collect copies what a task wrote.
-	Collect func(ctx context.Context, rt runtime.Runtime, task runtime.Task) error
+	Output   *output.Collector // with the book that it fills
 	// Simulated tells whether an account's cloud is simulated: its container jobs run on this machine, on room that simulated instances lend.
 	Simulated func(ctx context.Context, account string) (bool, error)
 	Hosted    []runtime.Runtime // of this machine, the preferred ones first
@@ -65,6 +66,7 @@ type Batch struct {
 	c       Config
 	desk    *desk
 	metrics *Metrics
+	owners  sync.Map      // the accounts of tasks that go on
 	ended   chan struct{} // closed when the dispatcher of this process has ended
 }
 

@@ -250,12 +250,14 @@ func (d *dispatcher) note(doc document, rt runtime.Runtime, l line) *run {
 		r.host = a.Host
 	}
 	d.active[r.task] = r
+	d.owners.Store(r.task, doc.Account)
 	return r
 }
 
 // leave takes a run off the books.
 func (d *dispatcher) leave(r *run) {
 	delete(d.active, r.task)
+	d.owners.Delete(r.task)
 	d.order(r.line.pool()).Ended(r.line.ordered(), r.needs.MilliCPU)
 	d.hosts[r.host].take(minus(runtime.Resources{}, r.needs))
 }
@@ -471,6 +473,7 @@ func (d *dispatcher) settled(ctx context.Context, r *run, doc document) {
 	}
 	checkpoint := ""
 	if doc.State == done {
+		d.c.Output.Book.Wake(doc.ID)
 		checkpoint = doc.Value.checkpoint(doc.ID)
 	}
 	d.forget(ctx, r, checkpoint)

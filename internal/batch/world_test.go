@@ -12,6 +12,7 @@ import (
 	"github.com/neap-cloud/neap/internal/batch"
 	"github.com/neap-cloud/neap/internal/batch/batchtest"
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fleet/plan/deadline"
 	"github.com/neap-cloud/neap/internal/ident"
@@ -85,7 +86,7 @@ func (w *world) begin() {
 		w.t.Fatal(err)
 	}
 	w.Batch = batch.New(batch.Config{
-		DB: w.DB, Clock: w.Clock, Workflow: w.engine, Ledger: ledger.New(ledger.Config{DB: w.DB, Clock: w.Clock}), Capacity: w.Machines, Seal: open{},
+		DB: w.DB, Clock: w.Clock, Workflow: w.engine, Ledger: ledger.New(ledger.Config{DB: w.DB, Clock: w.Clock}), Capacity: w.Machines, Seal: open{}, Output: &output.Collector{Book: &output.Book{DB: w.DB}},
 		Simulated: func(context.Context, string) (bool, error) { return true, nil }, Hosted: []runtime.Runtime{w.Instant},
 		Room: w.room, Machine: w.machine, Alive: w.alive, Market: w.market, Log: log,
 	})

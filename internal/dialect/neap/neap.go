@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch"
-	"github.com/neap-cloud/neap/internal/batch/form"
 	"github.com/neap-cloud/neap/internal/batch/channel"
+	"github.com/neap-cloud/neap/internal/batch/form"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/fleet/experiment"
