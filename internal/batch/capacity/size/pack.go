@@ -10,7 +10,7 @@ import (
 )
 
 // mostSizes bounds the different sizes of tasks that are packed at once, and so the time that takes.
-const mostSizes = 128
+const mostSizes = 64
 
 // packing is a list of tasks, counted by size.
 type packing struct {

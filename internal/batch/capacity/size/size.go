@@ -53,8 +53,8 @@ type Question struct {
 
 // Answer is what is to be done.
 type Answer struct {
-	// Target is the capacity that is needed, in units: of machines with work, of those that what waits will find room on, and of the new ones. While something is bought it counts
-	// all that stays, because the fleet counts so, too.
+	// Target is the capacity that is needed, in units: of machines with work, of those that what waits will find room on, of the new ones, and of those that take the place of machines
+	// that leave with work on them. While something is bought it counts all that stays, because the fleet counts so, too.
 	Target int
 	New    int               // units of it that are to be bought
 	Most   int               // units that the fleet may have at most: the last machine bought may be larger than what is missing
@@ -62,7 +62,8 @@ type Answer struct {
 	Takes  runtime.Resources // what the new machines may take of the room, at most
 	Go     []string          // hosts that nobody has needed for so long that they are to go
 	Idle   map[string]time.Time
-	Short  int // tasks for which no machine is bought because there is no room
+	Short  int               // tasks for which no machine is bought because there is no room
+	First  runtime.Resources // of these
 }
 
 // Unbounded is a room without walls.
@@ -82,9 +83,11 @@ const (
 // fewest units. The fleet may buy any mixture of them; should the tasks not fit onto what it chose, the next answer asks for more. A host with work never goes, nor one
 // that is about to get some.
 func Decide(q Question) Answer {
+	q.Hosts = slices.SortedStableFunc(slices.Values(q.Hosts), func(a, b Host) int { return cmp.Or(cmp.Compare(a.ID, b.ID), larger(a.Has, b.Has)) })
 	needed, left := onto(q)
+	lost := displaced(q, needed)
 	buys := buy(left, q.Kinds, q.Room)
-	a := Answer{New: buys.units, Kinds: buys.kinds, Takes: buys.takes, Short: buys.short}
+	a := Answer{New: buys.units, Kinds: buys.kinds, Takes: buys.takes, Short: buys.short, First: buys.first}
 	q.Hurry = q.Hurry || a.Short > 0
 	a.Idle, a.Go = rest(q, needed)
 	going := map[string]bool{}
@@ -101,6 +104,9 @@ func Decide(q Question) Answer {
 		}
 	}
 	a.Target += a.New
+	if isUnbounded(q.Room) {
+		a.Target += lost
+	}
 	a.Most = a.Target + largest
 	return a
 }
@@ -150,6 +156,22 @@ func onto(q Question) (needed []bool, left []runtime.Resources) {
 	return needed, left
 }
 
+// displaced keeps machines that nobody needs for the work of those that leave: it will be there again in a moment. It returns the units that no machine is there for yet.
+func displaced(q Question, needed []bool) (units int) {
+	for _, h := range q.Hosts {
+		if _, busy := q.Busy[h.ID]; busy && h.State == Leaving && h.ID != "" {
+			units += h.Units
+		}
+	}
+	for n, h := range q.Hosts {
+		if units > 0 && !needed[n] && h.State != Leaving {
+			needed[n] = true
+			units -= h.Units
+		}
+	}
+	return max(0, units)
+}
+
 // rest tells since when the hosts that nobody needs are idle, and which of them have been for long enough.
 func rest(q Question, needed []bool) (idle map[string]time.Time, leave []string) {
 	idle = map[string]time.Time{}
@@ -176,8 +198,9 @@ func rest(q Question, needed []bool) (idle map[string]time.Time, leave []string)
 // purchase is what is to be bought.
 type purchase struct {
 	units int
-	slack int // units that the last machine may be too large by
-	short int // tasks that there is no room for
+	slack int               // units that the last machine may be too large by
+	short int               // tasks that there is no room for
+	first runtime.Resources // of these
 	kinds []string
 	takes runtime.Resources
 }
@@ -199,7 +222,7 @@ func buy(tasks []runtime.Resources, kinds []Kind, room runtime.Resources) purcha
 	p := newPacking(tasks)
 	offers, served := p.longest(kinds, room)
 	if served == 0 {
-		return purchase{short: len(tasks)}
+		return purchase{short: len(tasks), first: tasks[0]}
 	}
 	least := math.MaxInt
 	for _, o := range offers {
@@ -215,6 +238,9 @@ func buy(tasks []runtime.Resources, kinds []Kind, room runtime.Resources) purcha
 		least = min(least, o.units())
 	}
 	bought := purchase{units: least, short: len(tasks) - served}
+	if bought.short > 0 {
+		bought.first = tasks[served]
+	}
 	bounded := !isUnbounded(room)
 	for _, o := range offers {
 		if bounded && o.Units > least {

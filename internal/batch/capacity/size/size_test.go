@@ -219,11 +219,6 @@ func TestTheOrderOfHostsAndKindsDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := Question{Kinds: family(), Room: Unbounded(), IdleFor: time.Minute, Now: noon, Waiting: drawTasks(t, 20)}
 		q.Hosts, q.Busy = drawHosts(t)
-		for n := range q.Hosts { // no coming ones: which of them get the work does depend on their order
-			if q.Hosts[n].State == Coming {
-				q.Hosts[n].State = Ready
-			}
-		}
 		other := q
 		other.Kinds = rapid.Permutation(q.Kinds).Draw(t, "kinds")
 		other.Hosts = rapid.Permutation(q.Hosts).Draw(t, "order")
@@ -300,12 +295,29 @@ func TestIdleMachinesStayCountedWhileMoreAreBought(t *testing.T) {
 		Busy:  map[string]runtime.Resources{"i-busy": task(2, 2), "i-lost": task(2, 2)},
 		Kinds: family(), Room: Unbounded(), IdleFor: time.Minute, Now: noon,
 	}
+	delete(q.Busy, "i-lost")
 	if a := Decide(q); a.Target != 2 || a.New != 0 {
 		t.Errorf("%+v: only the busy one is to be replaced should it be lost", a)
 	}
 	q.Waiting = many(1, task(8, 8))
 	if a := Decide(q); a.Target != 2+2+8 || a.New != 8 {
 		t.Errorf("%+v: two stay, and eight units come", a)
+	}
+}
+
+func TestTheWorkOfAMachineThatLeavesIsExpectedElsewhere(t *testing.T) {
+	has := kind("c.2", 2, 4, 0, 1).Has
+	q := Question{
+		Hosts: []Host{{ID: "i-idle", Units: 2, Has: has, State: Ready}, {ID: "i-other", Units: 2, Has: has, State: Ready}, {ID: "i-lost", Units: 2, Has: has, State: Leaving}},
+		Busy:  map[string]runtime.Resources{"i-lost": task(2, 2)}, Idle: map[string]time.Time{"i-idle": noon.Add(-time.Hour), "i-other": noon.Add(-time.Hour)},
+		Kinds: family(), Room: Unbounded(), IdleFor: time.Minute, Now: noon,
+	}
+	if a := Decide(q); a.Target != 2 || !slices.Equal(a.Go, []string{"i-other"}) {
+		t.Errorf("%+v: one of two idle machines is kept for it", a)
+	}
+	q.Hosts = q.Hosts[2:]
+	if a := Decide(q); a.Target != 2 || a.New != 0 {
+		t.Errorf("%+v: the fleet replaces it by itself", a)
 	}
 }
 
