@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -161,7 +162,7 @@ func openArchive(ctx context.Context, name, scratch string) (*archive, error) {
 			err = errors.New("it has too many members")
 		}
 		if err != nil {
-			return nil, errors.Join(damaged(err), file.Close())
+			return nil, errors.Join(damagedUnlessOwn(err), file.Close())
 		}
 		at, err := file.Seek(0, io.SeekCurrent) // the reader takes headers only, and skips by seeking
 		if err != nil {
@@ -181,10 +182,11 @@ func expand(ctx context.Context, from *os.File, scratch string) (*os.File, error
 	}
 	unzipped, done, err := plain(contextReader{ctx, from})
 	if err != nil {
-		return nil, errors.Join(damaged(err), to.Close())
+		return nil, errors.Join(damagedUnlessOwn(err), to.Close())
 	}
 	defer done()
 	n, err := io.Copy(to, io.LimitReader(unzipped, mostUnpacked+1))
+	err = damagedUnlessOwn(err)
 	if err == nil && n > mostUnpacked {
 		err = damaged(errors.New("it is too large"))
 	}
@@ -200,6 +202,15 @@ func expand(ctx context.Context, from *os.File, scratch string) (*os.File, error
 // damaged is for what no later attempt mends.
 func damaged(err error) error {
 	return never("The archive can't be used: %v.", err)
+}
+
+// damagedUnlessOwn tells an archive's fault from this machine's disk, and from a caller who no longer waits.
+func damagedUnlessOwn(err error) error {
+	var own *fs.PathError
+	if err == nil || errors.As(err, &own) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return damaged(err)
 }
 
 func (a *archive) open(name string) (io.Reader, error) {

@@ -44,7 +44,7 @@ func (u *unpacker) layer(ctx context.Context, a *archive, name, digest string) e
 	}
 	unzipped, done, err := plain(contextReader{ctx, from})
 	if err != nil {
-		return damaged(err)
+		return damagedUnlessOwn(err)
 	}
 	defer done()
 	sum := sha256.New()
@@ -53,7 +53,7 @@ func (u *unpacker) layer(ctx context.Context, a *archive, name, digest string) e
 		return err
 	}
 	if _, err := io.Copy(io.Discard, io.LimitReader(summed, mostUnpacked)); err != nil {
-		return damaged(err)
+		return damagedUnlessOwn(err)
 	}
 	if got := fmt.Sprintf("sha256:%x", sum.Sum(nil)); got != digest {
 		return damaged(fmt.Errorf("its layer %q is not what its configuration says", name))
@@ -74,7 +74,7 @@ func (u *unpacker) apply(entries *tar.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return damaged(err)
+			return damagedUnlessOwn(err)
 		}
 		if u.entries++; u.entries > mostEntries {
 			return damaged(errors.New("it has too many files"))
@@ -163,6 +163,7 @@ func (u *unpacker) file(target string, content io.Reader) error {
 		return err
 	}
 	n, err := io.Copy(file, io.LimitReader(content, u.left+1))
+	err = damagedUnlessOwn(err)
 	if u.left -= n; err == nil && u.left < 0 {
 		err = damaged(errors.New("it is too large"))
 	}
@@ -229,7 +230,7 @@ func (u *unpacker) resolve(folder string) (string, error) {
 		info, err := u.root.Lstat(next)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			err = u.root.Mkdir(next, 0o755)
+			err = errors.Join(u.root.Mkdir(next, 0o755), u.root.Chmod(next, 0o755)) // whatever the umask is
 			at = next
 		case err != nil:
 		case info.Mode()&fs.ModeSymlink != 0:
