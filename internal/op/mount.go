@@ -21,6 +21,7 @@ type Server struct {
 	limiter       *limiter
 	metrics       *metrics
 	owners        *recent[owner, string]
+	streams       streams
 	prefixes      []prefix
 	anyOrigin     []string // the paths among them that pages from anywhere may ask
 	rewrites      []func(r *http.Request) *http.Request
@@ -130,6 +131,8 @@ func newRoute(d *Dialect, row Row, schemas *Schemas) (*route, error) {
 		panic(fmt.Sprintf("op: row %s says no Need", rt.operation))
 	case row.Do.run == nil:
 		panic(fmt.Sprintf("op: row %s has nothing to do", rt.operation))
+	case row.Do.streams && (row.Mutates || row.Status != 0):
+		panic(fmt.Sprintf("op: row %s is a stream, which changes nothing and answers 200", rt.operation))
 	case row.Target.Param != "" && !strings.Contains(rt.path, "{"+row.Target.Param+"}"):
 		panic(fmt.Sprintf("op: row %s has no {%s} in its path %s", rt.operation, row.Target.Param, rt.path))
 	}
