@@ -86,6 +86,6 @@ func New(c Config) *Batch {
 func Retention(keep time.Duration) []store.Rule {
 	return []store.Rule{
 		{Table: jobs.Table, Keep: keep, States: []string{done}, Idle: true},
-		{Table: history.Table, Keep: keep},
+		{Table: history.Table, Log: true, Unsealed: true, Keep: keep},
 	}
 }
