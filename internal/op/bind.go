@@ -21,7 +21,9 @@ import (
 type Do struct {
 	in  []input
 	out func() any // a zero answer, to describe its shape
-	run func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
+	// streams says that run answers a flow of events, each of which looks like out.
+	streams bool
+	run     func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
 }
 
 // Func binds a typed function. In's fields are bound by tag: `path:"groupId"`, `query:"adjustment"`, `header:"Idempotency-Key"`, and one field Body of type

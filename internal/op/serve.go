@@ -32,6 +32,9 @@ type exchange struct {
 	fault    *fault.Error
 	loopback bool // it comes from this very machine
 	overRate bool
+	streamed bool // the answer is a stream
+	// credential is what the request was admitted with; a stream shows it again.
+	credential Credential
 	// contentType of the answer
 	contentType string
 }
@@ -57,6 +60,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.metrics.inFlight.Inc()
 	defer x.finish(r)
 	defer x.recover()
+	if s.AnyOrigin(r.URL.Path) {
+		x.dialect = s.dialectOf(r.URL.Path)
+		if r = acrossOrigins(x, r); r == nil {
+			return
+		}
+	}
 	s.router.ServeHTTP(x, s.asRouted(r))
 }
 
@@ -128,10 +137,18 @@ func (x *exchange) operation() string {
 	return x.route.operation
 }
 
+// path is what a log line may say of the address.
+func (x *exchange) path() string {
+	if x.dialect != nil && x.dialect.SecretPaths {
+		return hidden
+	}
+	return x.call.Path
+}
+
 func (x *exchange) finish(r *http.Request) {
 	x.server.metrics.inFlight.Dec()
 	took := time.Since(x.call.At)
-	x.server.metrics.count(x.operation(), x.status, x.fault, took)
+	x.server.metrics.count(x.operation(), x.status, x.fault, took, x.streamed)
 	level := slog.LevelDebug
 	switch {
 	case r.Context().Err() != nil: // the client went away; whatever failed for that is not our fault
@@ -144,7 +161,7 @@ func (x *exchange) finish(r *http.Request) {
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("request", x.call.ID), slog.String("operation", x.operation()), slog.String("method", x.call.Method), slog.String("path", x.call.Path),
+		slog.String("request", x.call.ID), slog.String("operation", x.operation()), slog.String("method", x.call.Method), slog.String("path", x.path()),
 		slog.Int("status", x.status), slog.Duration("took", took), slog.String("organisation", x.call.Caller.Organisation),
 		slog.String("account", x.call.Account), slog.String("subject", x.call.Caller.Subject),
 	}
@@ -167,6 +184,10 @@ func (rt *route) serve(h huma.Context) {
 	if err != nil {
 		x.recordRefusal(ctx, err)
 		x.refuse(err)
+		return
+	}
+	if flow, is := out.(flow); is {
+		x.stream(ctx, flow)
 		return
 	}
 	x.answer(out)
@@ -247,6 +268,7 @@ func (x *exchange) authenticate(ctx context.Context, r *http.Request) (Caller, e
 	if err != nil {
 		return Caller{}, err
 	}
+	x.credential = credential
 	return x.server.authenticator.Authenticate(ctx, credential)
 }
 
