@@ -1,5 +1,3 @@
-//go:build core
-
 package mapsor_test
 
 import (
@@ -14,7 +12,7 @@ import (
 	"github.com/neap-cloud/neap/internal/identity"
 )
 
-// What jobs of these tests run: commands of this machine.
+// What jobs of these tests run.
 const (
 	container = `"image":"host","command":["true"]`
 	failing   = `"image":"host","command":["false"]`
