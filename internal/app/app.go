@@ -209,7 +209,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 				Instances: single.New(single.Config{Clouds: a.clouds, Installation: a.Identity.Installation, Region: c.Launch.Region}),
 				Guest:     isGuest, EC2Time: c.Launch.EC2Time,
 			}),
-			mapsor.Dialect(mapsor.Deps{Identity: a.Identity, Batch: a.Batch, Output: a.Batch.Output, Keys: keys.Of}),
+			mapsor.Dialect(mapsor.Deps{Identity: a.Identity, Batch: a.Batch, Keys: keys.Of}),
 			pubnub.Dialect(pubnub.Deps{Hub: a.channels, Keys: keys, Log: c.Log}),
 			neap.Dialect(neap.Deps{
 				Fleet: a.Fleet, Journal: diary, Batch: a.Batch, Queues: a.Capacity, Channels: keys, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
