@@ -107,7 +107,7 @@ func Up(ctx context.Context, c Config, address string, out io.Writer) error {
 	if err := a.Start(engine); err != nil {
 		return errors.Join(err, doors.close(), a.close())
 	}
-	served := doors.serve(a.Base)
+	served := doors.serve(a.Base, a.server.EndStreams)
 	a.greet(out, doors)
 	select {
 	case err = <-served:

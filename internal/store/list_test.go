@@ -78,6 +78,52 @@ func TestTalliesCountWhatAQuerySelectsByParentAndName(t *testing.T) {
 	})
 }
 
+func TestAStampDiffersWithEveryChangeOfWhatItIsOf(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		afloat := store.Query{States: []string{"afloat"}}
+		stamp := func() string {
+			t.Helper()
+			text, err := boats.Stamp(t.Context(), db, store.Account("act-1"), afloat)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		update := func(d store.Doc[boat], state string) store.Doc[boat] {
+			t.Helper()
+			d.State = state
+			d, err := boats.Update(t.Context(), db, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		var boat store.Doc[boat]
+		before := stamp()
+		for _, step := range []struct {
+			name    string
+			do      func()
+			differs bool
+		}{
+			{"one comes", func() { boat = newBoat("act-1", "b-1"); boat.State = "afloat"; boat = insert(t, db, boat) }, true},
+			{"nothing happens", func() {}, false},
+			{"one of another account comes", func() { other := newBoat("act-2", "b-2"); other.State = "afloat"; insert(t, db, other) }, false},
+			{"it changes", func() { boat = update(boat, "afloat") }, true},
+			{"it is one of them no more", func() { boat = update(boat, "sunk") }, true},
+			{"it changes elsewhere", func() { boat = update(boat, "docked") }, false},
+			{"it is back", func() { boat = update(boat, "afloat") }, true},
+		} {
+			step.do()
+			if after := stamp(); (after != before) != step.differs {
+				t.Errorf("%s: %q and then %q", step.name, before, after)
+			} else {
+				before = after
+			}
+		}
+	})
+}
+
 func TestACursorThatIsNotOursIsRefused(t *testing.T) {
 	db := storetest.Memory(t)
 	for _, cursor := range []string{"x", "!!", "bm9wZQ", "MTIz"} {

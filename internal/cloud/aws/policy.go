@@ -73,6 +73,14 @@ func reaches(action string) []reach {
 		}
 	case "ec2:DeleteTags":
 		return []reach{{sid: "TagOwnThings", resources: everything, condition: has("aws:ResourceTag/" + ownTag), free: true}}
+	case "batch:RegisterJobDefinition", "batch:TagResource", "batch:SubmitJob": // into any queue, but only what is named as Neap's
+		return []reach{{sid: "RunJobs", resources: func(g Grant) []string {
+			return g.arns("batch:*:*:job-definition/neap-*", "batch:*:*:job-queue/*", "batch:*:*:job/*")
+		}}}
+	case "batch:TerminateJob":
+		return []reach{{sid: "EndOwnJobs", resources: func(g Grant) []string { return g.arns("batch:*:*:job/*") }, condition: has("aws:ResourceTag/" + ownTag)}}
+	case "logs:GetLogEvents":
+		return []reach{{sid: "ReadOutputOfJobs", resources: func(g Grant) []string { return g.arns("logs:*:*:log-group:/aws/batch/job:*") }}}
 	case "iam:PassRole":
 		return []reach{{sid: "HandRolesToInstances", resources: func(g Grant) []string { return g.arns("iam::*:role/*") },
 			condition: map[string]map[string][]string{"StringEquals": {"iam:PassedToService": {"ec2.amazonaws.com", "ec2.amazonaws.com.cn"}}}}}
