@@ -56,7 +56,7 @@ func TestATaskComesToItsEndOnlyWhenNothingOfItsGroupIsLeft(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d, c := drawTask(r), drawCourse(r)
 		after, wish := follow(d, c, epoch)
-		if ended := !after.Value.isLiving(after.State); ended != c.IsGone {
+		if ended := !isLiving(after.State); ended != c.IsGone {
 			r.Fatalf("%s of a group that is %+v", after.State, c)
 		}
 		if c.IsGone && (wish != nothing || after.Value.Ended.IsZero()) {

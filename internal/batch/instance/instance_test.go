@@ -16,16 +16,16 @@ func TestATaskRunsOnOneSpotInstanceThatIsFoundByItsID(t *testing.T) {
 	if task.Instance == "" || task.Started.IsZero() || task.Reason != "" {
 		t.Errorf("it runs as %+v", task)
 	}
-	found, is, err := w.Find(t.Context(), "acc-1", "us-east-1", task.Instance)
+	if id, is, err := w.Find(t.Context(), "acc-1", "us-east-1", task.Instance); id != "job-1.1" || !is || err != nil {
+		t.Fatalf("the instance is that of %q, %v", id, err)
+	}
+	found, is, err := w.MachineOf(t.Context(), "job-1.1")
 	if err != nil || !is {
-		t.Fatalf("the instance is nobody's: %v", err)
+		t.Fatalf("the task has no machine: %v", err)
 	}
 	has := runtime.Resources{MilliCPU: 2000, MemoryMiB: 4096}
 	if found.Task != "job-1.1" || found.PrivateIP == "" || found.Type != "c5.large" || found.Has != has || found.Group != GroupOf("job-1.1") || found.Lifecycle != cloud.Spot {
 		t.Errorf("found %+v", found)
-	}
-	if of, is, err := w.MachineOf(t.Context(), "job-1.1"); of != found || !is || err != nil {
-		t.Errorf("the task's machine is %+v, %v, %v", of, is, err)
 	}
 	for _, c := range []struct{ account, region, instance string }{{"acc-2", "us-east-1", task.Instance}, {"acc-1", "eu-west-1", task.Instance}, {"acc-1", "us-east-1", "i-0000000000000000f"}} {
 		if other, is, err := w.Find(t.Context(), c.account, c.region, c.instance); is || err != nil {

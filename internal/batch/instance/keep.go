@@ -89,7 +89,7 @@ func (r *Runtime) followAll(ctx context.Context, before []store.Doc[task], cours
 			continue
 		}
 		after, wish := follow(d, course, now)
-		if !after.Value.isLiving(after.State) {
+		if !isLiving(after.State) {
 			final = append(final, step{d, after})
 			continue
 		}
