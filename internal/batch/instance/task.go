@@ -92,6 +92,6 @@ func shown(d store.Doc[task]) runtime.Task {
 	t := d.Value
 	return runtime.Task{
 		ID: d.ID, State: runtime.State(d.State), Started: t.Started, Ended: t.Ended, Exit: t.Exit, Reason: t.Reason, Lines: t.Lines, Instance: t.Instance,
-		Limits: "instance",
+		Limits: "whole instance",
 	}
 }
