@@ -23,22 +23,17 @@ type Machine struct {
 	Has       runtime.Resources
 }
 
-// Find tells which task an instance is of that lives, in an account and a region: its task has not come to its end either.
-func (r *Runtime) Find(ctx context.Context, account, region, instance string) (task string, known bool, err error) {
-	found, known, err := r.machine(ctx, account, region, instance)
-	return found.Task, known, err
-}
-
 // MachineOf is the living instance of a task, if it has one.
 func (r *Runtime) MachineOf(ctx context.Context, id string) (Machine, bool, error) {
 	d, err := get(ctx, r.DB, id)
 	if err != nil || d.Value.Instance == "" {
 		return Machine{}, false, unlessMissing(err)
 	}
-	return r.machine(ctx, d.Account, d.Value.Region, d.Value.Instance)
+	return r.Find(ctx, d.Account, d.Value.Region, d.Value.Instance)
 }
 
-func (r *Runtime) machine(ctx context.Context, account, region, instance string) (Machine, bool, error) {
+// Find tells whose an instance is that lives, in an account and a region: its task has not come to its end either.
+func (r *Runtime) Find(ctx context.Context, account, region, instance string) (Machine, bool, error) {
 	i, err := r.Fleet.Instance(ctx, account, instance)
 	if err != nil {
 		return Machine{}, false, unlessMissing(err)
