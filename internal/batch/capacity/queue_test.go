@@ -76,7 +76,7 @@ func TestANamedQueueUsesItsTypesWithinItsBoundAndIsDroppedWhenItIsEmpty(t *testi
 		t.Fatal(err)
 	}
 	y.submit(lane, 6, size(1, 1800))
-	y.until("as many run as the bound allows", 2*time.Minute, func() bool { return len(y.running) == 4 })
+	y.until("as many run as the bound allows", 10*time.Minute, func() bool { return len(y.running) == 4 })
 	for range 30 {
 		y.Clock.Advance(time.Second)
 		y.dispatch()
@@ -93,9 +93,9 @@ func TestANamedQueueUsesItsTypesWithinItsBoundAndIsDroppedWhenItIsEmpty(t *testi
 		t.Errorf("dropped with machines: %v", err)
 	}
 	y.finish("")
-	y.until("the others run", time.Minute, func() bool { return len(y.running) == 2 })
+	y.until("the others run", 10*time.Minute, func() bool { return len(y.running) == 2 })
 	y.finish("")
-	y.until("all are gone", 5*time.Minute, func() bool { return len(y.living()) == 0 })
+	y.until("all are gone", 10*time.Minute, func() bool { return len(y.living()) == 0 })
 	if err := y.DropQueue(t.Context(), lane); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	calmFor   = 15 * time.Second // for so long a target that is merely inexact stays: every change is a revision of the group
+	calmFor   = time.Minute      // for so long a target that is merely inexact stays: every change is a revision of the group
+	dryAfter  = 30 * time.Second // when the market has given nothing for so long, it is not told more often than this that even more is needed
 	forgotten = 3 * time.Minute  // a lane of which Want has not been told for so long is new to this process
 )
 
@@ -88,7 +89,7 @@ func (f *Fleets) want(ctx context.Context, q Queue, class string, kinds []size.K
 // note keeps what is to come, and what can't come, for the sake of the limit.
 func (f *Fleets) note(c *crew, a size.Answer, kinds []size.Kind) {
 	now := f.Clock.Now()
-	if a.New == 0 || a.Target != c.lacks.units {
+	if c.lacks.takes == (runtime.Resources{}) {
 		c.lacks.since = now
 	}
 	c.lacks.units, c.lacks.takes, c.lacks.needs = a.Target, a.Takes, runtime.Resources{}
@@ -205,7 +206,10 @@ func (f *Fleets) apply(ctx context.Context, c *crew, q Queue, a size.Answer) err
 		return nil
 	}
 	now := f.Clock.Now()
-	if a.New == 0 && a.Target > 0 && now.Sub(c.wrote) < calmFor && !now.Before(c.wrote) {
+	wrote := now.Sub(c.wrote)
+	isCalm := a.New == 0 && a.Target > 0 && wrote < calmFor
+	isDry := a.New > 0 && wrote < dryAfter && now.Sub(c.lacks.since) >= dryAfter
+	if (isCalm || isDry) && wrote >= 0 {
 		return nil
 	}
 	return f.write(ctx, c, next)
