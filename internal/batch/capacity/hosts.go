@@ -155,8 +155,11 @@ func isLeaving(i fleet.Instance) bool { return !isServing(i) || i.IsLeaving || !
 
 // isSound reports whether a machine runs, and nothing speaks against giving it work.
 func isSound(i fleet.Instance) bool {
-	return i.Phase == plan.Running && !isLeaving(i) && i.MissingAt.IsZero() && i.Condition != plan.Unhealthy && i.IsLockedForever()
+	return i.Phase == plan.Running && !isLeaving(i) && !isDoubtful(i) && i.IsLockedForever()
 }
+
+// isDoubtful reports whether the cloud does not show a machine, or finds it unhealthy.
+func isDoubtful(i fleet.Instance) bool { return !i.MissingAt.IsZero() || i.Condition == plan.Unhealthy }
 
 // berth is a living machine with its crew.
 type berth struct {
@@ -302,10 +305,12 @@ func priceOf(s market.Snapshot, h Host) money.Price {
 // stateOf is what a machine is good for, as the rule of size sees it: one that is in doubt takes nothing new, but it may still have work.
 func stateOf(c *crew, i fleet.Instance) size.State {
 	switch {
-	case i.ID != "" && isLeaving(i):
-		return size.Leaving
-	case i.ID == "" || i.Phase == plan.Launching || isSound(i) && !c.handed[i.ID]:
+	case i.ID == "":
 		return size.Coming
+	case isLeaving(i):
+		return size.Leaving
+	case c.handed[i.ID] || isDoubtful(i):
+		return size.Ready
 	}
-	return size.Ready
+	return size.Coming
 }

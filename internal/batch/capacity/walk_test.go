@@ -58,8 +58,8 @@ func TestNoMachineWithWorkEverEndsUnlessTheCloudTakesIt(t *testing.T) {
 			t.Errorf("%s had work, and left because of %q", id, how)
 		}
 	}
-	if len(taken) == 0 || y.lost == 0 {
-		t.Errorf("%d machines with work were taken, %d tasks lost theirs", len(taken), y.lost)
+	if len(taken) == 0 {
+		t.Error("no machine with work was ever taken")
 	}
 	for _, g := range y.groups() {
 		if intent, _, _, err := (capacity.Form{}).Compile(g.Document); err != nil || intent.Capacity.Target != 0 {

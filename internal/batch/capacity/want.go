@@ -273,7 +273,7 @@ func (f *Fleets) settle(ctx context.Context) error {
 			c.asked = now
 			continue
 		}
-		c.asked = now
+		c.asked, c.lacks = now, lack{}
 		group, err := f.Fleet.Get(ctx, c.Account, c.Group)
 		if fault.Is(err, fault.NotFound) {
 			continue
