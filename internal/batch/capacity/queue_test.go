@@ -115,6 +115,12 @@ func TestWhatCanNeverRunIsRefusedWithTheReason(t *testing.T) {
 	if _, err := y.PutQueue(t.Context(), capacity.Queue{Lane: y.lane("narrow"), Lifecycle: cloud.Spot, Types: []string{"c5.large", "r5.4xlarge"}, Most: size(8, 0)}); err != nil {
 		t.Fatal(err)
 	}
+	tiny := capacity.New(func() capacity.Config {
+		c := y.config
+		c.Limit = runtime.Resources{MilliCPU: 500, MemoryMiB: 900, GPUs: 1}
+		return c
+	}())
+	half := runtime.Resources{MilliCPU: 500, MemoryMiB: 900}
 	gpu := size(1, 1024)
 	gpu.GPUs = 1
 	elsewhere := y.lane(capacity.SpotQueue)
@@ -130,6 +136,9 @@ func TestWhatCanNeverRunIsRefusedWithTheReason(t *testing.T) {
 	}{
 		{"the usual", y.Fleets, y.lane(capacity.SpotQueue), size(1, 2048), ""},
 		{"the usual, on a small machine", small, y.lane(capacity.SpotQueue), size(2, 3900), ""},
+		{"all of a machine that is smaller than any that is sold", tiny, y.lane(capacity.SpotQueue), half, ""},
+		{"a GPU of such a one", tiny, y.lane(capacity.SpotQueue), runtime.Resources{MilliCPU: 500, MemoryMiB: 900, GPUs: 1}, ""},
+		{"more than such a one has", tiny, y.lane(capacity.SpotQueue), size(1, 1024), "The job needs 1 vCPU and 1024 MiB of memory; this machine lends 0.5 vCPUs and 900 MiB of memory."},
 		{"a GPU", y.Fleets, y.lane(capacity.OnDemandQueue), gpu, ""},
 		{"more vCPUs than this machine has", small, y.lane(capacity.SpotQueue), size(96, 2048), "The job needs 96 vCPUs; this machine lends 2 vCPUs."},
 		{"more memory than this machine has", small, y.lane(capacity.SpotQueue), size(1, 4096), "The job needs 4096 MiB of memory; this machine lends 3900 MiB of memory."},
