@@ -34,6 +34,9 @@ func TestAQueryNarrowsByEveryFieldItGives(t *testing.T) {
 			{store.Query{Descending: true}, "b-3 b-2 b-1 b-0 "},
 			{store.Query{IDs: []string{"b-2", "b-0", "other"}}, "b-0 b-2 "},
 			{store.Query{IDs: []string{}}, ""},
+			{store.Query{Parents: []string{}}, ""},
+			{store.Query{Parents: []string{"fleet-1", "fleet-9"}}, "b-2 b-3 "},
+			{store.Query{Parents: []string{"fleet-1", "fleet-0"}, States: []string{"afloat"}}, "b-0 b-2 "},
 			{store.Query{Parent: "fleet-1"}, "b-2 b-3 "},
 			{store.Query{Name: "Name of b-3"}, "b-3 "},
 			{store.Query{States: []string{"sunk"}}, "b-1 "},
@@ -54,6 +57,23 @@ func TestAQueryNarrowsByEveryFieldItGives(t *testing.T) {
 			if n, err := boats.Count(t.Context(), db, store.Account("act-1"), c.q); err != nil || n != len(docs) {
 				t.Errorf("%+v: counted %d, %v; listed %d", c.q, n, err, len(docs))
 			}
+		}
+	})
+}
+
+func TestTalliesCountWhatAQuerySelectsByParentAndName(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		for i, name := range []string{"b", "a", "b", "b", "a"} {
+			d := newBoat("act-1", fmt.Sprintf("b-%d", i))
+			d.State, d.At, d.Parent, d.Name = []string{"afloat", "sunk"}[i/4], noon.Add(time.Duration(i)*time.Hour), "fleet-"+fmt.Sprint(i/3), name
+			insert(t, db, d)
+		}
+		insert(t, db, newBoat("act-2", "other"))
+		got, err := boats.Tallies(t.Context(), db, store.Account("act-1"), store.Query{States: []string{"afloat"}})
+		want := []store.Tally{{"fleet-0", "a", 1, noon.Add(time.Hour)}, {"fleet-0", "b", 2, noon}, {"fleet-1", "b", 1, noon.Add(3 * time.Hour)}}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
 		}
 	})
 }
