@@ -163,3 +163,19 @@ func TestManyMachinesComeAndGo(t *testing.T) {
 		t.Errorf("%d machines were launched, %d tasks lost theirs", n, y.lost)
 	}
 }
+
+func TestIdleMachinesGoHoweverFastTimePasses(t *testing.T) {
+	t.Parallel()
+	y := open(t)
+	y.submit(y.lane(capacity.OnDemandQueue), 2, size(2, 3000))
+	y.until("both run", 10*time.Minute, func() bool { return len(y.running) == 2 })
+	y.finish("")
+	y.dispatch()
+	y.Clock.Advance(20 * time.Minute)
+	y.dispatch()
+	for _, h := range y.living() {
+		if i, err := y.Neap.Fleet.Instance(t.Context(), y.Account.ID, h.ID); err == nil && i.Phase == plan.Running {
+			t.Errorf("%s is kept after twenty minutes", h.ID)
+		}
+	}
+}
