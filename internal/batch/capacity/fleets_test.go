@@ -39,9 +39,10 @@ type work struct {
 	host string
 }
 
+// open starts a Neap that hosts no jobs itself: of two dispatchers, each would take the other's machines for idle.
 func open(t *testing.T, change ...func(*capacity.Config)) *yard {
 	t.Helper()
-	y := &yard{Neap: apptest.Start(t, func(c *app.Config) { c.Forms = append(c.Forms, capacity.Form{}) }), ever: map[string]capacity.Host{}}
+	y := &yard{Neap: apptest.Start(t, func(c *app.Config) { c.Jobs.Hosted = []runtime.Runtime{} }), ever: map[string]capacity.Host{}}
 	y.config = capacity.Config{
 		DB: y.Neap.Fleet.DB, Fleet: y.Neap.Fleet, Catalog: catalog.AWS(), Clock: y.Clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
