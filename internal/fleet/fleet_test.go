@@ -169,6 +169,28 @@ func TestAnInterruptedInstanceIsReplacedOnceAndLeavesBeforeItsDeadline(t *testin
 	}
 }
 
+func TestAStampStaysAsLongAsTheInstancesDo(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	stamp := func() string {
+		text, err := w.Fleet.Stamp(t.Context(), w.Account.ID, w.group.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := stamp()
+	if again := stamp(); again != before {
+		t.Errorf("%q, and then %q, although nothing has happened", before, again)
+	}
+	if _, err := w.Fleet.Lock(t.Context(), w.Account.ID, w.in(plan.Running)[0].ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	if after := stamp(); after == before {
+		t.Errorf("%q before and after an instance was locked", after)
+	}
+}
+
 func TestAnInstanceThatIsKilledFromOutsideIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := begin(t, "")
