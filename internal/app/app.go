@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch/channel"
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
@@ -24,6 +25,7 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/compose"
 	"github.com/neap-cloud/neap/internal/dialect/launch"
 	"github.com/neap-cloud/neap/internal/dialect/mapsor"
+	"github.com/neap-cloud/neap/internal/dialect/mapsor/pubnub"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
@@ -120,6 +122,7 @@ type App struct {
 	checks   checks
 	clouds   clouds
 	upkeep   *upkeep
+	channels *channel.Hub
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -174,6 +177,8 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Workflow.AddPeriodic(a.upkeep.tidy())
 	a.Workflow.AddPeriodic(expiry{a.db, a.Identity, diary}.periodic())
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
+	a.channels = channel.New(a.channelConfig())
+	keys := channel.NewKeys(a.db, a.Identity)
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{
 			spot.Dialect(elastigroup.Product(elastigroup.Deps{
@@ -186,8 +191,9 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 				Guest:     isGuest, EC2Time: c.Launch.EC2Time,
 			}),
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
+			pubnub.Dialect(pubnub.Deps{Hub: a.channels, Keys: keys, Log: c.Log}),
 			neap.Dialect(neap.Deps{
-				Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
+				Fleet: a.Fleet, Journal: diary, Channels: keys, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
 				Operations: func() []op.Operation { return a.server.Operations() },
 			}),
 		},
@@ -196,7 +202,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := newHosts(c)
+	known, err := newHosts(c, a.server.AnyOrigin)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +223,7 @@ func Operations() []op.Operation {
 		compose.Dialect(compose.Deps{}),
 		launch.Dialect(launch.Deps{}),
 		mapsor.Dialect(mapsor.Deps{}),
+		pubnub.Dialect(pubnub.Deps{}),
 		neap.Dialect(neap.Deps{}),
 	)
 }
@@ -275,6 +282,15 @@ func (a *App) open(ctx context.Context) error {
 	return a.steadyClocks(ctx)
 }
 
+// channelConfig shares messages through the database where there may be other replicas.
+func (a *App) channelConfig() channel.Config {
+	config := channel.Config{Log: a.config.Log}
+	if a.config.Database != "" {
+		config.Shared = a.db
+	}
+	return config
+}
+
 func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
 	s := sim.Config{Memory: true, Clock: a.nature, Seed: uint64(a.config.Seed), Catalog: facts}
 	switch {
@@ -309,6 +325,9 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) close() error {
 	var failed []error
+	if a.channels != nil {
+		a.channels.Close()
+	}
 	if a.unwatch != nil {
 		a.unwatch()
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch/channel"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -56,6 +57,7 @@ func (r Retention) rules(diary *journal.Journal) []store.Rule {
 	all = append(all, workflow.Retention(r.Decisions)...)
 	all = append(all, ledger.Retention(r.Ledger)...)
 	all = append(all, identity.Retention()...)
+	all = append(all, channel.Retention()...)
 	return append(all, market.Retention()...)
 }
 

@@ -81,6 +81,9 @@ func neutral(call *Call, status int, f *fault.Error) any {
 }
 
 func encode(body any) ([]byte, error) {
+	if text, is := body.(Verbatim); is {
+		return text, nil
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

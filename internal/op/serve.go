@@ -60,6 +60,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.metrics.inFlight.Inc()
 	defer x.finish(r)
 	defer x.recover()
+	if s.AnyOrigin(r.URL.Path) {
+		x.dialect = s.dialectOf(r.URL.Path)
+		if r = acrossOrigins(x, r); r == nil {
+			return
+		}
+	}
 	s.router.ServeHTTP(x, s.asRouted(r))
 }
 
@@ -131,6 +137,14 @@ func (x *exchange) operation() string {
 	return x.route.operation
 }
 
+// path is what a log line may say of the address.
+func (x *exchange) path() string {
+	if x.dialect != nil && x.dialect.SecretPaths {
+		return hidden
+	}
+	return x.call.Path
+}
+
 func (x *exchange) finish(r *http.Request) {
 	x.server.metrics.inFlight.Dec()
 	took := time.Since(x.call.At)
@@ -147,7 +161,7 @@ func (x *exchange) finish(r *http.Request) {
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("request", x.call.ID), slog.String("operation", x.operation()), slog.String("method", x.call.Method), slog.String("path", x.call.Path),
+		slog.String("request", x.call.ID), slog.String("operation", x.operation()), slog.String("method", x.call.Method), slog.String("path", x.path()),
 		slog.Int("status", x.status), slog.Duration("took", took), slog.String("organisation", x.call.Caller.Organisation),
 		slog.String("account", x.call.Account), slog.String("subject", x.call.Caller.Subject),
 	}

@@ -26,7 +26,7 @@ const (
 
 // partitionedTables agrees with the migrations.
 func partitionedTables() []string {
-	return []string{"log_lines", "events", "audit", "decisions", "job_history", "job_output"}
+	return []string{"log_lines", "events", "audit", "decisions", "job_history", "job_output", "job_messages"}
 }
 
 func (db *DB) isPartitioned(table string) bool {

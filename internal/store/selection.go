@@ -62,6 +62,7 @@ type selection struct {
 	table string
 	where []string
 	args  []any
+	by    string // columns of GROUP BY; "" = none
 }
 
 // from begins a selection, narrowed to the scope.
@@ -114,6 +115,9 @@ func (s *selection) query(columns, order string, limit int) string {
 	text.WriteString("SELECT " + columns + " FROM " + s.table)
 	if len(s.where) > 0 {
 		text.WriteString(" WHERE " + strings.Join(s.where, " AND "))
+	}
+	if s.by != "" {
+		text.WriteString(" GROUP BY " + s.by)
 	}
 	if order != "" {
 		text.WriteString(" ORDER BY " + order)

@@ -247,15 +247,14 @@ type period struct {
 
 // laneView is what a lane's machines cost, in dollars: jobs + idle = fleet.
 type laneView struct {
-	Cloud        string  `json:"cloud"`
-	Region       string  `json:"region"`
-	Queue        string  `json:"queue"`
-	Jobs         float64 `json:"jobs"`
-	Idle         float64 `json:"idle"`
-	Fleet        float64 `json:"fleet"`
-	Attempts     int     `json:"attempts"`
-	Running      float64 `json:"running"` // seconds, of the attempts
-	IdleMachines float64 `json:"idleMachines"`
+	Cloud    string  `json:"cloud"`
+	Region   string  `json:"region"`
+	Queue    string  `json:"queue"`
+	Jobs     float64 `json:"jobs"`
+	Idle     float64 `json:"idle"`
+	Fleet    float64 `json:"fleet"`
+	Attempts int     `json:"attempts"`
+	Running  float64 `json:"running"` // seconds, of the machines
 }
 
 func (d Deps) jobCosts(ctx context.Context, in period) (page[laneView], error) {
@@ -266,7 +265,7 @@ func (d Deps) jobCosts(ctx context.Context, in period) (page[laneView], error) {
 	items := make([]laneView, 0, len(list))
 	for _, l := range list {
 		items = append(items, laneView{
-			l.Cloud, l.Region, l.Queue, l.Jobs.Dollars(), l.Idle.Dollars(), l.Fleet.Dollars(), l.Attempts, l.Running.Seconds(), l.IdleMachines.Seconds(),
+			l.Lane.Cloud, l.Lane.Region, l.Lane.Queue, l.Jobs.Dollars(), l.Idle.Dollars(), l.Fleet.Dollars(), l.Attempts, l.Running.Seconds(),
 		})
 	}
 	return page[laneView]{Items: items}, err

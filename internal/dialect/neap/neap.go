@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/channel"
 	"github.com/neap-cloud/neap/internal/batch/form"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet"
@@ -33,6 +34,7 @@ type Deps struct {
 	Experiments *experiment.Experiments
 	Batch       *batch.Batch
 	Queues      Queues
+	Channels    *channel.Keys
 	// Status describes the installation as it is now, with what is kept in these accounts.
 	Status func(ctx context.Context, accounts []identity.Account) (Status, error)
 	// Operations lists every operation that the server answers; it is asked after all dialects are mounted.
@@ -72,7 +74,7 @@ func Dialect(d Deps) op.Dialect {
 			{ID: "decisions.list", Route: "GET /neap/v1/groups/{groupId}/decisions", Need: "neap:readDecision", Title: "List decisions of a group", Target: group, Do: op.Func(d.decisions)},
 			{ID: "decisions.read", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}", Need: "neap:readDecision", Title: "Read a decision", Target: group, Do: op.Func(d.decision)},
 			{ID: "decisions.replay", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}/replay", Need: "neap:readDecision", Title: "Plan again from a decision's inputs", Target: group, Do: op.Func(d.replay)},
-		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.experimentRows(), d.generationRows(), d.auditRows(), d.jobRows()),
+		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.experimentRows(), d.generationRows(), d.auditRows(), d.jobRows(), d.channelRows()),
 		Answer: func(_ *op.Call, out any) any { return out },
 		Refuse: refuse,
 		Status: map[fault.Kind]int{
