@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fleet/plan/deadline"
@@ -56,8 +57,9 @@ type Seal interface {
 // Instances runs tasks that are instances.
 type Instances interface {
 	runtime.Runtime
-	// Find tells whose task a living instance is.
-	Find(ctx context.Context, account, region, instance string) (task string, known bool, err error)
+	// Find tells whose task a living instance is, and MachineOf which instance a task has.
+	Find(ctx context.Context, account, region, id string) (m instance.Machine, known bool, err error)
+	MachineOf(ctx context.Context, task string) (m instance.Machine, known bool, err error)
 }
 
 // Batch is the room's face. Every method takes the caller's account, and another account's job reads like a missing one. Methods that change something honour

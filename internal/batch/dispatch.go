@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/order"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
@@ -58,9 +59,10 @@ type run struct {
 	needs    runtime.Resources
 	starting bool // its runtime is being asked to begin it
 	why      stop
-	stopped  bool // it was asked to end
-	killed   bool // and made to
-	adopted  bool // it was begun before this dispatcher was
+	machine  *instance.Machine // of a task that is one, once it is known
+	stopped  bool              // it was asked to end
+	killed   bool              // and made to
+	adopted  bool              // it was begun before this dispatcher was
 }
 
 func newDispatcher(b *Batch) *dispatcher {
@@ -107,7 +109,7 @@ func (b *Batch) Run(ctx context.Context) {
 
 // all are the runtimes that there are, each once.
 func (b *Batch) all() []runtime.Runtime {
-	return slices.Concat(b.runtimes(hosted), b.runtimes(remote), b.runtimes(instance))
+	return slices.Concat(b.runtimes(hosted), b.runtimes(remote), b.runtimes(single))
 }
 
 // isDue reports whether something is to be done again, and if so, not before every has passed.
@@ -429,6 +431,9 @@ func (d *dispatcher) settle(ctx context.Context, w word) error {
 func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[string]runtime.Task) error {
 	now := d.c.Clock.Now().UTC()
 	written := map[*run]document{}
+	if err := d.machines(ctx, tasks, seen); err != nil {
+		return err
+	}
 	err := d.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		clear(written)
 		var lines []store.Record[Transition]
@@ -437,7 +442,9 @@ func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[st
 			if r == nil {
 				continue
 			}
-			doc, told, err := rewrite(ctx, tx, r.doc, func(doc document) (move, bool, error) { return judged(doc, seen[task], r.why, now) })
+			doc, told, err := rewrite(ctx, tx, r.doc, func(doc document) (move, bool, error) {
+				return judged(doc, sighting{seen[task], r.why, r.machine}, now)
+			})
 			if err != nil {
 				return err
 			}
@@ -451,6 +458,24 @@ func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[st
 	for _, task := range tasks {
 		if r := d.active[task]; r != nil {
 			d.settled(ctx, r, written[r])
+		}
+	}
+	return nil
+}
+
+// machines finds out which instances tasks have that are one.
+func (d *dispatcher) machines(ctx context.Context, tasks []string, seen map[string]runtime.Task) error {
+	for _, task := range tasks {
+		r := d.active[task]
+		if r == nil || r.line.how != single || r.machine != nil || seen[task].Instance == "" {
+			continue
+		}
+		m, known, err := d.c.Instances.MachineOf(ctx, task)
+		if err != nil {
+			return err
+		}
+		if known {
+			r.machine = &m
 		}
 	}
 	return nil
