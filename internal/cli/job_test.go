@@ -20,7 +20,7 @@ const (
 {"n":1,"runtime":"docker","host":"i-1","type":"c5.large","zone":"us-east-1a","group":"sig-jobs","share":0.5,"at":"2026-03-01T11:05:00Z","startedAt":"2026-03-01T11:05:00Z","endedAt":"2026-03-01T11:15:00Z","outcome":"preempted","reason":"The cloud took its spot machine back.","limits":"docker","lines":3},
 {"n":2,"runtime":"docker","host":"i-2","type":"m5.large","zone":"us-east-1b","group":"sig-jobs","share":0.5,"at":"2026-03-01T11:30:00Z","startedAt":"2026-03-01T11:30:00Z","endedAt":"2026-03-01T11:42:00Z","outcome":"succeeded","exit":{"code":0},"limits":"docker","lines":7}]}`
 	waitingJob = `{"id":"3892ffff-df92-11e9-9d97-f2a54137d40c","class":"Transcode_23","customer":"lightning","cloud":"aws","region":"us-east-1","queue":"spot","priority":"LOW","image":"ffmpeg:7",
-"state":"RUNNABLE","reason":"It waits for a machine.","submittedAt":"2026-03-01T11:58:00Z","attemptCount":0,"cost":{"actual":0,"potential":0,"running":0}}`
+"state":"RUNNABLE","reason":"It waits for a machine.","submittedAt":"2026-03-01T11:58:00Z","attemptCount":0,"ahead":1,"cost":{"actual":0,"potential":0,"running":0}}`
 	heldBack = `{"id":"4892ffff-df92-11e9-9d97-f2a54137d40c","class":"nightly","customer":"lightning","cloud":"aws","region":"us-east-1","queue":"spot","priority":"LOW","image":"host","state":"PENDING",
 "submittedAt":"2026-03-01T11:58:00Z","deadline":"2026-03-01T18:00:00Z","expected":3600,"attemptCount":0}`
 	wholeID = "3892fea6-df92-11e9-9d97-f2a54137d40c"

@@ -54,11 +54,7 @@ type bought struct {
 type story struct {
 	Job     json.RawMessage `json:"job"`
 	History json.RawMessage `json:"history"`
-	// Ahead is how many jobs get their turn first; nil = it does not wait for its turn.
-	Ahead *int `json:"ahead,omitempty"`
-	// AtLeast says that there may be more of them.
-	AtLeast bool           `json:"atLeast,omitempty"`
-	Bought  map[int]bought `json:"bought,omitempty"` // by attempt
+	Bought  map[int]bought  `json:"bought,omitempty"` // by attempt
 
 	job     view
 	history []transition
@@ -97,11 +93,6 @@ func (c commands) story(ctx context.Context, id string) (s story, err error) {
 	if s.history, s.History, _, err = session.List[transition](ctx, c, path(id, "/history"), nil); err != nil {
 		return s, err
 	}
-	if s.job.State == runnable {
-		if err := c.ahead(ctx, &s); err != nil {
-			return s, err
-		}
-	}
 	decisions := map[string][]decision{}
 	for _, a := range s.job.Attempts {
 		if a.Group == "" {
@@ -118,25 +109,6 @@ func (c commands) story(ctx context.Context, id string) (s story, err error) {
 		}
 	}
 	return s, nil
-}
-
-// ahead counts the jobs of its lane that get their turn before it: of a higher priority, and older ones of its own.
-func (c commands) ahead(ctx context.Context, s *story) error {
-	j := s.job
-	others, _, next, err := session.List[view](ctx, c, collection, url.Values{"state": {runnable}, "cloud": {j.Cloud}, "region": {j.Region}, "limit": {"1000"}})
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, other := range others {
-		first := other.Priority == "HIGH" && j.Priority != "HIGH"
-		older := other.Priority == j.Priority && other.SubmittedAt.Before(j.SubmittedAt)
-		if other.ID != j.ID && other.Queue == j.Queue && (first || older) {
-			n++
-		}
-	}
-	s.Ahead, s.AtLeast = &n, next != ""
-	return nil
 }
 
 // launchOf finds the newest decision before an attempt, which launched a machine like its own. decisions are newest first.
@@ -198,14 +170,13 @@ func (s story) waits(say func(string, ...any), now time.Time) {
 	case j.State == pending && !j.Deadline.IsZero():
 		begin := j.Deadline.Add(-time.Duration(j.Expected * float64(time.Second)))
 		say("It has to be done by %s (%s) and takes about %s, so it may wait for cheaper capacity until %s at the latest.", words.Stamp(j.Deadline), words.Age(now, j.Deadline), words.Span(j.Deadline.Sub(begin)), words.Stamp(begin))
-	case s.Ahead != nil && *s.Ahead == 0 && !s.AtLeast:
+	case j.Ahead == nil:
+	case *j.Ahead == 0:
 		say("It is the next of its queue: it waits for a machine that has room for it.")
-	case s.Ahead != nil && s.AtLeast:
-		say("At least %d jobs of its queue have their turn before it.", *s.Ahead)
-	case s.Ahead != nil && *s.Ahead == 1:
+	case *j.Ahead == 1:
 		say("One job of its queue has its turn before it.")
-	case s.Ahead != nil:
-		say("%d jobs of its queue have their turn before it.", *s.Ahead)
+	default:
+		say("%d jobs of its queue have their turn before it.", *j.Ahead)
 	}
 }
 

@@ -41,6 +41,7 @@ type view struct {
 	Tries       int       `json:"attemptCount"`
 	Attempts    []attempt `json:"attempts"`
 	Cost        *cost     `json:"cost"`
+	Ahead       *int      `json:"ahead"` // jobs that have their turn first, of one that waits for its turn
 }
 
 type attempt struct {
