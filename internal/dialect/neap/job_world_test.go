@@ -17,6 +17,7 @@ import (
 	"github.com/neap-cloud/neap/internal/batch"
 	"github.com/neap-cloud/neap/internal/batch/batchtest"
 	"github.com/neap-cloud/neap/internal/batch/output"
+	"github.com/neap-cloud/neap/internal/cli"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/op"
@@ -221,6 +222,42 @@ func TestAJobIsFollowedWhileItRunsToItsEndAndWithoutRepetition(t *testing.T) {
 	}
 	if _, again := ask[any](w, 200, "GET", "/neap/v1/jobs/"+made.ID+"/logs/follow", "", "Last-Event-ID: "+cursor); strings.Contains(again, "line") || !strings.Contains(again, "event: end") {
 		t.Errorf("behind the end: %q", again)
+	}
+}
+
+// neap runs a command line against the works.
+func (w works) neap(args ...string) (code int, out, errs string) {
+	var written, said strings.Builder
+	code = cli.Run(w.Context(), cli.Hooks{}, cli.World{
+		In: strings.NewReader(""), Out: &written, Err: &said, Environ: []string{"NEAP_URL=" + w.URL, "NEAP_TOKEN=x"}, Clock: clock.Wall{},
+	}, args)
+	return code, written.String(), said.String()
+}
+
+func TestTheCommandLineSubmitsWaitsFollowsAndExplains(t *testing.T) {
+	w := open(t)
+	where := []string{"job", "submit", "--image", "host", "--customer", "lightning", "--region", "us-east-1", "--vcpus", "0.1"}
+	code, id, errs := w.neap(append(where, "--wait", "--env", "KEY=canary-env", "--", "exit", "7")...)
+	if id = strings.TrimSpace(id); code != 7 || len(id) != 36 || !strings.Contains(errs, "Job "+id+" has FAILED") {
+		t.Fatalf("%d %q %q", code, id, errs)
+	}
+	code, ids, errs := w.neap(append(where, "--wait", "--many", "25", "--", "true")...)
+	if code != 0 || strings.Count(ids, "\n") != 25 || !strings.Contains(errs, "25 of 25 done") {
+		t.Errorf("%d %q %q", code, ids, errs)
+	}
+	if code, out, errs := w.neap("logs", "-f", id[:20]); code != 0 || out != "line 1\nline 2\nline 3\n" || !strings.Contains(errs, "FAILED") {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
+	for _, c := range []struct{ args, says string }{
+		{"job explain " + id, "Attempt 1, on "}, {"job explain " + id, "exit code 7"}, {"job show " + id, "FAILED"}, {"job list --limit 30 -o wide", "host true"},
+		{"job list --state failed", id}, {"job retry " + id, "runs again as "}, {"job queues", "No named queues"}, {"job explain -o json " + id, `"history"`},
+	} {
+		if code, out, errs := w.neap(strings.Fields(c.args)...); code != 0 || !strings.Contains(out, c.says) || strings.Contains(out, "canary-env") {
+			t.Errorf("%s: %d %q %q", c.args, code, out, errs)
+		}
+	}
+	if code, _, errs := w.neap("job", "cancel", id); code != 1 || errs == "" {
+		t.Errorf("an ended job is cancelled: %d %q", code, errs)
 	}
 }
 
