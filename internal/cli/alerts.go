@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/document"
+	"github.com/neap-cloud/neap/internal/cli/words"
 )
 
 type alertView struct {
@@ -36,7 +39,7 @@ func (a alertView) state() string {
 	if a.Closed.IsZero() {
 		return "open"
 	}
-	return "over after " + age(a.Closed, a.Opened)
+	return "over after " + words.Age(a.Closed, a.Opened)
 }
 
 func (s *shell) alerts() *cobra.Command {
@@ -78,7 +81,7 @@ func alertsText(w io.Writer, wide bool, now time.Time, list []alertView) error {
 		{head: "KIND", cell: func(a alertView) string { return a.Kind }},
 		{head: "ABOUT", cell: alertView.about},
 		{head: "STATE", cell: alertView.state},
-		{head: "AGE", cell: func(a alertView) string { return age(now, a.Opened) }},
+		{head: "AGE", cell: func(a alertView) string { return words.Age(now, a.Opened) }},
 		{head: "MESSAGE", cell: func(a alertView) string { return a.Message }},
 		{head: "ADVICE", wide: true, cell: func(a alertView) string { return a.Advice }},
 	}, list)
@@ -115,7 +118,7 @@ func statusText(w io.Writer, raw json.RawMessage, wide bool, wall time.Time) err
 		}
 	}
 	if len(alerts) == 0 {
-		return writeMembers(w, raw)
+		return document.Members(w, raw)
 	}
 	about := installation{Now: wall}
 	// What is no status of ours has no time either; the wall's will do.
@@ -125,7 +128,7 @@ func statusText(w io.Writer, raw json.RawMessage, wide bool, wall time.Time) err
 	if err != nil {
 		return err
 	}
-	if err := writeMembers(w, rest); err != nil {
+	if err := document.Members(w, rest); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/words"
 	"github.com/neap-cloud/neap/internal/journal/chain"
 )
 
@@ -80,7 +81,7 @@ func auditText(w io.Writer, wide bool, list []auditView) error {
 		return err
 	}
 	return writeTable(w, wide, []column[auditView]{
-		{head: "AT", cell: func(a auditView) string { return stamp(a.At) }},
+		{head: "AT", cell: func(a auditView) string { return words.Stamp(a.At) }},
 		{head: "WHO", cell: func(a auditView) string { return a.Name }},
 		{head: "SUBJECT", wide: true, cell: func(a auditView) string { return a.Subject }},
 		{head: "FROM", wide: true, cell: func(a auditView) string { return a.Remote }},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/words"
 	"github.com/neap-cloud/neap/internal/journal/chain"
 )
 
@@ -200,9 +201,9 @@ func placeOf(m *chain.Mark) string {
 		return "nothing is signed yet"
 	}
 	if m.Hash == (chain.Hash{}) {
-		return fmt.Sprintf("%d (%s %s)", m.Seq, m.Kind, stamp(m.At))
+		return fmt.Sprintf("%d (%s %s)", m.Seq, m.Kind, words.Stamp(m.At))
 	}
-	return fmt.Sprintf("%d:%s (%s %s)", m.Seq, m.Hash, m.Kind, stamp(m.At))
+	return fmt.Sprintf("%d:%s (%s %s)", m.Seq, m.Hash, m.Kind, words.Stamp(m.At))
 }
 
 func plural(n int64, one, more string) string {

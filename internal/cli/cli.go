@@ -132,6 +132,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(s.status(), s.get(), s.explain(), s.replay(), s.interrupt(), s.call())
 	root.AddCommand(s.protect(true), s.protect(false), s.undelete(), s.accept())
 	root.AddCommand(s.alerts(), s.webhook(), s.audit(), s.experiment())
+	root.AddCommand(s.job())
 	if s.hooks.Operations != nil {
 		root.AddCommand(s.operations())
 	}

@@ -29,6 +29,8 @@ type server struct {
 	*httptest.Server
 	answers map[string]reply
 	then    map[string]reply // answers to the second question on
+	states  []reply          // answers to questions for jobs in some states, one after the other; the last again and again
+	seen    func(line string)
 	mu      sync.Mutex
 	asked   []asked
 	agent   string // that asked last
@@ -59,7 +61,14 @@ func serve(t *testing.T, answers map[string]reply) *server {
 		if next, is := s.then[r.Method+" "+r.URL.EscapedPath()]; is {
 			s.answers[r.Method+" "+r.URL.EscapedPath()] = next
 		}
+		if r.URL.Query().Has("state") && len(s.states) > 0 {
+			answer, ok = s.states[0], true
+			s.states = s.states[min(1, len(s.states)-1):]
+		}
 		s.mu.Unlock()
+		if s.seen != nil {
+			s.seen(r.Method + " " + r.URL.RequestURI())
+		}
 		if !ok {
 			answer = refused(400, "CANT_FIND", "There is nothing here.", "")
 		}

@@ -36,6 +36,7 @@ type request struct {
 	method, path string
 	query        url.Values
 	body         []byte
+	key          string // Idempotency-Key; "" = none
 	dryRun       bool
 }
 
@@ -66,8 +67,8 @@ func (e *unreachable) Error() string {
 }
 func (e *unreachable) Unwrap() error { return e.cause }
 
-// do asks, and turns everything but a success into an error.
-func (c *client) do(ctx context.Context, r request) (answer, error) {
+// request is r as it is sent.
+func (c *client) request(ctx context.Context, r request) (*http.Request, error) {
 	query := url.Values{}
 	for name, values := range r.query {
 		query[name] = values
@@ -81,7 +82,7 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.agent)
@@ -93,6 +94,38 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 	}
 	if r.dryRun {
 		req.Header.Set("Neap-Dry-Run", "true")
+	}
+	if r.key != "" {
+		req.Header.Set("Idempotency-Key", r.key)
+	}
+	return req, nil
+}
+
+// open asks for an answer that may take for ever; whoever reads it closes it.
+func (c *client) open(ctx context.Context, r request) (io.ReadCloser, error) {
+	req, err := c.request(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	patient := *c.http
+	patient.Timeout = 0
+	res, err := patient.Do(req)
+	if err != nil {
+		return nil, c.noAnswer(err)
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		body, err := io.ReadAll(io.LimitReader(res.Body, answerLimit))
+		return nil, errors.Join(c.refused(res.StatusCode, body), err, res.Body.Close())
+	}
+	return res.Body, nil
+}
+
+// do asks, and turns everything but a success into an error.
+func (c *client) do(ctx context.Context, r request) (answer, error) {
+	req, err := c.request(ctx, r)
+	if err != nil {
+		return answer{}, err
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/session"
 	"github.com/neap-cloud/neap/internal/fault"
 )
 
@@ -44,6 +45,10 @@ func (e *refusal) Error() string {
 
 // report writes err for a person and returns the exit code it stands for.
 func report(w io.Writer, command *cobra.Command, err error) int {
+	var own session.Code
+	if errors.As(err, &own) {
+		return int(own)
+	}
 	var refused *refusal
 	if errors.As(err, &refused) {
 		fmt.Fprint(w, refused.render())

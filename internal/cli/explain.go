@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/words"
 	"github.com/neap-cloud/neap/internal/money"
 )
 
@@ -72,8 +73,8 @@ func decisionsText(w io.Writer, items []json.RawMessage, v view) error {
 	}
 	return writeTable(w, v.wide, []column[decisionView]{
 		{head: "DECISION", cell: func(d decisionView) string { return d.ID }},
-		{head: "AGE", cell: func(d decisionView) string { return age(v.now, d.At) }},
-		{head: "AT", wide: true, cell: func(d decisionView) string { return stamp(d.At) }},
+		{head: "AGE", cell: func(d decisionView) string { return words.Age(v.now, d.At) }},
+		{head: "AT", wide: true, cell: func(d decisionView) string { return words.Stamp(d.At) }},
 		{head: "PLANNER", wide: true, cell: func(d decisionView) string { return d.Version }},
 		{head: "SUMMARY", cell: func(d decisionView) string { return dryRunMark(d) + d.Summary }},
 	}, decisions)
@@ -203,7 +204,7 @@ func explainText(w io.Writer, d decisionView, now time.Time) error {
 		fmt.Fprintf(&tail, "   - %s\n", note)
 	}
 	if !d.Plan.Next.IsZero() {
-		fmt.Fprintf(&tail, "\nLooks again at %s even if nothing changes.\n", stamp(d.Plan.Next))
+		fmt.Fprintf(&tail, "\nLooks again at %s even if nothing changes.\n", words.Stamp(d.Plan.Next))
 	}
 	_, err := io.WriteString(w, tail.String())
 	return err
@@ -220,7 +221,7 @@ func (a actionView) what() string {
 	}
 	phrase := a.Verb + " " + a.Instance
 	if !a.DrainUntil.IsZero() {
-		phrase += " until " + stamp(a.DrainUntil)
+		phrase += " until " + words.Stamp(a.DrainUntil)
 	}
 	return phrase
 }

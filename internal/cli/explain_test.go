@@ -58,13 +58,6 @@ func TestReplayTellsWhetherThePlansAgree(t *testing.T) {
 	}
 }
 
-func TestADifferenceInSpellingAloneIsSaidToBeOne(t *testing.T) {
-	lines, err := difference([]byte(`{"a":1}`), []byte(`{ "a": 1 }`))
-	if err != nil || len(lines) != 1 || !strings.Contains(lines[0], "spelling") {
-		t.Errorf("%v %v", lines, err)
-	}
-}
-
 func TestADecisionOfTheFirstPlannerIsExplainedInItsPoints(t *testing.T) {
 	s := serve(t, map[string]reply{"GET /neap/v1/groups/sig-00000001/decisions/dec-2": {body: `{"id":"dec-2","version":"1","plan":{"options":[
 		{"type":"m5a.large","zone":"us-east-1b","lifecycle":"spot","price":34400,"risk":0.025,"score":87.25,"terms":{"price":50,"safety":45.8,"spread":-8.55},"chosen":1}]}}`}})

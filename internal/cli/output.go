@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/document"
 	"github.com/neap-cloud/neap/internal/cli/suggest"
 	"github.com/neap-cloud/neap/internal/cli/table"
 )
@@ -117,7 +118,7 @@ func (s *shell) write(w io.Writer, p page) error {
 		_, err := indented.WriteTo(w)
 		return err
 	case "yaml":
-		return writeYAML(w, p.raw)
+		return document.YAML(w, p.raw)
 	}
 	return p.text(w, s.output == "wide")
 }
@@ -137,7 +138,7 @@ func one(value any) page {
 		if err != nil {
 			return err
 		}
-		return writeMembers(w, raw)
+		return document.Members(w, raw)
 	}}
 }
 

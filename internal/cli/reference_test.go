@@ -17,7 +17,7 @@ func reference(root *cobra.Command) string {
 	var out strings.Builder
 	out.WriteString("# The command line\n\nThis page follows from the commands themselves: `go test ./internal/cli -update` writes it, and the test fails when it is out of date.\n\n" +
 		"The client finds the server by `--url` or `NEAP_URL`, and its token by `--token`, `NEAP_TOKEN` or the file `admin-token` of the data folder.\n" +
-		"Exit codes: 0 done, 1 refused or failed, 2 the command line or configuration is wrong.\n\n## Flags of every client command\n\n")
+		"Exit codes: 0 done, 1 refused or failed, 2 the command line or configuration is wrong; `neap job submit --wait` ends with that of its job.\n\n## Flags of every client command\n\n")
 	writeFlags(&out, root.PersistentFlags())
 	for _, child := range root.Commands() {
 		describe(&out, child)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/document"
 )
 
 // replayView is what planning again over stored inputs gave.
@@ -68,7 +70,7 @@ func (r replayView) write(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Planner %s gives the same plan, byte for byte.\n", r.Running)
 		return err
 	}
-	lines, err := difference(r.Stored, r.Replayed)
+	lines, err := document.Difference(r.Stored, r.Replayed)
 	if err != nil {
 		return err
 	}
@@ -79,44 +81,4 @@ func (r replayView) write(w io.Writer) error {
 	}
 	_, err = io.WriteString(w, out.String())
 	return err
-}
-
-// difference lists the members in which two JSON objects differ: "-" what stood before, "+" what stands now.
-func difference(before, now json.RawMessage) ([]string, error) {
-	old, err := decodeNode(before)
-	if err != nil {
-		return nil, err
-	}
-	fresh, err := decodeNode(now)
-	if err != nil {
-		return nil, err
-	}
-	was, is := members("", old), members("", fresh)
-	then, today := map[string]string{}, map[string]string{}
-	for _, p := range was {
-		then[p.name] = p.value
-	}
-	for _, p := range is {
-		today[p.name] = p.value
-	}
-	var lines []string
-	for _, p := range was {
-		value, kept := today[p.name]
-		if value == p.value && kept {
-			continue
-		}
-		lines = append(lines, "- "+p.name+": "+oneLine(p.value))
-		if kept {
-			lines = append(lines, "+ "+p.name+": "+oneLine(value))
-		}
-	}
-	for _, p := range is {
-		if _, known := then[p.name]; !known {
-			lines = append(lines, "+ "+p.name+": "+oneLine(p.value))
-		}
-	}
-	if len(lines) == 0 {
-		lines = append(lines, "only the spelling differs, not a single value")
-	}
-	return lines, nil
 }

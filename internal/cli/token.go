@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/words"
 )
 
 const tokensPath = "/neap/v1/tokens"
@@ -152,9 +154,9 @@ func (s *shell) tokensText(w io.Writer, wide bool, tokens []tokenView) error {
 		{head: "KIND", cell: func(t tokenView) string { return t.Kind }},
 		{head: "USER", cell: func(t tokenView) string { return t.User }},
 		{head: "ENDS IN", cell: func(t tokenView) string { return t.Last }},
-		{head: "AGE", cell: func(t tokenView) string { return age(now, t.Created) }},
-		{head: "EXPIRES", cell: func(t tokenView) string { return age(now, t.Expires) }},
-		{head: "LAST USED", wide: true, cell: func(t tokenView) string { return age(now, t.Used) }},
+		{head: "AGE", cell: func(t tokenView) string { return words.Age(now, t.Created) }},
+		{head: "EXPIRES", cell: func(t tokenView) string { return words.Age(now, t.Expires) }},
+		{head: "LAST USED", wide: true, cell: func(t tokenView) string { return words.Age(now, t.Used) }},
 	}, tokens)
 }
 

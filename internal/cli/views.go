@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/cli/words"
 )
 
 // The views hold what people are shown of a thing; -o json and -o yaml show all of it.
@@ -74,7 +76,7 @@ func groupsText(w io.Writer, items []json.RawMessage, v view) error {
 		{head: "REGION", cell: func(g groupView) string { return g.Region }},
 		{head: "ZONES", wide: true, cell: func(g groupView) string { return strings.Join(g.zones(), ",") }},
 		{head: "SPOT TYPES", wide: true, cell: func(g groupView) string { return several(g.Compute.Types.Spot, 4) }},
-		{head: "AGE", cell: func(g groupView) string { return age(v.now, g.CreatedAt) }},
+		{head: "AGE", cell: func(g groupView) string { return words.Age(v.now, g.CreatedAt) }},
 	}, groups)
 }
 
@@ -106,9 +108,9 @@ func moment(now, t time.Time) string {
 		return ""
 	}
 	if t.After(now) {
-		return stamp(t) + ", " + age(now, t)
+		return words.Stamp(t) + ", " + words.Age(now, t)
 	}
-	return stamp(t) + ", " + age(now, t) + " ago"
+	return words.Stamp(t) + ", " + words.Age(now, t) + " ago"
 }
 
 type instanceView struct {
@@ -136,7 +138,7 @@ func (i instanceView) lock(now time.Time) string {
 	if i.LockStatus != "locked" || i.ProtectedUntil.IsZero() {
 		return i.LockStatus
 	}
-	return i.LockStatus + " for " + span(i.ProtectedUntil.Sub(now))
+	return i.LockStatus + " for " + words.Span(i.ProtectedUntil.Sub(now))
 }
 
 func instancesText(w io.Writer, items []json.RawMessage, v view) error {
@@ -155,7 +157,7 @@ func instancesText(w io.Writer, items []json.RawMessage, v view) error {
 		{head: "PUBLIC IP", wide: true, cell: func(i instanceView) string { return i.PublicIP }},
 		{head: "REQUEST", wide: true, cell: func(i instanceView) string { return i.Request }},
 		{head: "PRODUCT", wide: true, cell: func(i instanceView) string { return i.Product }},
-		{head: "AGE", cell: func(i instanceView) string { return age(v.now, i.CreatedAt) }},
+		{head: "AGE", cell: func(i instanceView) string { return words.Age(v.now, i.CreatedAt) }},
 	}, instances)
 }
 
@@ -171,8 +173,8 @@ func logsText(w io.Writer, items []json.RawMessage, v view) error {
 		return err
 	}
 	return writeTable(w, v.wide, []column[logView]{
-		{head: "AGE", cell: func(l logView) string { return age(v.now, l.CreatedAt) }},
-		{head: "AT", wide: true, cell: func(l logView) string { return stamp(l.CreatedAt) }},
+		{head: "AGE", cell: func(l logView) string { return words.Age(v.now, l.CreatedAt) }},
+		{head: "AT", wide: true, cell: func(l logView) string { return words.Stamp(l.CreatedAt) }},
 		{head: "SEVERITY", cell: func(l logView) string { return l.Severity }},
 		{head: "MESSAGE", cell: func(l logView) string { return l.Message }},
 	}, lines)
@@ -209,8 +211,8 @@ func eventsText(w io.Writer, items []json.RawMessage, v view) error {
 		return err
 	}
 	return writeTable(w, v.wide, []column[eventView]{
-		{head: "AGE", cell: func(e eventView) string { return age(v.now, e.CreatedAt) }},
-		{head: "AT", wide: true, cell: func(e eventView) string { return stamp(e.CreatedAt) }},
+		{head: "AGE", cell: func(e eventView) string { return words.Age(v.now, e.CreatedAt) }},
+		{head: "AT", wide: true, cell: func(e eventView) string { return words.Stamp(e.CreatedAt) }},
 		{head: "EVENT", cell: func(e eventView) string { return e.Type }},
 		{head: "DETAILS", cell: eventView.details},
 	}, events)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/neap-cloud/neap/internal/cli/words"
 )
 
 const webhooksPath = "/neap/v1/webhooks"
@@ -113,8 +115,8 @@ func (s *shell) webhookList() *cobra.Command {
 						{head: "KINDS", cell: func(v webhookView) string { return several(v.Kinds, 4) }},
 						{head: "DELIVERED", cell: func(v webhookView) string { return number(v.Delivered) }},
 						{head: "TROUBLE", cell: func(v webhookView) string { return v.Trouble }},
-						{head: "NEXT ATTEMPT", wide: true, cell: func(v webhookView) string { return stamp(v.Next) }},
-						{head: "CREATED", wide: true, cell: func(v webhookView) string { return stamp(v.Created) }},
+						{head: "NEXT ATTEMPT", wide: true, cell: func(v webhookView) string { return words.Stamp(v.Next) }},
+						{head: "CREATED", wide: true, cell: func(v webhookView) string { return words.Stamp(v.Created) }},
 					}, list)
 				})
 			})
@@ -154,7 +156,7 @@ func (s *shell) webhookDead() *cobra.Command {
 						{head: "EVENT", cell: func(v deadView) string { return v.Letter.Type }},
 						{head: "ABOUT", cell: func(v deadView) string { return v.Letter.Resource }},
 						{head: "ATTEMPTS", cell: func(v deadView) string { return number(v.Attempts) }},
-						{head: "DIED", cell: func(v deadView) string { return stamp(v.Died) }},
+						{head: "DIED", cell: func(v deadView) string { return words.Stamp(v.Died) }},
 						{head: "TROUBLE", cell: func(v deadView) string { return v.Trouble }},
 					}, list)
 				})

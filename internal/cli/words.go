@@ -6,7 +6,6 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // text is a JSON string, or any other scalar as it was written.
@@ -21,41 +20,6 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 		*t = text(raw)
 	}
 	return nil
-}
-
-// age says how long ago t was, in one or two units; "" when t is not known.
-func age(now, t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	d := now.Sub(t)
-	if d < 0 {
-		return "in " + span(-d)
-	}
-	return span(d)
-}
-
-// span is a duration in the largest unit that is whole, with the next one where it still matters.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
-	case d < 10*time.Minute:
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	case d < 2*day:
-		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd%02dh", d/day, d%day/time.Hour)
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
 // dollars shows an amount of money with four places.

@@ -102,6 +102,7 @@ func (x *exchange) stream(ctx context.Context, run flow) {
 
 	ctx, end := context.WithCancelCause(ctx)
 	s := &stream{x: x, control: http.NewResponseController(x), end: end}
+	defer s.lift()
 	var tending sync.WaitGroup
 	again := *x // as it is now: the function may write to its call
 	tending.Go(func() { s.tend(ctx, &again) })
@@ -111,8 +112,12 @@ func (x *exchange) stream(ctx context.Context, run flow) {
 		err = run(ctx, s)
 	}()
 	s.close(ctx, err)
-	if err := s.control.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) { // the connection may serve further requests
-		x.server.log.Debug("a connection's deadline cannot be lifted", "request", x.call.ID, "error", err)
+}
+
+// lift takes the deadline off a connection, which may serve further requests.
+func (s *stream) lift() {
+	if err := s.control.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		s.x.server.log.Debug("a connection's deadline cannot be lifted", "request", s.x.call.ID, "error", err)
 	}
 }
 
@@ -160,7 +165,7 @@ func (x *exchange) mayStill(ctx context.Context) error {
 func (s *stream) close(ctx context.Context, err error) {
 	cause := context.Cause(ctx)
 	switch {
-	case s.x.request.Context().Err() != nil || errors.Is(cause, errNotTaken):
+	case s.opened && (s.x.request.Context().Err() != nil || errors.Is(cause, errNotTaken)):
 		return
 	case cause != nil && !errors.Is(cause, context.Canceled): // it was ended from here, whatever the function made of it
 		err = cause

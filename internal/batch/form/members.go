@@ -61,8 +61,8 @@ func (m members) texts() map[string]string {
 	return texts
 }
 
-// lastMoment ends the year 9999; no store keeps what is later.
-const lastMoment = 253_402_300_799_999
+// lastMoment is the last second of the year 9999; no store keeps what is later.
+const lastMoment = 253_402_300_799_000
 
 // moment is a time in epoch milliseconds, of which a fraction is cut off. No job was or will be submitted beyond its ends.
 func moment(milliseconds float64) time.Time {

@@ -247,3 +247,25 @@ func BenchmarkCollectOneLine(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkCollectTenMegabytes(b *testing.B) {
+	p := &paper{}
+	for range 100_000 {
+		p.write(strings.Repeat("x", 68))
+	}
+	c := &output.Collector{Book: &output.Book{DB: storetest.Memory(b)}}
+	n := 0
+	for b.Loop() {
+		n++
+		if err := c.Collect(b.Context(), fast{p}, p.task(), ref(fmt.Sprint("job-", n)), true); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// fast is a paper that finds a line at once.
+type fast struct{ *paper }
+
+func (p fast) Output(_ context.Context, _ string, after int64, limit int) ([]runtime.Line, error) {
+	return p.lines[after:min(int(after)+limit, len(p.lines))], nil
+}

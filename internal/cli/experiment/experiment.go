@@ -12,44 +12,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/neap-cloud/neap/internal/cli/session"
 	"github.com/neap-cloud/neap/internal/cli/suggest"
 )
 
 // Shell is the command line around these commands.
 type Shell interface {
-	// Ask asks the server; a refusal is an error.
-	Ask(ctx context.Context, q Question) (json.RawMessage, error)
+	session.Session
 	// GroupID takes a group's id, or its name where only one group has it.
 	GroupID(ctx context.Context, word string) (string, error)
-	// Now is the server's time.
-	Now(ctx context.Context) time.Time
-	// Check refuses an output format that is neither usual nor one of these.
-	Check(more ...string) error
-	// Format is the one that was asked for.
-	Format() string
-	// Print shows a page; Show fetches it first, again and again if that was asked for.
-	Print(cmd *cobra.Command, p Page) error
-	Show(cmd *cobra.Command, fetch func(ctx context.Context) (Page, error)) error
-	// Usage is the error of a command line that cannot be carried out.
-	Usage(sentence string) error
-}
-
-// Question is one request.
-type Question struct {
-	Method, Path string
-	Query        url.Values
-	Body         any // nil = none
-	DryRun       bool
-}
-
-// Page is something to show: as JSON, or for people.
-type Page struct {
-	Raw  json.RawMessage
-	Text func(w io.Writer, wide bool) error
 }
 
 const collection = "/neap/v1/experiments"
@@ -129,7 +103,7 @@ func (c commands) begin(cmd *cobra.Command, asked draft, dryRun bool) (err error
 			}
 		}
 	}
-	made, raw, err := ask[view](cmd.Context(), c, Question{Method: http.MethodPost, Path: collection, Body: asked, DryRun: dryRun})
+	made, raw, err := session.Ask[view](cmd.Context(), c, session.Question{Method: http.MethodPost, Path: collection, Body: asked, DryRun: dryRun})
 	if err != nil {
 		return err
 	}
@@ -137,32 +111,7 @@ func (c commands) begin(cmd *cobra.Command, asked draft, dryRun bool) (err error
 		made.ID = "" // nobody will find it
 		fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was created.")
 	}
-	return c.Print(cmd, Page{Raw: raw, Text: func(w io.Writer, _ bool) error { return made.write(w) }})
-}
-
-// ask makes a request that is answered with a T.
-func ask[T any](ctx context.Context, c commands, q Question) (answer T, raw json.RawMessage, err error) {
-	if raw, err = c.Ask(ctx, q); err != nil {
-		return answer, nil, err
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return answer, nil, fmt.Errorf("the server's answer has an unexpected form: %w", err)
-	}
-	return answer, raw, nil
-}
-
-// list asks for items.
-func list[T any](ctx context.Context, c commands, path string) (items []T, raw json.RawMessage, err error) {
-	sent, _, err := ask[struct {
-		Items json.RawMessage `json:"items"`
-	}](ctx, c, Question{Method: http.MethodGet, Path: path})
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := json.Unmarshal(sent.Items, &items); err != nil {
-		return nil, nil, fmt.Errorf("the server's answer has an unexpected form: %w", err)
-	}
-	return items, sent.Items, nil
+	return c.Print(cmd, session.Page{Raw: raw, Text: func(w io.Writer, _ bool) error { return made.write(w) }})
 }
 
 func (c commands) groupIDs(ctx context.Context, words []string) ([]string, error) {
@@ -178,7 +127,7 @@ func (c commands) groupIDs(ctx context.Context, words []string) ([]string, error
 }
 
 func (c commands) optIn(ctx context.Context, group string, is bool) (json.RawMessage, error) {
-	return c.Ask(ctx, Question{Method: http.MethodPut, Path: "/neap/v1/groups/" + url.PathEscape(group) + "/experiments", Body: map[string]bool{"optedIn": is}})
+	return c.Ask(ctx, session.Question{Method: http.MethodPut, Path: "/neap/v1/groups/" + url.PathEscape(group) + "/experiments", Body: map[string]bool{"optedIn": is}})
 }
 
 // opt and its opposite differ in one word.
@@ -205,7 +154,7 @@ func (c commands) opt(in bool) *cobra.Command {
 					return err
 				}
 				said := fmt.Sprintf("Group %s %s.\n", id, done)
-				if err := c.Print(cmd, Page{Raw: raw, Text: func(w io.Writer, _ bool) error { _, err := io.WriteString(w, said); return err }}); err != nil {
+				if err := c.Print(cmd, session.Page{Raw: raw, Text: func(w io.Writer, _ bool) error { _, err := io.WriteString(w, said); return err }}); err != nil {
 					return err
 				}
 			}
@@ -220,9 +169,9 @@ func (c commands) groups() *cobra.Command {
 		Short: "List the groups that are opted in",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.Show(cmd, func(ctx context.Context) (Page, error) {
-				items, raw, err := list[enrolment](ctx, c, "/neap/v1/experiment-groups")
-				return Page{Raw: raw, Text: func(w io.Writer, wide bool) error { return groupsText(w, wide, items) }}, err
+			return c.Show(cmd, func(ctx context.Context) (session.Page, error) {
+				items, raw, _, err := session.List[enrolment](ctx, c, "/neap/v1/experiment-groups", nil)
+				return session.Page{Raw: raw, Text: func(w io.Writer, wide bool) error { return groupsText(w, wide, items) }}, err
 			})
 		},
 	}
@@ -234,9 +183,9 @@ func (c commands) list() *cobra.Command {
 		Short: "List experiments, oldest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.Show(cmd, func(ctx context.Context) (Page, error) {
-				items, raw, err := list[view](ctx, c, collection)
-				return Page{Raw: raw, Text: func(w io.Writer, wide bool) error { return listText(w, wide, items) }}, err
+			return c.Show(cmd, func(ctx context.Context) (session.Page, error) {
+				items, raw, _, err := session.List[view](ctx, c, collection, nil)
+				return session.Page{Raw: raw, Text: func(w io.Writer, wide bool) error { return listText(w, wide, items) }}, err
 			})
 		},
 	}
@@ -244,7 +193,7 @@ func (c commands) list() *cobra.Command {
 
 // path finds an experiment by its id or name.
 func (c commands) path(ctx context.Context, word string) (string, error) {
-	items, _, err := list[view](ctx, c, collection)
+	items, _, _, err := session.List[view](ctx, c, collection, nil)
 	if err != nil {
 		return "", err
 	}
@@ -267,20 +216,20 @@ func (c commands) show() *cobra.Command {
 			"--peek shows it all the same, marked as such.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.Show(cmd, func(ctx context.Context) (Page, error) {
+			return c.Show(cmd, func(ctx context.Context) (session.Page, error) {
 				path, err := c.path(ctx, args[0])
 				if err != nil {
-					return Page{}, err
+					return session.Page{}, err
 				}
 				if peek {
 					return c.reported(ctx, path, url.Values{"peek": {"true"}})
 				}
-				e, raw, err := ask[view](ctx, c, Question{Method: http.MethodGet, Path: path})
+				e, raw, err := session.Ask[view](ctx, c, session.Question{Method: http.MethodGet, Path: path})
 				if err != nil {
-					return Page{}, err
+					return session.Page{}, err
 				}
 				now := c.Now(ctx)
-				return Page{Raw: raw, Text: func(w io.Writer, _ bool) error {
+				return session.Page{Raw: raw, Text: func(w io.Writer, _ bool) error {
 					if err := e.write(w); err != nil {
 						return err
 					}
@@ -306,11 +255,11 @@ func (c commands) stop() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			raw, err := c.Ask(cmd.Context(), Question{Method: http.MethodPost, Path: path + "/stop"})
+			raw, err := c.Ask(cmd.Context(), session.Question{Method: http.MethodPost, Path: path + "/stop"})
 			if err != nil {
 				return err
 			}
-			return c.Print(cmd, Page{Raw: raw, Text: func(w io.Writer, _ bool) error {
+			return c.Print(cmd, session.Page{Raw: raw, Text: func(w io.Writer, _ bool) error {
 				_, err := fmt.Fprintf(w, "Experiment %s is stopped. What it measured is kept, and its report says that it was stopped.\n", args[0])
 				return err
 			}})
@@ -344,7 +293,7 @@ func (c commands) report() *cobra.Command {
 	}
 }
 
-func (c commands) reported(ctx context.Context, path string, query url.Values) (Page, error) {
-	r, raw, err := ask[report](ctx, c, Question{Method: http.MethodGet, Path: path + "/report", Query: query})
-	return Page{Raw: raw, Text: func(w io.Writer, _ bool) error { return r.write(w) }}, err
+func (c commands) reported(ctx context.Context, path string, query url.Values) (session.Page, error) {
+	r, raw, err := session.Ask[report](ctx, c, session.Question{Method: http.MethodGet, Path: path + "/report", Query: query})
+	return session.Page{Raw: raw, Text: func(w io.Writer, _ bool) error { return r.write(w) }}, err
 }

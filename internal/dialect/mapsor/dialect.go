@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/form"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/op"
@@ -41,7 +42,7 @@ func Dialect(d Deps) op.Dialect {
 		prefixes = append(prefixes, "/"+name)
 	}
 	return op.Dialect{
-		Name: "mapsor", Title: "Mapsor API", Rows: rows, Prefixes: prefixes, Schemas: folder, Challenge: "Token",
+		Name: "mapsor", Title: "Mapsor API", Rows: rows, Prefixes: prefixes, Schemas: form.Schemas(folder), Challenge: "Token",
 		Carrier: op.Carrier{In: "query", Name: "token"}, Credential: credential, Rewrite: func(r *http.Request) *http.Request { return rewrite(r, names) },
 		Answer: func(_ *op.Call, out any) any { return out }, Refuse: refuse, Status: statuses(), Exception: exception,
 	}

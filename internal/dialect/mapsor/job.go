@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/form"
 	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/op"
@@ -46,7 +47,7 @@ type told struct {
 }
 
 func (d Deps) submit(ctx context.Context, in newJob) (made, error) {
-	s, err := submission(in.Body)
+	s, err := form.Parse(in.Body)
 	if err != nil {
 		return made{}, err
 	}

@@ -18,6 +18,8 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/dialecttest"
 )
 
+const canary = "CANARY0815"
+
 // answered compares an answer with a published sample's.
 func answered(t *testing.T, s dialecttest.Sample, status int, out any) {
 	t.Helper()

@@ -2,6 +2,7 @@ package mapsor
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -27,8 +28,10 @@ type named struct {
 
 // name is the user's in the body, which the schema was held to.
 func (in named) name() (string, error) {
-	body, err := membersOf(in.Body)
-	return body.text("user"), err
+	var body map[string]any // and no struct, which would take USER for user
+	err := json.Unmarshal(in.Body, &body)
+	name, _ := body["user"].(string)
+	return name, err
 }
 
 type newUser struct {

@@ -61,6 +61,7 @@ type jobView struct {
 	AttemptCount int            `json:"attemptCount"`
 	Attempts     []attemptView  `json:"attempts,omitempty"`
 	Cost         *costView      `json:"cost,omitempty"`
+	Ahead        *int           `json:"ahead,omitempty"` // jobs that have their turn before it, of one that waits for its turn; with a single read
 }
 
 // resourcesView is in the units of the document that jobs are submitted with.
@@ -219,6 +220,13 @@ func (d Deps) job(ctx context.Context, in oneJob) (jobView, error) {
 	view := fromJob(j)
 	for _, a := range j.Attempts {
 		view.Attempts = append(view.Attempts, fromAttempt(a))
+	}
+	if j.State == batch.Runnable {
+		ahead, err := d.Batch.Ahead(ctx, op.CallOf(ctx).Account, j.ID)
+		if err != nil {
+			return view, err
+		}
+		view.Ahead = &ahead
 	}
 	return view, d.cost(ctx, &view)
 }

@@ -1,4 +1,7 @@
-package cli
+// Package document shows JSON to people: as YAML, and as members one a line.
+//
+// It owns how JSON becomes either, letter by letter. It must not know what the JSON means. Start reading at YAML.
+package document
 
 import (
 	"bytes"
@@ -8,11 +11,13 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/neap-cloud/neap/internal/cli/table"
 )
 
-// writeYAML shows JSON as YAML, members in the order in which they were sent.
-func writeYAML(w io.Writer, raw json.RawMessage) error {
-	node, err := decodeNode(raw)
+// YAML shows JSON as YAML, members in the order in which they were sent.
+func YAML(w io.Writer, raw json.RawMessage) error {
+	node, err := nodeOf(raw)
 	if err != nil {
 		return err
 	}
@@ -24,17 +29,17 @@ func writeYAML(w io.Writer, raw json.RawMessage) error {
 	return encoder.Close()
 }
 
-// writeMembers shows a JSON object to people: one line a member, those inside it under their path.
-func writeMembers(w io.Writer, raw json.RawMessage) error {
-	node, err := decodeNode(raw)
+// Members shows a JSON object to people: one line a member, those inside it under their path.
+func Members(w io.Writer, raw json.RawMessage) error {
+	node, err := nodeOf(raw)
 	if err != nil {
 		return err
 	}
-	return writePairs(w, members("", node))
+	return table.WritePairs(w, members("", node))
 }
 
-func members(path string, node *yaml.Node) []pair {
-	var pairs []pair
+func members(path string, node *yaml.Node) []table.Pair {
+	var pairs []table.Pair
 	switch node.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -54,18 +59,18 @@ func members(path string, node *yaml.Node) []pair {
 			pairs = append(pairs, members(fmt.Sprintf("%s[%d]", path, i), item)...)
 		}
 		if len(plain) > 0 {
-			pairs = append(pairs, pair{path, strings.Join(plain, ", ")})
+			pairs = append(pairs, table.Pair{path, strings.Join(plain, ", ")})
 		}
 	default:
 		if node.Tag != "!!null" {
-			pairs = append(pairs, pair{path, node.Value})
+			pairs = append(pairs, table.Pair{path, node.Value})
 		}
 	}
 	return pairs
 }
 
-// decodeNode reads one JSON value. YAML's own decoder would do for most of JSON, but not for its escapes beyond the basic plane.
-func decodeNode(raw json.RawMessage) (*yaml.Node, error) {
+// nodeOf reads one JSON value. YAML's own decoder would do for most of JSON, but not for its escapes beyond the basic plane.
+func nodeOf(raw json.RawMessage) (*yaml.Node, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	return nextNode(decoder)
@@ -109,4 +114,44 @@ func nextNode(decoder *json.Decoder) (*yaml.Node, error) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(value)}, nil
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
+}
+
+// Difference lists the members in which two JSON objects differ: "-" what stood before, "+" what stands now.
+func Difference(before, now json.RawMessage) ([]string, error) {
+	old, err := nodeOf(before)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := nodeOf(now)
+	if err != nil {
+		return nil, err
+	}
+	was, is := members("", old), members("", fresh)
+	then, today := map[string]string{}, map[string]string{}
+	for _, p := range was {
+		then[p[0]] = p[1]
+	}
+	for _, p := range is {
+		today[p[0]] = p[1]
+	}
+	var lines []string
+	for _, p := range was {
+		value, kept := today[p[0]]
+		if value == p[1] && kept {
+			continue
+		}
+		lines = append(lines, "- "+p[0]+": "+table.OneLine(p[1]))
+		if kept {
+			lines = append(lines, "+ "+p[0]+": "+table.OneLine(value))
+		}
+	}
+	for _, p := range is {
+		if _, known := then[p[0]]; !known {
+			lines = append(lines, "+ "+p[0]+": "+table.OneLine(p[1]))
+		}
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "only the spelling differs, not a single value")
+	}
+	return lines, nil
 }
