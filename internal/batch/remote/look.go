@@ -41,12 +41,15 @@ func (v *view) job() cloud.Job {
 	return v.found
 }
 
-// overSince is when a job's end was seen first; one that never began has nothing to be waited for.
+// overSince is when a job ended: at the cloud's time, or when its end was seen first, where the clocks differ. One without output has nothing to be waited for.
 func (v *view) overSince() time.Time {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.found.Output == "" {
+	switch {
+	case v.found.Output == "":
 		return time.Time{}
+	case v.found.Ended.Before(v.over):
+		return v.found.Ended
 	}
 	return v.over
 }

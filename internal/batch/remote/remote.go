@@ -97,7 +97,7 @@ func never(sentence string, args ...any) *runtime.Refusal {
 }
 
 var (
-	idForm    = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
+	idForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
 	imageForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._:-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 )
 
@@ -165,7 +165,7 @@ func (r *Runtime) noQueue(ctx context.Context, queues cloud.JobQueues, place run
 func checkForm(spec runtime.Spec) error {
 	switch {
 	case !idForm.MatchString(spec.ID):
-		return never("A task's id is 1 to 64 letters, digits, - and dots; %q is none.", spec.ID)
+		return never("A task's id is 1 to 64 letters, digits, - and dots, and begins with one of the first two; %q is none.", spec.ID)
 	case spec.Place.Account == "" || spec.Place.Region == "" || spec.Place.Queue == "":
 		return never("A task for AWS Batch needs an account, a region and a queue.")
 	case spec.Place.Cloud != "" && spec.Place.Cloud != "aws":
