@@ -17,6 +17,7 @@ const (
 	endsALook   = 25               // tasks whose output is read to its end in one look
 	pagesAtOnce = 20               // of one such output
 	lateOutput  = 3 * time.Second  // that output may come after its task's end
+	viewFor     = time.Minute      // that the places in an output are remembered after its task's end
 	mostPatient = 60 * time.Second // for output that does not end
 )
 
@@ -393,7 +394,7 @@ func (r *Runtime) prune(living []doc) {
 			continue
 		}
 		gone[id] = v
-		if now.Sub(v.trail.lastRead()) > idle {
+		if now.Sub(v.trail.lastRead()) > viewFor {
 			delete(r.views, id)
 		}
 	}
