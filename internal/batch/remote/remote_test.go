@@ -261,6 +261,7 @@ func TestATaskIsStoppedWhereverItStands(t *testing.T) {
 	}
 	w.restart()
 	w.clock.Advance(settle + submitWithin + time.Second)
+	w.start("absent") // begins nothing
 	for _, id := range []string{"waiting", "running", "hidden", "absent"} {
 		w.task(id)
 		w.clock.Advance(polled)
