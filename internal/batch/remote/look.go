@@ -152,7 +152,7 @@ func (l *looking) settleAsked(d doc) error {
 		return nil
 	}
 	is, err := l.find(l.ctx, l.queues, d)
-	if err != nil || is || !absenceProves(d, l.now, l.settle) {
+	if err != nil || is || !l.isAbsent(d, l.now, l.settle) {
 		return err
 	}
 	return l.close(d, neverPut(d, l.now), "")

@@ -5,7 +5,7 @@
 //
 // No call of a cloud can be made exactly once, and AWS Batch has no tokens. So a row is written before a job is submitted, and stays "asked" until the job's id is known.
 // Whoever finds such a row, after a crash or in another replica, looks for the job by the task's name, and takes its absence for proof only when the last attempt
-// lies so far back that it can't arrive any more. Then the row is closed for good, or the job is submitted again; either changes the row first, so never both happen.
+// lies so far back that it can't arrive any more, and in two looks. Then the row is closed for good, or the job is submitted again; either changes the row first, so never both happen.
 package remote
 
 import (

@@ -50,8 +50,8 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) error {
 		if is, err := r.find(ctx, queues, d); is || err != nil {
 			return err
 		}
-		if !absenceProves(d, now, settle) {
-			return fmt.Errorf("start task %s: whether AWS Batch has it already will be known %s after the answer was lost", spec.ID, submitWithin+settle)
+		if !r.isAbsent(d, now, settle) {
+			return fmt.Errorf("start task %s: whether AWS Batch has it already will be known a little more than %s after the answer was lost", spec.ID, submitWithin+settle)
 		}
 		d.Value.Asked = now
 		d, err = rows.Update(ctx, r.DB, d) // whoever closes the row meanwhile wins
@@ -65,6 +65,20 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) error {
 // absenceProves says that the last attempt would have been seen by now, if it had arrived.
 func absenceProves(d doc, now time.Time, settle time.Duration) bool {
 	return now.Sub(d.Value.Asked) > submitWithin+settle
+}
+
+// isAbsent says that a job that was not found just now is not there. One look may have been at an outage; it takes a second one.
+func (r *Runtime) isAbsent(d doc, now time.Time, settle time.Duration) bool {
+	if !absenceProves(d, now, settle) {
+		return false
+	}
+	v := r.view(d.ID)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.missing.Before(d.Value.Asked) {
+		v.missing = now
+	}
+	return now.Sub(v.missing) >= polled
 }
 
 // submit makes the one call that begins something; the row of it is there.
@@ -98,6 +112,10 @@ func (r *Runtime) put(ctx context.Context, queues cloud.JobQueues, asked doc, jo
 		d.State, d.Value.Job = statePut, job
 		return true
 	})
+	v := r.view(asked.ID)
+	v.mu.Lock()
+	v.missing = time.Time{}
+	v.mu.Unlock()
 	if err != nil || d.Value.Job == job && !d.Value.Stop {
 		return err
 	}
