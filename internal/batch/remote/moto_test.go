@@ -80,3 +80,38 @@ func TestTasksInAWSBatchKeepTheContractOfRuntimes(t *testing.T) {
 		return runtimetest.Harness{Runtime: reopen(t), Image: "library/alpine:3", Reopen: reopen}
 	})
 }
+
+// A real SDK in between: what it repeats by itself after a lost answer would be a second job.
+func TestALostAnswerOfAWSBatchMakesNoSecondJob(t *testing.T) {
+	server := awstest.Moto(t)
+	user := server.User(t, awstest.Allow("batch:*", "logs:*"))
+	awstest.Be(t, user.Key)
+	front, queue, db := awstest.NewFront(t, server, user.Key), "queue-"+ident.Hex(4), storetest.Memory(t)
+	server.JobQueue(t, region, queue, true)
+	connection, err := aws.New(t.Context(), aws.Config{Endpoint: front.Endpoint, Endpoints: map[string]string{"": front.Endpoint}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	amazon := account{connection.Account("", "")}
+	r := placed{remote.New(remote.Config{DB: db, Clouds: amazon}), runtime.Place{Account: "acc", Cloud: "aws", Region: region, Queue: queue}}
+	spec := runtime.Spec{ID: "lost-" + ident.Hex(4) + ".1", Image: "library/alpine:3", Command: []string{"sleep", "60"}}
+	front.Lose("submitjob", 1)
+	if err := r.Start(t.Context(), spec); err != nil { // found at once by its name
+		t.Fatal(err)
+	}
+	front.Lose("terminatejob", 1)
+	if err := r.Stop(t.Context(), spec.ID, 0); err != nil { // the SDK repeats this one
+		t.Fatal(err)
+	}
+	next := placed{remote.New(remote.Config{DB: db, Clouds: amazon}), r.place}
+	if err := next.Start(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	if n := front.Calls()["submitjob"]; n != 1 {
+		t.Errorf("submitted %d times", n)
+	}
+	jobs, err := connection.Account("", "").Jobs(t.Context(), cloud.JobQuery{Region: region, Queue: queue, Token: spec.ID})
+	if err != nil || len(jobs) != 1 {
+		t.Errorf("%+v, %v", jobs, err)
+	}
+}
