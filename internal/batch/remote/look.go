@@ -203,7 +203,7 @@ func (l *looking) describe(docs []doc, most int) error {
 	for part := range slices.Chunk(ids, idsAtOnce) {
 		found, err := l.queues.Jobs(l.ctx, cloud.JobQuery{Region: l.region, IDs: part})
 		if err != nil {
-			return asked("look at tasks", err)
+			return answered("look at tasks", err)
 		}
 		shown := map[string]cloud.Job{}
 		for _, j := range found {
@@ -242,7 +242,7 @@ func (l *looking) see(d doc, j cloud.Job) error {
 	v.mu.Unlock()
 	if isOverdue(d, j, l.now) {
 		if err := l.queues.EndJob(l.ctx, l.region, j.ID, reasonTimedOut); err != nil {
-			return asked("end task "+d.ID+" at its timeout", err)
+			return answered("end task "+d.ID+" at its timeout", err)
 		}
 	}
 	return nil
@@ -271,7 +271,7 @@ func (l *looking) follow(docs []doc) error {
 	for _, d := range running[:min(len(running), readsALook)] {
 		v := l.view(d.ID)
 		if _, _, err := l.page(l.ctx, l.queues, l.region, v.job().Output, v.trail, v.trail.end(), eventsAPage); err != nil {
-			return asked("read what task "+d.ID+" writes", err)
+			return answered("read what task "+d.ID+" writes", err)
 		}
 		l.notice(d, v)
 	}
@@ -285,7 +285,7 @@ func (l *looking) finish(d doc, v *view, j cloud.Job) error {
 		from := v.trail.end()
 		_, next, err := l.page(l.ctx, l.queues, l.region, j.Output, v.trail, from, mostEvents)
 		if err != nil {
-			return asked("read what task "+d.ID+" wrote", err)
+			return answered("read what task "+d.ID+" wrote", err)
 		}
 		isRead = next.cursor == from.cursor
 	}
@@ -321,7 +321,7 @@ func (r *Runtime) Tasks(ctx context.Context, ids []string) ([]runtime.Task, erro
 	if err != nil {
 		return nil, err
 	}
-	living := slices.DeleteFunc(slices.Clone(docs), func(d doc) bool { return d.State == stateOver })
+	living := slices.DeleteFunc(slices.Clone(docs), func(d doc) bool { return d.State == stateOver || r.isWatched(d.ID) })
 	if len(living) > 0 {
 		failed := r.look(ctx, living, every)
 		if docs, err = r.known(ctx, ids); err != nil {
@@ -338,6 +338,18 @@ func (r *Runtime) Tasks(ctx context.Context, ids []string) ([]runtime.Task, erro
 		tasks = append(tasks, r.taskOf(d))
 	}
 	return tasks, nil
+}
+
+// isWatched says that somebody polls, and has seen the task and what it wrote: whoever asks need not wait for a cloud that hangs.
+func (r *Runtime) isWatched(id string) bool {
+	r.mu.Lock()
+	v, polls := r.views[id], len(r.watchers) > 0
+	r.mu.Unlock()
+	if !polls || v == nil {
+		return false
+	}
+	j := v.job()
+	return j.ID != "" && (j.Output == "" || !v.trail.lastRead().IsZero())
 }
 
 const idsAStatement = 500

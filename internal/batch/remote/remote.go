@@ -123,7 +123,7 @@ func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
 	found, err := queues.JobQueues(ctx, place.Region, []string{place.Queue})
 	switch {
 	case err != nil:
-		return asked("look for a queue", err)
+		return answered("look for a queue", err)
 	case len(found) == 0:
 		return r.noQueue(ctx, queues, place)
 	case found[0].State == cloud.JobQueueClosed:
@@ -143,7 +143,7 @@ const mostNamed = 5 // queues in a sentence
 func (r *Runtime) noQueue(ctx context.Context, queues cloud.JobQueues, place runtime.Place) error {
 	all, err := queues.JobQueues(ctx, place.Region, nil)
 	if err != nil {
-		return asked("list the queues", err)
+		return answered("list the queues", err)
 	}
 	var names []string
 	for _, q := range all {
@@ -185,8 +185,8 @@ func checkForm(spec runtime.Spec) error {
 	return nil
 }
 
-// asked words what the cloud answered: for good, for now, or not at all.
-func asked(what string, err error) error {
+// answered words what the cloud answered: for good, for now, or not at all.
+func answered(what string, err error) error {
 	refusal, is := errors.AsType[*cloud.Refusal](err)
 	switch {
 	case is && slices.Contains([]cloud.RefusalKind{cloud.BadRequest, cloud.Unknown}, refusal.Kind):

@@ -216,7 +216,14 @@ func TestAJobThatTurnsUpAfterItsTaskWasGivenUpIsEnded(t *testing.T) {
 	w.is("a.1", runtime.Starting)
 	w.clock.Advance(polled)
 	w.is("a.1", runtime.Lost)
-	if err := w.submit(t.Context(), queues, spec("a.1"), d); err != nil { // a process that slept all the while
+	if err := w.submit(t.Context(), queues, spec("a.1"), d); err == nil || w.cloud.count()["SubmitJob"] != 1 {
+		t.Errorf("%v: a process that slept all the while submits it", err)
+	}
+	late, err := queues.SubmitJob(t.Context(), "us-east-1", w.jobOf(spec("a.1"))) // or slept just before this
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.put(t.Context(), queues, d, late); err != nil {
 		t.Fatal(err)
 	}
 	if j := w.cloud.job(t, "a.1"); j.State != cloud.JobEnded || j.Reason != reasonStopped {

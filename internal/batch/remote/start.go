@@ -83,21 +83,25 @@ func (r *Runtime) isAbsent(d doc, now time.Time, settle time.Duration) bool {
 
 // submit makes the one call that begins something; the row of it is there.
 func (r *Runtime) submit(ctx context.Context, queues cloud.JobQueues, spec runtime.Spec, d doc) error {
-	limited, cancel := context.WithTimeout(ctx, submitWithin)
+	left := submitWithin - r.Clock.Now().Sub(d.Value.Asked) // from when the row says it was asked, as others count
+	if left <= 0 {
+		return fmt.Errorf("start task %s: its row took too long to write", spec.ID)
+	}
+	limited, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	job, err := queues.SubmitJob(limited, spec.Place.Region, r.jobOf(spec))
 	if refusal, is := errors.AsType[*cloud.Refusal](err); is {
 		if err := rows.Delete(context.WithoutCancel(ctx), r.DB, store.Account(d.Account), d.ID); err != nil {
 			return err
 		}
-		return asked("submit task "+spec.ID, refusal)
+		return answered("submit task "+spec.ID, refusal)
 	}
 	r.wake()
 	if err != nil {
 		if is, failed := r.find(ctx, queues, d); is || failed != nil {
 			return failed
 		}
-		return asked("submit task "+spec.ID, err)
+		return answered("submit task "+spec.ID, err)
 	}
 	return r.put(ctx, queues, d, job)
 }
@@ -202,7 +206,7 @@ func (r *Runtime) Stop(ctx context.Context, id string, _ time.Duration) error {
 		return err
 	}
 	if err := queues.EndJob(ctx, d.Value.Region, d.Value.Job, reasonStopped); err != nil {
-		return asked("stop task "+id, err)
+		return answered("stop task "+id, err)
 	}
 	return nil
 }

@@ -99,6 +99,7 @@ func TestARegionThatHangsHoldsUpNoOther(t *testing.T) {
 	w.hears(told, "near.1")
 	w.cloud.write(t, "near.1", "more")
 	w.hears(told, "near.1")
+	w.is("near.1", runtime.Running)
 	cancel()
 	for range told {
 	}
