@@ -78,7 +78,7 @@ func rooms() []room {
 		{path: "fleet/experiment", layer: 2, beside: fleets},
 		{path: "fleet/survey", layer: 2, only: []string{"layer 0", "cloud", "market", "fleet/offer"}, why: pure},
 		{path: "cluster", layer: 2, beside: fleets},
-		{path: "batch", layer: 2, beside: fleets},
+		{path: "batch", layer: 2, beside: append([]string{"market"}, fleets...)}, // whether a job waits for spot is weighed by what the market offers
 		{path: "spark", layer: 2, beside: fleets},
 		{path: "database", layer: 2, beside: books},
 		{path: "delivery", layer: 2, beside: books},
@@ -167,13 +167,14 @@ func libraries() []library {
 		{"modernc.org/sqlite", []string{"store", "workflow", "cloud/sim"}, sql},
 		{"database/sql", []string{"store", "workflow", "cloud/sim"}, sql},
 		{"github.com/go-json-experiment/json", []string{"store", "cloud/sim"}, "encoding/json does, where documents are not read by the thousand a second"},
-		{"github.com/klauspost/compress", []string{"journal"}, "compress/flate does, where nothing is packed by the hundred a second"},
+		{"github.com/klauspost/compress", []string{"journal", "runtime/process"}, "compress/flate does, where nothing is packed by the hundred a second, and no image has zstd layers"},
 		{"github.com/spf13", []string{"cli"}, commands},
 		{"github.com/knadh/koanf", []string{"cli"}, commands},
 		{"go.yaml.in/yaml", []string{"cli"}, commands},
 		{"golang.org/x/crypto", []string{"identity"}, "identity alone hashes passwords"},
 		{"github.com/aws", []string{"cloud/aws"}, vendors},
 		{"golang.org/x/oauth2", []string{"cloud/gcp", "cloud/azure"}, vendors},
+		{"golang.org/x/sys", []string{"runtime/process"}, "tasks are held by what only Linux has; everything else runs everywhere"},
 		{"golang.org/x/sync", []string{"store", "workflow", "op", "cloud", "fleet", "market", "app"}, "layer 0 stands on the standard library alone"},
 	}
 }

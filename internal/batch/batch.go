@@ -7,9 +7,12 @@ package batch
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
+	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fleet/plan/deadline"
 	"github.com/neap-cloud/neap/internal/ledger"
@@ -26,8 +29,7 @@ type Config struct {
 	Ledger   *ledger.Ledger
 	Capacity capacity.Capacity
 	Seal     Seal
-	// Collect copies what a task wrote.
-	Collect func(ctx context.Context, rt runtime.Runtime, task runtime.Task) error
+	Output   *output.Collector // with the book that it fills
 	// Simulated tells whether an account's cloud is simulated: its container jobs run on this machine, on room that simulated instances lend.
 	Simulated func(ctx context.Context, account string) (bool, error)
 	Hosted    []runtime.Runtime // of this machine, the preferred ones first
@@ -43,6 +45,7 @@ type Config struct {
 	Machine string
 	// Alive tells whether another replica's machine has been heard of lately; nil = there are no others.
 	Alive func(machine string) bool
+	Meter Meter // nil = nobody listens
 	Log   *slog.Logger
 }
 
@@ -55,21 +58,34 @@ type Seal interface {
 // Instances runs tasks that are instances.
 type Instances interface {
 	runtime.Runtime
-	// Find tells whose task a living instance is.
-	Find(ctx context.Context, account, region, instance string) (task string, known bool, err error)
+	// Find tells whose task a living instance is, and MachineOf which instance a task has.
+	Find(ctx context.Context, account, region, id string) (m instance.Machine, known bool, err error)
+	MachineOf(ctx context.Context, task string) (m instance.Machine, known bool, err error)
 }
 
 // Batch is the room's face. Every method takes the caller's account, and another account's job reads like a missing one. Methods that change something honour
 // store.WithDryRun.
 type Batch struct {
-	c     Config
-	desk  *desk
-	ended chan struct{} // closed when the dispatcher of this process has ended
+	c      Config
+	desk   *desk
+	owners sync.Map      // the accounts of tasks that go on
+	ended  chan struct{} // closed when the dispatcher of this process has ended
 }
 
 // New wires the room and registers its work; call it before the workflow engine starts.
 func New(c Config) *Batch {
+	if c.Meter == nil {
+		c.Meter = unheard{}
+	}
 	b := &Batch{c: c, desk: newDesk(), ended: make(chan struct{})}
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "batch.dispatch", Every: time.Second, Do: b.lead})
 	return b
+}
+
+// Retention is how long the room keeps jobs that came to their end, with their history. What they wrote has rules of its own.
+func Retention(keep time.Duration) []store.Rule {
+	return []store.Rule{
+		{Table: jobs.Table, Keep: keep, States: []string{done}, Idle: true},
+		{Table: history.Table, Keep: keep},
+	}
 }

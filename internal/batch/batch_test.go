@@ -8,22 +8,25 @@ import (
 
 	"github.com/neap-cloud/neap/internal/batch"
 	"github.com/neap-cloud/neap/internal/fault"
+	"github.com/neap-cloud/neap/internal/store/storetest"
 )
 
 func TestAJobRunsToItsEnd(t *testing.T) {
-	w := newWorld(t)
-	j := w.becomes(w.submit(asked("true")).ID, batch.Succeeded)
-	if len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host == "" || j.Attempts[0].Share == 0 || j.StoppedAt.IsZero() {
-		t.Errorf("%+v", j)
-	}
-	told, err := w.History(t.Context(), account, j.ID)
-	var path []string
-	for _, step := range told {
-		path = append(path, string(step.From)+">"+string(step.To))
-	}
-	if want := "SUBMITTED>RUNNABLE RUNNABLE>STARTING STARTING>RUNNING RUNNING>SUCCEEDED"; err != nil || strings.Join(path, " ") != want {
-		t.Errorf("history: %v, %v", path, err)
-	}
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		w := newWorld(t, func(w *world) { w.at = at })
+		j := w.becomes(w.submit(asked("true")).ID, batch.Succeeded)
+		if len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host == "" || j.Attempts[0].Share == 0 || j.StoppedAt.IsZero() {
+			t.Errorf("%+v", j)
+		}
+		told, err := w.History(t.Context(), account, j.ID)
+		var path []string
+		for _, step := range told {
+			path = append(path, string(step.From)+">"+string(step.To))
+		}
+		if want := "SUBMITTED>RUNNABLE RUNNABLE>STARTING STARTING>RUNNING RUNNING>SUCCEEDED"; err != nil || strings.Join(path, " ") != want {
+			t.Errorf("history: %v, %v", path, err)
+		}
+	})
 }
 
 func TestAJobsOwnFailureEndsItAndSaysWhy(t *testing.T) {
@@ -34,21 +37,23 @@ func TestAJobsOwnFailureEndsItAndSaysWhy(t *testing.T) {
 }
 
 func TestALostAttemptDoesNotCountAgainstTheJob(t *testing.T) {
-	w := newWorld(t)
-	id := w.submit(asked("hold")).ID
-	w.becomes(id, batch.Running)
-	w.stop() // its tasks are lost with their process
-	w.begin()
-	w.until("a second attempt runs", func() bool {
-		j, err := w.Get(t.Context(), account, id)
-		return err == nil && len(j.Attempts) == 2 && j.State == batch.Running
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		w := newWorld(t, func(w *world) { w.at = at })
+		id := w.submit(asked("hold")).ID
+		w.becomes(id, batch.Running)
+		w.stop() // its tasks are lost with their process
+		w.begin()
+		w.until("a second attempt runs", func() bool {
+			j, err := w.Get(t.Context(), account, id)
+			return err == nil && len(j.Attempts) == 2 && j.State == batch.Running
+		})
+		if ok, err := w.Instant.Finish(id+".2", 0); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if j := w.becomes(id, batch.Succeeded); j.Attempts[0].Outcome != "lost" {
+			t.Errorf("%+v", j.Attempts)
+		}
 	})
-	if ok, err := w.Instant.Finish(id+".2", 0); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	if j := w.becomes(id, batch.Succeeded); j.Attempts[0].Outcome != "lost" {
-		t.Errorf("%+v", j.Attempts)
-	}
 }
 
 func TestATaskWhoseMachineGoesIsBegunAgainElsewhere(t *testing.T) {
@@ -105,36 +110,40 @@ func TestCancellingWorksInEveryStateAndStopsWhatRuns(t *testing.T) {
 }
 
 func TestACancelledJobIsStoppedAlsoAfterARestart(t *testing.T) {
-	w := newWorld(t)
-	j := w.submit(asked("hold"))
-	w.becomes(j.ID, batch.Running)
-	w.stop()
-	if _, err := w.Cancel(t.Context(), account, "usr-1", j.ID); err != nil {
-		t.Fatal(err)
-	}
-	w.begin()
-	w.until("the attempt is closed", func() bool {
-		j, err := w.Get(t.Context(), account, j.ID)
-		return err == nil && j.Attempts[0].Outcome == "cancelled"
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		w := newWorld(t, func(w *world) { w.at = at })
+		j := w.submit(asked("hold"))
+		w.becomes(j.ID, batch.Running)
+		w.stop()
+		if _, err := w.Cancel(t.Context(), account, "usr-1", j.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.begin()
+		w.until("the attempt is closed", func() bool {
+			j, err := w.Get(t.Context(), account, j.ID)
+			return err == nil && j.Attempts[0].Outcome == "cancelled"
+		})
 	})
 }
 
 func TestTheSameKeyGivesTheSameJobAndAnotherJobWithItIsRefused(t *testing.T) {
-	w := newWorld(t)
-	first, err := w.Submit(t.Context(), account, "usr-1", asked("true"), "k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.becomes(first.ID, batch.Succeeded)
-	if again, err := w.Submit(t.Context(), account, "usr-1", asked("true"), "k"); err != nil || again.ID != first.ID || again.State != batch.Succeeded {
-		t.Errorf("%s %s, %v", again.ID, again.State, err)
-	}
-	if _, err := w.Submit(t.Context(), account, "usr-1", asked("false"), "k"); !fault.Is(err, fault.Conflict) {
-		t.Errorf("another job: %v", err)
-	}
-	if other, err := w.Submit(t.Context(), account, "usr-2", asked("true"), "k"); err != nil || other.ID == first.ID {
-		t.Errorf("another user's: %s, %v", other.ID, err)
-	}
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		w := newWorld(t, func(w *world) { w.at = at })
+		first, err := w.Submit(t.Context(), account, "usr-1", asked("true"), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(first.ID, batch.Succeeded)
+		if again, err := w.Submit(t.Context(), account, "usr-1", asked("true"), "k"); err != nil || again.ID != first.ID || again.State != batch.Succeeded {
+			t.Errorf("%s %s, %v", again.ID, again.State, err)
+		}
+		if _, err := w.Submit(t.Context(), account, "usr-1", asked("false"), "k"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("another job: %v", err)
+		}
+		if other, err := w.Submit(t.Context(), account, "usr-2", asked("true"), "k"); err != nil || other.ID == first.ID {
+			t.Errorf("another user's: %s, %v", other.ID, err)
+		}
+	})
 }
 
 func TestARetryIsANewJobAndTheOldOneStaysAsItIs(t *testing.T) {

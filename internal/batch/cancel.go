@@ -30,8 +30,8 @@ func (b *Batch) finish(ctx context.Context, account, id string, state State, bec
 
 // Announce is called by an instance job's own machine when it has booted: its job runs from now on. The same answer on repeat. fault.Invalid when the instance is no
 // running instance job's.
-func (b *Batch) Announce(ctx context.Context, account, region, instance, peer string) (Job, error) {
-	found, err := b.jobOn(ctx, account, region, instance, peer)
+func (b *Batch) Announce(ctx context.Context, account, region, id, peer string) (Job, error) {
+	found, err := b.jobOn(ctx, account, region, id, peer)
 	if err != nil || found.State != Starting {
 		return found, err
 	}
@@ -45,7 +45,7 @@ func (b *Batch) Announce(ctx context.Context, account, region, instance, peer st
 			return m, false, nil
 		}
 		a, now := m.doc.Value.last(), b.c.Clock.Now().UTC()
-		a.StartedAt, a.Host = now, instance
+		a.StartedAt, a.Host = now, id
 		return m, true, m.to(Running, now, "Its instance has announced itself.")
 	})
 	return job(d), err
@@ -53,8 +53,8 @@ func (b *Batch) Announce(ctx context.Context, account, region, instance, peer st
 
 // Release is called by an instance job's own machine when its work is done: the instance is terminated, and its job has succeeded. fault.Invalid as for Announce, and for
 // the second call.
-func (b *Batch) Release(ctx context.Context, account, region, instance, peer string) (Job, error) {
-	found, err := b.jobOn(ctx, account, region, instance, peer)
+func (b *Batch) Release(ctx context.Context, account, region, id, peer string) (Job, error) {
+	found, err := b.jobOn(ctx, account, region, id, peer)
 	if err != nil {
 		return found, err
 	}
@@ -62,19 +62,22 @@ func (b *Batch) Release(ctx context.Context, account, region, instance, peer str
 }
 
 // jobOn is the job that an instance was got for, while it goes on.
-func (b *Batch) jobOn(ctx context.Context, account, region, instance, peer string) (Job, error) {
+func (b *Batch) jobOn(ctx context.Context, account, region, id, peer string) (Job, error) {
 	unknown := fault.Of(fault.Invalid, "instance", "No visible spot request for this instance")
 	if b.c.Instances == nil {
 		return Job{}, unknown
 	}
-	task, known, err := b.c.Instances.Find(ctx, account, region, instance)
+	m, known, err := b.c.Instances.Find(ctx, account, region, id)
 	if err != nil || !known {
 		return Job{}, orUnknown(err, unknown)
 	}
-	id, attempt := jobOf(task)
-	found, err := b.Get(ctx, account, id)
+	of, attempt := jobOf(m.Task)
+	found, err := b.Get(ctx, account, of)
 	if err != nil {
 		return Job{}, orUnknown(err, unknown)
+	}
+	if peer != m.PrivateIP && peer != m.PublicIP {
+		b.c.Log.Info("an instance's call came from another address than its own", "job", of, "instance", id, "peer", peer)
 	}
 	if last := found.last(); found.State != Starting && found.State != Running || last == nil || last.N != attempt {
 		return Job{}, unknown

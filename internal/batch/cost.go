@@ -3,6 +3,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -87,7 +88,7 @@ func later(a, b time.Time) time.Time {
 // LaneCost is what a lane's machines cost in a time, exactly: Jobs + Idle = Fleet.
 type LaneCost struct {
 	Lane              capacity.Lane
-	Group             string // that the ledger books the machines under
+	Groups            []string // that the ledger books the machines under
 	Jobs, Idle, Fleet money.Amount
 	Attempts          int           // that took room in this time
 	Running           time.Duration // of the machines
@@ -100,24 +101,28 @@ func (b *Batch) Costs(ctx context.Context, account string, from, until time.Time
 		return nil, err
 	}
 	now := b.c.Clock.Now()
-	booked := map[string]*LaneCost{} // by group
+	booked, of := map[capacity.Lane]*LaneCost{}, map[string]*LaneCost{} // by lane, and by group
 	lines := map[string][]ledger.Line{}
-	for lane, group := range lanes {
-		of, err := b.c.Ledger.Lines(ctx, account, group, from, until)
+	for _, group := range slices.Sorted(maps.Keys(lanes)) {
+		c := booked[lanes[group]]
+		if c == nil {
+			c = &LaneCost{Lane: lanes[group]}
+			booked[c.Lane] = c
+		}
+		c.Groups, of[group] = append(c.Groups, group), c
+		spent, err := b.c.Ledger.Lines(ctx, account, group, from, until)
 		if err != nil {
 			return nil, err
 		}
-		c := &LaneCost{Lane: lane, Group: group}
-		for _, l := range of {
+		for _, l := range spent {
 			c.Fleet += l.Actual
 			c.Running += l.To.Sub(l.From)
 			lines[l.Meter.Instance] = append(lines[l.Meter.Instance], l)
 		}
-		booked[group] = c
 	}
 	err = b.each(ctx, account, until, func(j *Job) {
 		for _, a := range j.Attempts {
-			c := booked[a.Group]
+			c := of[a.Group]
 			if c == nil || !a.At.Before(until) || !a.end(now).After(from) {
 				continue
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/order"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
@@ -58,9 +59,10 @@ type run struct {
 	needs    runtime.Resources
 	starting bool // its runtime is being asked to begin it
 	why      stop
-	stopped  bool // it was asked to end
-	killed   bool // and made to
-	adopted  bool // it was begun before this dispatcher was
+	machine  *instance.Machine // of a task that is one, once it is known
+	stopped  bool              // it was asked to end
+	killed   bool              // and made to
+	adopted  bool              // it was begun before this dispatcher was
 }
 
 func newDispatcher(b *Batch) *dispatcher {
@@ -107,7 +109,7 @@ func (b *Batch) Run(ctx context.Context) {
 
 // all are the runtimes that there are, each once.
 func (b *Batch) all() []runtime.Runtime {
-	return slices.Concat(b.runtimes(hosted), b.runtimes(remote), b.runtimes(instance))
+	return slices.Concat(b.runtimes(hosted), b.runtimes(remote), b.runtimes(single))
 }
 
 // isDue reports whether something is to be done again, and if so, not before every has passed.
@@ -148,7 +150,7 @@ func (d *dispatcher) turn(ctx context.Context) error {
 	if err := d.look(ctx); err != nil {
 		return err
 	}
-	if err := d.release(ctx); err != nil {
+	if err := errors.Join(d.release(ctx), d.hurry(ctx)); err != nil {
 		return err
 	}
 	if err := d.begin(ctx); err != nil {
@@ -250,12 +252,14 @@ func (d *dispatcher) note(doc document, rt runtime.Runtime, l line) *run {
 		r.host = a.Host
 	}
 	d.active[r.task] = r
+	d.owners.Store(r.task, doc.Account)
 	return r
 }
 
 // leave takes a run off the books.
 func (d *dispatcher) leave(r *run) {
 	delete(d.active, r.task)
+	d.owners.Delete(r.task)
 	d.order(r.line.pool()).Ended(r.line.ordered(), r.needs.MilliCPU)
 	d.hosts[r.host].take(minus(runtime.Resources{}, r.needs))
 }
@@ -427,6 +431,9 @@ func (d *dispatcher) settle(ctx context.Context, w word) error {
 func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[string]runtime.Task) error {
 	now := d.c.Clock.Now().UTC()
 	written := map[*run]document{}
+	if err := d.machines(ctx, tasks, seen); err != nil {
+		return err
+	}
 	err := d.c.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		clear(written)
 		var lines []store.Record[Transition]
@@ -435,7 +442,9 @@ func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[st
 			if r == nil {
 				continue
 			}
-			doc, told, err := rewrite(ctx, tx, r.doc, func(doc document) (move, bool, error) { return judged(doc, seen[task], r.why, now) })
+			doc, told, err := rewrite(ctx, tx, r.doc, func(doc document) (move, bool, error) {
+				return judged(doc, sighting{seen[task], r.why, r.machine}, now)
+			})
 			if err != nil {
 				return err
 			}
@@ -454,6 +463,24 @@ func (d *dispatcher) settleSome(ctx context.Context, tasks []string, seen map[st
 	return nil
 }
 
+// machines finds out which instances tasks have that are one.
+func (d *dispatcher) machines(ctx context.Context, tasks []string, seen map[string]runtime.Task) error {
+	for _, task := range tasks {
+		r := d.active[task]
+		if r == nil || r.line.how != single || r.machine != nil || seen[task].Instance == "" {
+			continue
+		}
+		m, known, err := d.c.Instances.MachineOf(ctx, task)
+		if err != nil {
+			return err
+		}
+		if known {
+			r.machine = &m
+		}
+	}
+	return nil
+}
+
 // settled follows up on what was written.
 func (d *dispatcher) settled(ctx context.Context, r *run, doc document) {
 	r.doc = doc
@@ -465,11 +492,13 @@ func (d *dispatcher) settled(ctx context.Context, r *run, doc document) {
 		return
 	}
 	d.leave(r)
+	d.c.Meter.Ended(a.Outcome)
 	if err := d.lineUp(doc); err != nil {
 		d.c.Log.Error("a job cannot be put back in line", "job", doc.ID, "error", err)
 	}
 	checkpoint := ""
 	if doc.State == done {
+		d.c.Output.Book.Wake(doc.ID)
 		checkpoint = doc.Value.checkpoint(doc.ID)
 	}
 	d.forget(ctx, r, checkpoint)

@@ -2,9 +2,10 @@ package batch
 
 import (
 	"context"
-	"github.com/neap-cloud/neap/internal/store"
 	"slices"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/store"
 )
 
 // release lets jobs go on that were held back until now.

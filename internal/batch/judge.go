@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/runtime"
 )
@@ -33,17 +34,24 @@ type stop struct {
 	because string
 }
 
+// sighting is how a task stands, and what else is known of it.
+type sighting struct {
+	task    runtime.Task
+	why     stop              // it was stopped by us for
+	machine *instance.Machine // that it is; nil = none, or none yet
+}
+
 // judged is what becomes of a job whose task stands so; changed is false when that is nothing new. An attempt that was lost, or that we ended for the sake of its
 // machine, does not count against the job: it goes back to its place in line.
-func judged(d document, task runtime.Task, why stop, now time.Time) (m move, changed bool, err error) {
+func judged(d document, s sighting, now time.Time) (m move, changed bool, err error) {
 	m = move{doc: clone(d)}
-	job := &m.doc.Value.Job
+	job, task := &m.doc.Value.Job, s.task
 	a := job.last()
 	if a == nil || a.Outcome != "" {
 		return m, false, nil
 	}
-	if task.Instance != "" && a.Host != task.Instance {
-		a.Host, changed = task.Instance, true
+	if s.machine != nil && a.Group == "" {
+		a.Host, a.Type, a.Zone, a.Group, a.Share, changed = s.machine.Instance, s.machine.Type, s.machine.Zone, s.machine.Group, 1, true
 	}
 	a.Limits, a.Lines = task.Limits, task.Lines
 	switch task.State {
@@ -63,7 +71,7 @@ func judged(d document, task runtime.Task, why stop, now time.Time) (m move, cha
 		return m, false, err
 	}
 	a.EndedAt = now
-	return m, true, m.ended(a, task, why, now)
+	return m, true, m.ended(a, task, s.why, now)
 }
 
 // ran catches up with a task that began and ended between two looks.

@@ -10,9 +10,9 @@ import (
 
 // How a job's lane gets its machines.
 const (
-	hosted   = "hosted"   // on machines of the lane's fleet, or in it as in a pool; a local runtime runs the task
-	remote   = "remote"   // in a queue of the cloud's own
-	instance = "instance" // an instance for each job
+	hosted = "hosted"   // on machines of the lane's fleet, or in it as in a pool; a local runtime runs the task
+	remote = "remote"   // in a queue of the cloud's own
+	single = "instance" // an instance for each job
 )
 
 // line is where jobs wait one behind the other. Comparable.

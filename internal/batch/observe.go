@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/runtime"
@@ -52,16 +51,4 @@ func unknown(known []runtime.Task, asked []string) (missing []runtime.Task) {
 		}
 	}
 	return missing
-}
-
-// collect copies what tasks wrote, before anybody hears that they have ended.
-func (b *Batch) collect(ctx context.Context, rt runtime.Runtime, tasks []runtime.Task) error {
-	var failed []error
-	for _, t := range tasks {
-		if t.Lines == 0 {
-			continue
-		}
-		failed = append(failed, b.c.Collect(ctx, rt, t))
-	}
-	return errors.Join(failed...)
 }

@@ -92,7 +92,7 @@ func (d *dispatcher) bury(ctx context.Context) error {
 func (d *dispatcher) buryOne(ctx context.Context, doc document, task string) error {
 	lost := runtime.Task{ID: task, State: runtime.Lost, Reason: "The machine that it ran on has not been heard of for a minute."}
 	now := d.c.Clock.Now().UTC()
-	doc, err := d.change(ctx, doc, func(doc document) (move, bool, error) { return judged(doc, lost, stop{}, now) })
+	doc, err := d.change(ctx, doc, func(doc document) (move, bool, error) { return judged(doc, sighting{task: lost}, now) })
 	if err != nil {
 		return err
 	}

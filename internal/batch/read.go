@@ -34,8 +34,10 @@ func (q ListQuery) takes(j *Job) bool {
 		(len(q.States) == 0 || slices.Contains(q.States, j.State))
 }
 
-// listPage is how many jobs are looked at in one go.
-const listPage = 500
+const (
+	listPage = 500    // jobs that are read in one go
+	listLook = 20_000 // jobs that one call looks at
+)
 
 // List gives jobs newest first. A page may be shorter than asked for although there is a next one: a query that few jobs answer looks at so many at a time.
 func (b *Batch) List(ctx context.Context, account string, q ListQuery) (found []Job, next string, err error) {
@@ -47,19 +49,24 @@ func (b *Batch) List(ctx context.Context, account string, q ListQuery) (found []
 	if !until.IsZero() {
 		until = until.Add(time.Millisecond) // the wire knows milliseconds, and both ends count
 	}
+	looked := 0
 	for next = q.After; ; {
 		docs, after, err := jobs.List(ctx, b.c.DB, store.Account(account), store.Query{
-			Name: q.Customer, Since: q.From, Until: until, Descending: true, Limit: max(1, min(limit-len(found), listPage)), After: next,
+			Name: q.Customer, Since: q.From, Until: until, Descending: true, Limit: listPage, After: next,
 		})
 		if err != nil {
 			return nil, "", err
 		}
-		for _, d := range docs {
+		for i, d := range docs {
 			if j := job(d); q.takes(&j) {
 				found = append(found, j)
 			}
+			if len(found) == limit && (i < len(docs)-1 || after != "") {
+				return found, d.Cursor(), nil
+			}
 		}
-		if next = after; next == "" || len(found) >= limit {
+		looked += len(docs)
+		if next = after; next == "" || looked >= listLook {
 			return found, next, nil
 		}
 	}

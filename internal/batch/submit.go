@@ -206,7 +206,7 @@ func (b *Batch) place(ctx context.Context, account string, s Submission) (l line
 	}
 	switch {
 	case s.Kind() == KindInstance:
-		l.how, l.Queue = instance, "instances"
+		l.how, l.Queue = single, "instances"
 		if s.Cloud != cloudAWS {
 			return l, "An ami is a machine image of aws; on " + s.Cloud + " there are container jobs only.", nil
 		}
@@ -281,7 +281,7 @@ func (b *Batch) runtimes(how string) []runtime.Runtime {
 		return b.c.Hosted
 	case how == remote && b.c.Remote != nil:
 		return []runtime.Runtime{b.c.Remote}
-	case how == instance && b.c.Instances != nil:
+	case how == single && b.c.Instances != nil:
 		return []runtime.Runtime{b.c.Instances}
 	}
 	return nil
@@ -328,7 +328,7 @@ func specOf(l line, s Submission, id string) runtime.Spec {
 		ID: id, Image: s.Image, Command: s.Command, Env: s.Env, Resources: s.Resources, Timeout: s.Timeout,
 		Place: runtime.Place{Account: l.Account, Cloud: l.Cloud, Region: l.Region, Queue: l.Queue},
 	}
-	if l.how == instance {
+	if l.how == single {
 		spec.Image, spec.UserData, spec.InstanceType, spec.FallBack = s.AMI, s.UserData, s.InstanceType, s.Priority == High
 	}
 	if s.Checkpoint {

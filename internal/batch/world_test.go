@@ -11,7 +11,11 @@ import (
 
 	"github.com/neap-cloud/neap/internal/batch"
 	"github.com/neap-cloud/neap/internal/batch/batchtest"
+	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/fleet/plan/deadline"
+	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
@@ -42,6 +46,9 @@ type world struct {
 	file     string
 	at       storetest.Place
 	room     runtime.Resources
+	machine  string
+	alive    func(string) bool
+	market   func(context.Context, capacity.Lane, runtime.Resources) (deadline.Market, error)
 }
 
 const account = "act-1"
@@ -51,11 +58,14 @@ var dawn = time.Date(2026, 11, 2, 6, 0, 0, 0, time.UTC)
 func newWorld(t testing.TB, change ...func(*world)) *world {
 	t.Helper()
 	w := &world{
-		t: t, Clock: clock.NewManual(dawn), file: filepath.Join(t.TempDir(), "instant"), at: storetest.SQLite(t), room: runtime.Resources{MilliCPU: 4000},
+		t: t, Clock: clock.NewManual(dawn), file: filepath.Join(t.TempDir(), "instant"), machine: "here", room: runtime.Resources{MilliCPU: 4000},
 		Machines: &batchtest.Fixed{Machines: 2, Each: runtime.Resources{MilliCPU: 2000, MemoryMiB: 16384}, Named: []string{"media"}},
 	}
 	for _, c := range change {
 		c(w)
+	}
+	if w.at.Driver == "" {
+		w.at = storetest.SQLite(t)
 	}
 	w.DB = w.at.Open(t)
 	w.begin()
@@ -71,14 +81,14 @@ func (w *world) begin() {
 		w.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil))
-	w.engine, err = workflow.New(workflow.Config{DB: w.DB, Clock: w.Clock, Log: log, Replica: fmt.Sprint("r-", time.Now().UnixNano()), Alone: true})
+	w.engine, err = workflow.New(workflow.Config{DB: w.DB, Clock: w.Clock, Log: log, Replica: ident.UUID(), Lease: time.Second, Alone: w.at.Driver == "sqlite"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.Batch = batch.New(batch.Config{
-		DB: w.DB, Clock: w.Clock, Workflow: w.engine, Ledger: ledger.New(ledger.Config{DB: w.DB, Clock: w.Clock}), Capacity: w.Machines, Seal: open{},
+		DB: w.DB, Clock: w.Clock, Workflow: w.engine, Ledger: ledger.New(ledger.Config{DB: w.DB, Clock: w.Clock}), Capacity: w.Machines, Seal: open{}, Output: &output.Collector{Book: &output.Book{DB: w.DB}},
 		Simulated: func(context.Context, string) (bool, error) { return true, nil }, Hosted: []runtime.Runtime{w.Instant},
-		Room: w.room, Machine: "here", Log: log,
+		Room: w.room, Machine: w.machine, Alive: w.alive, Market: w.market, Log: log,
 	})
 	ctx, end := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	w.end = end

@@ -110,13 +110,13 @@ func (f *Fixed) Fits(_ context.Context, l capacity.Lane, needs runtime.Resources
 }
 
 // Lanes is capacity.Capacity's.
-func (f *Fixed) Lanes(_ context.Context, account string) (map[capacity.Lane]string, error) {
+func (f *Fixed) Lanes(_ context.Context, account string) (map[string]capacity.Lane, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	lanes := map[capacity.Lane]string{}
+	lanes := map[string]capacity.Lane{}
 	for l := range f.lanes {
 		if l.Account == account {
-			lanes[l] = "grp-" + l.Queue
+			lanes["grp-"+l.Queue] = l
 		}
 	}
 	return lanes, nil

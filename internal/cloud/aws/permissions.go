@@ -23,6 +23,7 @@ var permissions = []permission{
 	{"ec2:StopInstances", "to stop instances in place"},
 	{"ec2:StartInstances", "to start stopped ones again"},
 	{"ec2:RebootInstances", "to reboot them"},
+	{"ec2:GetConsoleOutput", "to read what a job's instance wrote to its console"},
 	{"ec2:ModifyInstanceAttribute", "to change one attribute of an instance"},
 	{"ec2:DescribeImages", "to check an image before anything is started"},
 	{"ec2:DescribeKeyPairs", "to check a key pair before anything is started"},

@@ -56,7 +56,7 @@ func reaches(action string) []reach {
 			{sid: "StartOwnInstances", resources: instances, condition: has("aws:RequestTag/" + ownTag)},
 			{sid: "StartFromAnything", resources: instances, except: true},
 		}
-	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances":
+	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances", "ec2:GetConsoleOutput":
 		return []reach{{sid: "ActOnOwnInstances", resources: instances, condition: has("aws:ResourceTag/" + ownTag), free: true}}
 	case "ec2:ModifyInstanceAttribute", "ec2:AttachVolume", "ec2:DetachVolume", "ec2:CreateImage", "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface",
 		"ec2:AssociateAddress", "ec2:DisassociateAddress": // what is put on an own instance, or taken off, may be the account's

@@ -178,7 +178,9 @@ func (r *Runtime) supervise(t *task, o *order, lock *os.File) error {
 	}
 	go func() {
 		_ = command.Wait() // how it ended says nothing: its files do
-		r.supervisorEnded(t)
+		if !r.isClosed() {
+			r.supervisorEnded(t)
+		}
 	}()
 	return nil
 }
@@ -199,7 +201,7 @@ func (r *Runtime) supervisorEnded(t *task) {
 	if err := read(filepath.Join(folder, begunFile), &b); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.log().Error("reading when a task began", "task", t.ID, "error", err)
 	}
-	if err := os.RemoveAll(r.places.workOf(t.ID)); err != nil {
+	if err := errors.Join(os.RemoveAll(r.places.workOf(t.ID)), os.RemoveAll(filepath.Join(folder, "root"))); err != nil {
 		r.log().Error("removing what a task left", "task", t.ID, "error", err)
 	}
 	r.mu.Lock()

@@ -127,8 +127,8 @@ func (r *Runtime) open() error {
 	if r.lock, err = os.OpenFile(filepath.Join(control, lockFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.Join(errors.New("another Neap uses it"), r.lock.Close())
+	if err := takeLock(r.lock); err != nil {
+		return errors.Join(err, r.lock.Close())
 	}
 	pipe := filepath.Join(control, "events")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -137,6 +137,20 @@ func (r *Runtime) open() error {
 	// Open for writing too, so that it does not end when the last supervisor closes it.
 	r.events, err = os.OpenFile(pipe, os.O_RDWR|unix.O_NONBLOCK, 0)
 	return err
+}
+
+// takeLock waits a moment: what a process that is just being started inherits holds a lock until it runs its own program.
+func takeLock(file *os.File) error {
+	for patience := 100; ; patience-- {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if patience == 0 {
+			return errors.New("another Neap uses it")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // workFolder is where tasks work: in the folder, unless users of tasks can't reach it there.

@@ -59,6 +59,7 @@ type EC2 struct {
 	DetachNetworkInterface          ec2Call[ec2.DetachNetworkInterfaceInput, ec2.DetachNetworkInterfaceOutput]
 	DetachVolume                    ec2Call[ec2.DetachVolumeInput, ec2.DetachVolumeOutput]
 	DisassociateAddress             ec2Call[ec2.DisassociateAddressInput, ec2.DisassociateAddressOutput]
+	GetConsoleOutput                ec2Call[ec2.GetConsoleOutputInput, ec2.GetConsoleOutputOutput]
 	ModifyInstanceAttribute         ec2Call[ec2.ModifyInstanceAttributeInput, ec2.ModifyInstanceAttributeOutput]
 	ModifyNetworkInterfaceAttribute ec2Call[ec2.ModifyNetworkInterfaceAttributeInput, ec2.ModifyNetworkInterfaceAttributeOutput]
 	RebootInstances                 ec2Call[ec2.RebootInstancesInput, ec2.RebootInstancesOutput]
@@ -112,6 +113,7 @@ func EC2Of(c *ec2.Client) *EC2 {
 		DetachNetworkInterface:          c.DetachNetworkInterface,
 		DetachVolume:                    c.DetachVolume,
 		DisassociateAddress:             c.DisassociateAddress,
+		GetConsoleOutput:                c.GetConsoleOutput,
 		ModifyInstanceAttribute:         c.ModifyInstanceAttribute,
 		ModifyNetworkInterfaceAttribute: c.ModifyNetworkInterfaceAttribute,
 		RebootInstances:                 c.RebootInstances,
