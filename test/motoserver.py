@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.parse
 from datetime import datetime
@@ -65,8 +66,9 @@ class BatchJob:
         self.status = "STARTING"
         try:
             command = self._get_container_property("command", []) or ["true"]
-            process = subprocess.Popen(command, env={"PATH": os.environ["PATH"], **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, start_new_session=True)
+            folder = tempfile.TemporaryDirectory()
+            process = subprocess.Popen(command, env={"PATH": os.environ["PATH"], "HOME": folder.name, **environment}, cwd=folder.name, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         except OSError as error:
             return self.over("Task failed to start", f"CannotStartContainerError: Error response from daemon: {error}")
         self.job_started_at, self.log_stream_name = datetime.now(), self._stream_name
@@ -79,6 +81,7 @@ class BatchJob:
         late = self.wait(process)
         self.kill(process, signal.SIGKILL)  # what it started ends with it
         reader.join(5)
+        folder.cleanup()
         self.exit_code = process.returncode if process.returncode >= 0 else 128 - process.returncode
         if image.startswith("spot/") and not self.stop:
             self.exit_code = None

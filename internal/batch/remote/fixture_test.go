@@ -124,7 +124,7 @@ func (b *batches) SubmitJob(ctx context.Context, region string, spec cloud.JobSp
 		spec: spec, region: region,
 	}
 	if after != nil {
-		j.hidden = now.Add(settle)
+		j.hidden = now.Add(submitWithin + settle) // it came as late as it could, and was shown as late
 	}
 	b.jobs = append(b.jobs, j)
 	return j.ID, after

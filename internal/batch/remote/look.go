@@ -17,6 +17,7 @@ const (
 	endsALook   = 25               // tasks whose output is read to its end in one look
 	pagesAtOnce = 20               // of one such output
 	lateOutput  = 3 * time.Second  // that output may come after its task's end
+	viewFor     = time.Minute      // that the places in an output are remembered after its task's end
 	mostPatient = 60 * time.Second // for output that does not end
 )
 
@@ -41,12 +42,15 @@ func (v *view) job() cloud.Job {
 	return v.found
 }
 
-// overSince is when a job's end was seen first; one that never began has nothing to be waited for.
+// overSince is when a job ended: at the cloud's time, or when its end was seen first, where the clocks differ. One without output has nothing to be waited for.
 func (v *view) overSince() time.Time {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.found.Output == "" {
+	switch {
+	case v.found.Output == "":
 		return time.Time{}
+	case v.found.Ended.Before(v.over):
+		return v.found.Ended
 	}
 	return v.over
 }
@@ -148,7 +152,7 @@ func (l *looking) settleAsked(d doc) error {
 		return nil
 	}
 	is, err := l.find(l.ctx, l.queues, d)
-	if err != nil || is || !absenceProves(d, l.now, l.settle) {
+	if err != nil || is || !l.isAbsent(d, l.now, l.settle) {
 		return err
 	}
 	return l.close(d, neverPut(d, l.now), "")
@@ -199,7 +203,7 @@ func (l *looking) describe(docs []doc, most int) error {
 	for part := range slices.Chunk(ids, idsAtOnce) {
 		found, err := l.queues.Jobs(l.ctx, cloud.JobQuery{Region: l.region, IDs: part})
 		if err != nil {
-			return asked("look at tasks", err)
+			return answered("look at tasks", err)
 		}
 		shown := map[string]cloud.Job{}
 		for _, j := range found {
@@ -238,7 +242,7 @@ func (l *looking) see(d doc, j cloud.Job) error {
 	v.mu.Unlock()
 	if isOverdue(d, j, l.now) {
 		if err := l.queues.EndJob(l.ctx, l.region, j.ID, reasonTimedOut); err != nil {
-			return asked("end task "+d.ID+" at its timeout", err)
+			return answered("end task "+d.ID+" at its timeout", err)
 		}
 	}
 	return nil
@@ -267,7 +271,7 @@ func (l *looking) follow(docs []doc) error {
 	for _, d := range running[:min(len(running), readsALook)] {
 		v := l.view(d.ID)
 		if _, _, err := l.page(l.ctx, l.queues, l.region, v.job().Output, v.trail, v.trail.end(), eventsAPage); err != nil {
-			return asked("read what task "+d.ID+" writes", err)
+			return answered("read what task "+d.ID+" writes", err)
 		}
 		l.notice(d, v)
 	}
@@ -281,7 +285,7 @@ func (l *looking) finish(d doc, v *view, j cloud.Job) error {
 		from := v.trail.end()
 		_, next, err := l.page(l.ctx, l.queues, l.region, j.Output, v.trail, from, mostEvents)
 		if err != nil {
-			return asked("read what task "+d.ID+" wrote", err)
+			return answered("read what task "+d.ID+" wrote", err)
 		}
 		isRead = next.cursor == from.cursor
 	}
@@ -317,7 +321,7 @@ func (r *Runtime) Tasks(ctx context.Context, ids []string) ([]runtime.Task, erro
 	if err != nil {
 		return nil, err
 	}
-	living := slices.DeleteFunc(slices.Clone(docs), func(d doc) bool { return d.State == stateOver })
+	living := slices.DeleteFunc(slices.Clone(docs), func(d doc) bool { return d.State == stateOver || r.isWatched(d.ID) })
 	if len(living) > 0 {
 		failed := r.look(ctx, living, every)
 		if docs, err = r.known(ctx, ids); err != nil {
@@ -334,6 +338,18 @@ func (r *Runtime) Tasks(ctx context.Context, ids []string) ([]runtime.Task, erro
 		tasks = append(tasks, r.taskOf(d))
 	}
 	return tasks, nil
+}
+
+// isWatched says that somebody polls, and has seen the task and what it wrote: whoever asks need not wait for a cloud that hangs.
+func (r *Runtime) isWatched(id string) bool {
+	r.mu.Lock()
+	v, polls := r.views[id], len(r.watchers) > 0
+	r.mu.Unlock()
+	if !polls || v == nil {
+		return false
+	}
+	j := v.job()
+	return j.ID != "" && (j.Output == "" || !v.trail.lastRead().IsZero())
 }
 
 const idsAStatement = 500
@@ -390,7 +406,7 @@ func (r *Runtime) prune(living []doc) {
 			continue
 		}
 		gone[id] = v
-		if now.Sub(v.trail.lastRead()) > idle {
+		if now.Sub(v.trail.lastRead()) > viewFor {
 			delete(r.views, id)
 		}
 	}

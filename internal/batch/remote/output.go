@@ -130,7 +130,7 @@ func (r *Runtime) Output(ctx context.Context, id string, after int64, limit int)
 	for at := t.from(after); len(lines) < limit; {
 		part, next, err := r.page(ctx, queues, d.Value.Region, output, t, at, int(min(int64(limit-len(lines))+max(0, after-at.before), mostEvents)))
 		if err != nil {
-			return nil, asked("read what task "+id+" wrote", err)
+			return nil, answered("read what task "+id+" wrote", err)
 		}
 		for _, line := range part {
 			if line.N > after && len(lines) < limit {

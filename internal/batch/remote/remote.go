@@ -5,7 +5,7 @@
 //
 // No call of a cloud can be made exactly once, and AWS Batch has no tokens. So a row is written before a job is submitted, and stays "asked" until the job's id is known.
 // Whoever finds such a row, after a crash or in another replica, looks for the job by the task's name, and takes its absence for proof only when the last attempt
-// lies so far back that it can't arrive any more. Then the row is closed for good, or the job is submitted again; either changes the row first, so never both happen.
+// lies so far back that it can't arrive any more, and in two looks. Then the row is closed for good, or the job is submitted again; either changes the row first, so never both happen.
 package remote
 
 import (
@@ -97,7 +97,7 @@ func never(sentence string, args ...any) *runtime.Refusal {
 }
 
 var (
-	idForm    = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
+	idForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
 	imageForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._:-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 )
 
@@ -123,7 +123,7 @@ func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
 	found, err := queues.JobQueues(ctx, place.Region, []string{place.Queue})
 	switch {
 	case err != nil:
-		return asked("look for a queue", err)
+		return answered("look for a queue", err)
 	case len(found) == 0:
 		return r.noQueue(ctx, queues, place)
 	case found[0].State == cloud.JobQueueClosed:
@@ -143,7 +143,7 @@ const mostNamed = 5 // queues in a sentence
 func (r *Runtime) noQueue(ctx context.Context, queues cloud.JobQueues, place runtime.Place) error {
 	all, err := queues.JobQueues(ctx, place.Region, nil)
 	if err != nil {
-		return asked("list the queues", err)
+		return answered("list the queues", err)
 	}
 	var names []string
 	for _, q := range all {
@@ -165,7 +165,7 @@ func (r *Runtime) noQueue(ctx context.Context, queues cloud.JobQueues, place run
 func checkForm(spec runtime.Spec) error {
 	switch {
 	case !idForm.MatchString(spec.ID):
-		return never("A task's id is 1 to 64 letters, digits, - and dots; %q is none.", spec.ID)
+		return never("A task's id is 1 to 64 letters, digits, - and dots, and begins with one of the first two; %q is none.", spec.ID)
 	case spec.Place.Account == "" || spec.Place.Region == "" || spec.Place.Queue == "":
 		return never("A task for AWS Batch needs an account, a region and a queue.")
 	case spec.Place.Cloud != "" && spec.Place.Cloud != "aws":
@@ -185,8 +185,8 @@ func checkForm(spec runtime.Spec) error {
 	return nil
 }
 
-// asked words what the cloud answered: for good, for now, or not at all.
-func asked(what string, err error) error {
+// answered words what the cloud answered: for good, for now, or not at all.
+func answered(what string, err error) error {
 	refusal, is := errors.AsType[*cloud.Refusal](err)
 	switch {
 	case is && slices.Contains([]cloud.RefusalKind{cloud.BadRequest, cloud.Unknown}, refusal.Kind):

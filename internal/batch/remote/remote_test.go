@@ -165,6 +165,10 @@ func TestASubmissionWhoseAnswerIsLostBeginsOneJob(t *testing.T) {
 			if n := w.cloud.count()["SubmitJob"]; n != 1 {
 				t.Fatalf("submitted %d times", n)
 			}
+			if err := w.Start(t.Context(), spec("a.1")); (err == nil) != (c.jobs == 1) {
+				t.Errorf("%v: one look that finds nothing proves nothing", err)
+			}
+			w.clock.Advance(polled)
 			w.start("a.1")
 			if n := w.cloud.count()["SubmitJob"]; n != 1-c.jobs {
 				t.Errorf("submitted %d times more", n)
@@ -185,6 +189,8 @@ func TestATaskThatNeverReachedTheCloudIsLostInTheEnd(t *testing.T) {
 	w.clock.Advance(settle)
 	w.is("a.1", runtime.Starting)
 	w.clock.Advance(submitWithin + time.Second)
+	w.is("a.1", runtime.Starting) // one look may be at an outage
+	w.clock.Advance(polled)
 	if said := w.is("a.1", runtime.Lost); said.Reason == "" || said.Ended.IsZero() {
 		t.Errorf("%+v", said)
 	}
@@ -207,8 +213,17 @@ func TestAJobThatTurnsUpAfterItsTaskWasGivenUpIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.clock.Advance(settle + submitWithin + time.Second)
+	w.is("a.1", runtime.Starting)
+	w.clock.Advance(polled)
 	w.is("a.1", runtime.Lost)
-	if err := w.submit(t.Context(), queues, spec("a.1"), d); err != nil { // a process that slept all the while
+	if err := w.submit(t.Context(), queues, spec("a.1"), d); err == nil || w.cloud.count()["SubmitJob"] != 1 {
+		t.Errorf("%v: a process that slept all the while submits it", err)
+	}
+	late, err := queues.SubmitJob(t.Context(), "us-east-1", w.jobOf(spec("a.1"))) // or slept just before this
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.put(t.Context(), queues, d, late); err != nil {
 		t.Fatal(err)
 	}
 	if j := w.cloud.job(t, "a.1"); j.State != cloud.JobEnded || j.Reason != reasonStopped {
@@ -261,6 +276,7 @@ func TestATaskIsStoppedWhereverItStands(t *testing.T) {
 	}
 	w.restart()
 	w.clock.Advance(settle + submitWithin + time.Second)
+	w.start("absent") // begins nothing
 	for _, id := range []string{"waiting", "running", "hidden", "absent"} {
 		w.task(id)
 		w.clock.Advance(polled)

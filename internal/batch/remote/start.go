@@ -50,8 +50,8 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) error {
 		if is, err := r.find(ctx, queues, d); is || err != nil {
 			return err
 		}
-		if !absenceProves(d, now, settle) {
-			return fmt.Errorf("start task %s: whether AWS Batch has it already will be known %s after the answer was lost", spec.ID, submitWithin+settle)
+		if !r.isAbsent(d, now, settle) {
+			return fmt.Errorf("start task %s: whether AWS Batch has it already will be known a little more than %s after the answer was lost", spec.ID, submitWithin+settle)
 		}
 		d.Value.Asked = now
 		d, err = rows.Update(ctx, r.DB, d) // whoever closes the row meanwhile wins
@@ -67,23 +67,41 @@ func absenceProves(d doc, now time.Time, settle time.Duration) bool {
 	return now.Sub(d.Value.Asked) > submitWithin+settle
 }
 
+// isAbsent says that a job that was not found just now is not there. One look may have been at an outage; it takes a second one.
+func (r *Runtime) isAbsent(d doc, now time.Time, settle time.Duration) bool {
+	if !absenceProves(d, now, settle) {
+		return false
+	}
+	v := r.view(d.ID)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.missing.Before(d.Value.Asked) {
+		v.missing = now
+	}
+	return now.Sub(v.missing) >= polled
+}
+
 // submit makes the one call that begins something; the row of it is there.
 func (r *Runtime) submit(ctx context.Context, queues cloud.JobQueues, spec runtime.Spec, d doc) error {
-	limited, cancel := context.WithTimeout(ctx, submitWithin)
+	left := submitWithin - r.Clock.Now().Sub(d.Value.Asked) // from when the row says it was asked, as others count
+	if left <= 0 {
+		return fmt.Errorf("start task %s: its row took too long to write", spec.ID)
+	}
+	limited, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	job, err := queues.SubmitJob(limited, spec.Place.Region, r.jobOf(spec))
 	if refusal, is := errors.AsType[*cloud.Refusal](err); is {
 		if err := rows.Delete(context.WithoutCancel(ctx), r.DB, store.Account(d.Account), d.ID); err != nil {
 			return err
 		}
-		return asked("submit task "+spec.ID, refusal)
+		return answered("submit task "+spec.ID, refusal)
 	}
 	r.wake()
 	if err != nil {
 		if is, failed := r.find(ctx, queues, d); is || failed != nil {
 			return failed
 		}
-		return asked("submit task "+spec.ID, err)
+		return answered("submit task "+spec.ID, err)
 	}
 	return r.put(ctx, queues, d, job)
 }
@@ -98,6 +116,10 @@ func (r *Runtime) put(ctx context.Context, queues cloud.JobQueues, asked doc, jo
 		d.State, d.Value.Job = statePut, job
 		return true
 	})
+	v := r.view(asked.ID)
+	v.mu.Lock()
+	v.missing = time.Time{}
+	v.mu.Unlock()
 	if err != nil || d.Value.Job == job && !d.Value.Stop {
 		return err
 	}
@@ -184,7 +206,7 @@ func (r *Runtime) Stop(ctx context.Context, id string, _ time.Duration) error {
 		return err
 	}
 	if err := queues.EndJob(ctx, d.Value.Region, d.Value.Job, reasonStopped); err != nil {
-		return asked("stop task "+id, err)
+		return answered("stop task "+id, err)
 	}
 	return nil
 }

@@ -72,8 +72,8 @@ func (r *Runtime) Watch(ctx context.Context) <-chan []string {
 	return out
 }
 
-// idle is how often the rows are read while no task lives: another replica may start some.
-const idle = time.Minute
+// idle is how often the rows are read while no task lives: another replica may start some, which is told so much later here.
+const idle = 10 * time.Second
 
 // poll looks at all that lives, again and again. It waits for no site: one that hangs is left out until its look is over.
 func (r *Runtime) poll(ctx context.Context, polls *sync.WaitGroup) {

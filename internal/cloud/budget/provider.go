@@ -117,6 +117,9 @@ func withAbilities(base *limited) cloud.Provider {
 	if inner, ok := cloud.As[cloud.Modifier](base.inner); ok {
 		p = modifier{layer{p, base}, inner}
 	}
+	if inner, ok := cloud.As[cloud.JobQueues](base.inner); ok {
+		p = jobQueues{layer{p, base}, inner}
+	}
 	if inner, ok := cloud.As[cloud.Consoler](base.inner); ok {
 		p = consoler{layer{p, base}, inner}
 	}

@@ -20,6 +20,11 @@ const (
 	Start       Class = "Start"
 	Reboot      Class = "Reboot"
 	Modify      Class = "Modify"
+	JobQueues   Class = "JobQueues"
+	SubmitJob   Class = "SubmitJob"
+	Jobs        Class = "Jobs"
+	EndJob      Class = "EndJob"
+	JobOutput   Class = "JobOutput"
 	Console     Class = "ConsoleOutput"
 )
 
@@ -30,7 +35,7 @@ type rate struct{ burst, perSecond float64 }
 const kept = 0.95
 
 // limits are the clouds' own limits; a class without one is not limited. EC2's are the published defaults, where Describe calls and Check
-// (a dry run) share no bucket with others here; an account may have been given more.
+// (a dry run) share no bucket with others here; an account may have been given more. Of AWS Batch the rate of submissions is published; the others are cautious.
 var limits = map[string]map[Class]rate{
 	"sim": {
 		Launch: {100, 10}, Terminate: {200, 20}, Describe: {500, 50}, Check: {500, 50}, Prices: {100, 5}, Tag: {200, 20},
@@ -40,7 +45,7 @@ var limits = map[string]map[Class]rate{
 	"aws": {
 		Launch: {5, 2}, Terminate: {100, 5}, Describe: {100, 20}, Check: {50, 10}, Prices: {50, 10}, Tag: {100, 10},
 		Interrupt: {50, 5}, Stop: {5, 2}, Start: {5, 2}, Reboot: {50, 5},
-		Modify: {50, 5}, Console: {50, 5},
+		Modify: {50, 5}, Console: {50, 5}, SubmitJob: {50, 50}, JobQueues: {10, 5}, Jobs: {20, 5}, EndJob: {20, 5}, JobOutput: {10, 10},
 	},
 }
 

@@ -36,6 +36,7 @@ func withAbilities(base *exposed) cloud.Provider {
 	p = put(p, base, func(a around[cloud.Modifier]) cloud.Provider { return modifier{a} })
 	p = put(p, base, func(a around[cloud.Consoler]) cloud.Provider { return consoler{a} })
 	p = put(p, base, func(a around[cloud.Scaler]) cloud.Provider { return scaler{a} })
+	p = put(p, base, func(a around[cloud.JobQueues]) cloud.Provider { return jobQueues{a} })
 	p = put(p, base, func(a around[cloud.Tagger]) cloud.Provider { return tagger{a} })
 	return put(p, base, func(a around[cloud.Notifier]) cloud.Provider { return notifier{a} })
 }

@@ -102,7 +102,10 @@ func at(millis *int64) time.Time {
 }
 
 // displaced is what Batch and ECS say when a job ended for its machine's sake.
-var displaced = regexp.MustCompile(`^Host EC2 .*terminated|^DockerTimeoutError|^Task stopped.*host`)
+var displaced = regexp.MustCompile(`^Host EC2 .*terminated|^DockerTimeoutError`)
+
+// ordinary is what Batch says of every job that ended by itself.
+const ordinary = "Essential container in task exited"
 
 // end tells how a job ended, by the words that AWS Batch and ECS have for it.
 func end(j types.JobDetail, container types.ContainerDetail) (how cloud.JobEnd, reason string, code *int) {
@@ -110,7 +113,7 @@ func end(j types.JobDetail, container types.ContainerDetail) (how cloud.JobEnd, 
 	if container.ExitCode != nil {
 		code = awssdk.Int(int(*container.ExitCode))
 	}
-	both := strings.Join(slices.DeleteFunc([]string{status, own}, func(s string) bool { return s == "" }), ": ")
+	both := strings.Join(slices.DeleteFunc([]string{status, own}, func(s string) bool { return s == "" || s == ordinary }), ": ")
 	switch {
 	case j.Status == types.JobStatusSucceeded:
 		if code == nil {
