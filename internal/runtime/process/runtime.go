@@ -81,6 +81,9 @@ func New(c Config) (*Runtime, error) {
 	}
 	c.Folder = folder
 	r := &Runtime{config: c, tasks: map[string]*task{}}
+	if err := keepDescriptors(); err != nil { // supervisors live long, and would hold them open
+		return nil, err
+	}
 	if r.accounts, err = newAccounts(c); err != nil {
 		return nil, err
 	}
