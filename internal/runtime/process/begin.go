@@ -36,7 +36,8 @@ func (r *Runtime) begin(ctx context.Context, t *task, spec runtime.Spec) (err er
 	} else {
 		o.Switch = true
 	}
-	if err := os.Mkdir(o.Folder, 0o700); err != nil {
+	// Without a record, what is there of the same name is rubbish.
+	if err := errors.Join(os.RemoveAll(o.Folder), os.RemoveAll(r.places.workOf(t.ID)), os.Mkdir(o.Folder, 0o700)); err != nil {
 		return err
 	}
 	lock, err := os.OpenFile(filepath.Join(o.Folder, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
@@ -192,6 +193,8 @@ func (r *Runtime) supervisorEnded(t *task) {
 	if err := read(filepath.Join(folder, endedFile), end); err != nil {
 		r.endRemains(t)
 		*end = ended{Ended: time.Now(), Lost: true, Reason: r.lossOf(folder)}
+		complaint, _ := os.ReadFile(filepath.Join(folder, "supervisor.log")) // there may be none
+		r.log().Warn("a task was lost", "task", t.ID, "reason", end.Reason, "supervisor", string(complaint[:min(len(complaint), 2000)]))
 		// If this can't be written the next Neap comes to the same result.
 		if err := write(filepath.Join(folder, endedFile), end, true); err != nil {
 			r.log().Error("a lost task can't be put on record", "task", t.ID, "error", err)

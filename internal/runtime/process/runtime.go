@@ -38,7 +38,7 @@ type Runtime struct {
 	accounts *accounts
 	tasks    map[string]*task
 	closed   bool
-	attended []*os.File // what Close has to close, so that nobody waits on it
+	attended map[*os.File]bool // supervisors of an earlier Neap; Close closes them, so that nobody waits on them
 }
 
 // record is what is known of a task before it begins.
@@ -80,7 +80,7 @@ func New(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	c.Folder = folder
-	r := &Runtime{config: c, tasks: map[string]*task{}}
+	r := &Runtime{config: c, tasks: map[string]*task{}, attended: map[*os.File]bool{}}
 	if err := keepDescriptors(); err != nil { // supervisors live long, and would hold them open
 		return nil, err
 	}
@@ -194,7 +194,11 @@ func makeOwn(name string, mode fs.FileMode) error {
 // Close lets go of the folder, and removes what lies outside of it and is empty. Tasks go on.
 func (r *Runtime) Close() error {
 	r.mu.Lock()
-	files := append(r.attended, r.events, r.lock)
+	files := []*os.File{r.events, r.lock}
+	for pidfd := range r.attended {
+		files = append(files, pidfd)
+	}
+	clear(r.attended)
 	first := !r.closed
 	r.closed = true
 	r.mu.Unlock()
