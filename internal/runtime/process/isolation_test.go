@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/runtime/process"
 )
@@ -169,10 +170,30 @@ func TestATaskGetsNoMoreProcessorThanItAskedFor(t *testing.T) {
 
 func TestATaskCanNotHaveProcessesWithoutEnd(t *testing.T) {
 	r := open(t, process.Config{Folder: reachable(t)})
-	_, lines := run(t, r, script("t", `v1=$(sed -n 's/.*:pids:/pids/p' /proc/self/cgroup); v2=$(sed -n 's/^0:://p' /proc/self/cgroup); cd /sys/fs/cgroup; cat "./$v1/pids.max" 2>/dev/null || cat "./$v2/pids.max"`))
-	if !slices.Equal(lines, []string{"4096"}) {
-		t.Errorf("its limit reads %q", lines)
+	id := ident.New("t")
+	start(t, r, script(id, "echo here; exec sleep 1000"))
+	until(t, r, id, func(task runtime.Task) bool { return task.Lines == 1 })
+	var limits []string
+	for _, place := range []string{"/sys/fs/cgroup/pids/neap-*/", "/sys/fs/cgroup/neap-*/"} { // of v1 and of v2
+		found, err := filepath.Glob(place + id + "/pids.max")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range found {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			limits = append(limits, string(content))
+		}
 	}
+	if !slices.Equal(limits, []string{"4096\n"}) {
+		t.Errorf("its limit is %q", limits)
+	}
+	if err := r.Stop(t.Context(), id, 0); err != nil {
+		t.Fatal(err)
+	}
+	until(t, r, id, isOver)
 }
 
 // Without being root, all the same holds but for users, limits and images.
