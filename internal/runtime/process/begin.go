@@ -23,8 +23,11 @@ import (
 // begin makes what a task needs, puts it on record and starts its supervisor. After an error nothing of it has run, and nothing is left.
 func (r *Runtime) begin(ctx context.Context, t *task, spec runtime.Spec) (err error) {
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.undo(t))
+		if err == nil {
+			return
+		}
+		if left := r.undo(t); left != nil {
+			err = errors.Join(err, left)
 		}
 	}()
 	o := &order{

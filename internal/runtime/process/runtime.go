@@ -130,16 +130,21 @@ func (r *Runtime) open() error {
 	if r.lock, err = os.OpenFile(filepath.Join(control, lockFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := takeLock(r.lock); err != nil {
+	if err = takeLock(r.lock); err == nil {
+		r.events, err = openEvents(filepath.Join(control, "events"))
+	}
+	if err != nil {
 		return errors.Join(err, r.lock.Close())
 	}
-	pipe := filepath.Join(control, "events")
-	if err := unix.Mkfifo(pipe, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	return nil
+}
+
+func openEvents(name string) (*os.File, error) {
+	if err := unix.Mkfifo(name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
 	}
 	// Open for writing too, so that it does not end when the last supervisor closes it.
-	r.events, err = os.OpenFile(pipe, os.O_RDWR|unix.O_NONBLOCK, 0)
-	return err
+	return os.OpenFile(name, os.O_RDWR|unix.O_NONBLOCK, 0)
 }
 
 // takeLock waits a moment: what a process that is just being started inherits holds a lock until it runs its own program.
