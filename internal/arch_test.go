@@ -78,7 +78,7 @@ func rooms() []room {
 		{path: "fleet/experiment", layer: 2, beside: fleets},
 		{path: "fleet/survey", layer: 2, only: []string{"layer 0", "cloud", "market", "fleet/offer"}, why: pure},
 		{path: "cluster", layer: 2, beside: fleets},
-		{path: "batch", layer: 2, beside: fleets},
+		{path: "batch", layer: 2, beside: append([]string{"market"}, fleets...)}, // whether a job waits for spot is weighed by what the market offers
 		{path: "spark", layer: 2, beside: fleets},
 		{path: "database", layer: 2, beside: books},
 		{path: "delivery", layer: 2, beside: books},

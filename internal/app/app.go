@@ -13,9 +13,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/channel"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud/budget"
@@ -24,6 +29,7 @@ import (
 	"github.com/neap-cloud/neap/internal/dialect/compose"
 	"github.com/neap-cloud/neap/internal/dialect/launch"
 	"github.com/neap-cloud/neap/internal/dialect/mapsor"
+	"github.com/neap-cloud/neap/internal/dialect/mapsor/pubnub"
 	"github.com/neap-cloud/neap/internal/dialect/neap"
 	"github.com/neap-cloud/neap/internal/dialect/spot"
 	"github.com/neap-cloud/neap/internal/dialect/spot/elastigroup"
@@ -68,6 +74,7 @@ type Config struct {
 	// Hosts are names by which clients may call this Neap, beside those that it knows by itself; see hosts.
 	Hosts  []string
 	Launch Launch
+	Jobs   Jobs
 	Log    *slog.Logger
 	Clock  clock.Clock // nil = the wall, or faster by Rate; tests hand in their own
 	// Hook is told of every commit and provider call, before and after, so that a crash test can end the process there; nil in production.
@@ -98,6 +105,8 @@ type App struct {
 	Identity *identity.Identity
 	Cloud    *sim.Cloud
 	Workflow *workflow.Engine
+	Batch    *batch.Batch
+	Capacity *capacity.Fleets
 	Admin    string           // the admin token, on the very first start only
 	Account  identity.Account // the first account
 	First    bool
@@ -120,6 +129,7 @@ type App struct {
 	checks   checks
 	clouds   clouds
 	upkeep   *upkeep
+	channels *channel.Hub
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -153,14 +163,19 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.replicas = newReplicas(a.db, c.Log)
+	machine, err := a.machine()
+	if err != nil {
+		return nil, err
+	}
+	a.replicas = newReplicas(a.db, c.Log, machine)
 	a.calls = newCalls(budget.Config{Clock: a.nature, Replicas: a.replicas.count})
 	a.clouds = clouds{
 		identity: a.Identity, sim: a.Cloud, aws: a.checks.aws, unusual: c.Unusual, hook: c.Hook, budget: a.calls.budget, known: &sync.Map{}, ways: &sync.Map{},
 	}
+	forms := jobForms{instance.Form{DB: a.db, Secrets: a.Identity}}
 	a.Fleet = fleet.New(fleet.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Market: prices,
-		Clouds: a.clouds, Installation: a.Identity.Installation, Forms: append([]fleet.Form{form}, c.Forms...), Log: c.Log,
+		Clouds: a.clouds, Installation: a.Identity.Installation, Forms: slices.Concat([]fleet.Form{form}, forms.all(), c.Forms), Log: c.Log,
 		DeletionHold: c.Hold, SpendLimit: c.Spend, GroupSpendLimit: c.GroupSpend, Spool: a.spool(), Trials: experiment.Trials{DB: a.db},
 	})
 	trials := experiment.New(experiment.Config{DB: a.db, Clock: a.clock, Workflow: a.Workflow, Journal: diary, Ledger: books, Fleet: a.Fleet})
@@ -174,6 +189,11 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Workflow.AddPeriodic(a.upkeep.tidy())
 	a.Workflow.AddPeriodic(expiry{a.db, a.Identity, diary}.periodic())
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
+	if err := a.jobs(ctx, facts, forms, books, machine); err != nil {
+		return nil, err
+	}
+	a.channels = channel.New(a.channelConfig())
+	keys := channel.NewKeys(a.db, a.Identity)
 	a.server, err = op.Mount(op.Config{
 		Dialects: []op.Dialect{
 			spot.Dialect(elastigroup.Product(elastigroup.Deps{
@@ -185,9 +205,10 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 				Instances: single.New(single.Config{Clouds: a.clouds, Installation: a.Identity.Installation, Region: c.Launch.Region}),
 				Guest:     isGuest, EC2Time: c.Launch.EC2Time,
 			}),
-			mapsor.Dialect(mapsor.Deps{Identity: a.Identity}),
+			mapsor.Dialect(mapsor.Deps{Identity: a.Identity, Batch: a.Batch, Output: a.Batch.Output, Keys: keys.Of}),
+			pubnub.Dialect(pubnub.Deps{Hub: a.channels, Keys: keys, Log: c.Log}),
 			neap.Dialect(neap.Deps{
-				Fleet: a.Fleet, Journal: diary, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
+				Fleet: a.Fleet, Journal: diary, Batch: a.Batch, Queues: a.Capacity, Channels: keys, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
 				Operations: func() []op.Operation { return a.server.Operations() },
 			}),
 		},
@@ -196,7 +217,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := newHosts(c)
+	known, err := newHosts(c, a.server.AnyOrigin)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +238,7 @@ func Operations() []op.Operation {
 		compose.Dialect(compose.Deps{}),
 		launch.Dialect(launch.Deps{}),
 		mapsor.Dialect(mapsor.Deps{}),
+		pubnub.Dialect(pubnub.Deps{}),
 		neap.Dialect(neap.Deps{}),
 	)
 }
@@ -275,6 +297,15 @@ func (a *App) open(ctx context.Context) error {
 	return a.steadyClocks(ctx)
 }
 
+// channelConfig shares messages through the database where there may be other replicas.
+func (a *App) channelConfig() channel.Config {
+	config := channel.Config{Log: a.config.Log}
+	if a.config.Database != "" {
+		config.Shared = a.db
+	}
+	return config
+}
+
 func (a *App) simConfig(facts *catalog.Cloud) sim.Config {
 	s := sim.Config{Memory: true, Clock: a.nature, Seed: uint64(a.config.Seed), Catalog: facts}
 	switch {
@@ -297,6 +328,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.Workflow.Beside(a.upkeep.keepLearning)
+	a.Workflow.Beside(a.Batch.Run)
 	a.unwatch = a.Fleet.Watch(context.WithoutCancel(ctx))
 	return a.Fleet.LookAround(ctx)
 }
@@ -309,6 +341,9 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) close() error {
 	var failed []error
+	if a.channels != nil {
+		a.channels.Close()
+	}
 	if a.unwatch != nil {
 		a.unwatch()
 	}

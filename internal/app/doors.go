@@ -43,11 +43,12 @@ func (all doors) close() error {
 	return errors.Join(failed...)
 }
 
-// serve begins to answer; the channel tells the first that cannot any more.
-func (all doors) serve(base func(net.Listener) context.Context) <-chan error {
+// serve begins to answer; the channel tells the first that cannot any more. endStreams is called when the doors are shut: it ends the answers that would go on for ever.
+func (all doors) serve(base func(net.Listener) context.Context, endStreams func()) <-chan error {
 	served := make(chan error, len(all))
 	for _, d := range all {
 		d.server = &http.Server{Handler: d.handler, BaseContext: base, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+		d.server.RegisterOnShutdown(endStreams)
 		go func() { served <- d.server.Serve(d.listener) }()
 	}
 	return served

@@ -21,10 +21,12 @@ type hosts struct {
 	below  []string // domains: they and whatever is below them
 	domain string   // below which organisations have names, "" = none
 	public string   // the origin of the public address, "" = none
+	// anyOrigin reports whether pages from anywhere may ask what is at a path: see op.Dialect.
+	anyOrigin func(path string) bool
 }
 
-func newHosts(c Config) (hosts, error) {
-	h := hosts{below: []string{"localhost"}}
+func newHosts(c Config, anyOrigin func(path string) bool) (hosts, error) {
+	h := hosts{below: []string{"localhost"}, anyOrigin: anyOrigin}
 	for _, name := range c.Hosts {
 		h.names = append(h.names, plainHost(name))
 	}
@@ -89,7 +91,7 @@ func (h hosts) guarded(next http.Handler) http.Handler {
 		switch {
 		case !h.knows(r.Host):
 			turnAway(w, http.StatusMisdirectedRequest, fault.Denied, "This Neap is not called %q. If it is, start it with --host %s, or use its IP address.", cutHost(r.Host), cutHost(plainHost(r.Host)))
-		case page != "" && !h.isOwn(page, r.Host):
+		case page != "" && !h.isOwn(page, r.Host) && !h.anyOrigin(r.URL.Path):
 			turnAway(w, http.StatusForbidden, fault.Denied, "Pages from %q may not use this Neap; pages from %q, or from its --public-url, may.", cutHost(page), cutHost(r.Host))
 		default:
 			next.ServeHTTP(w, r)

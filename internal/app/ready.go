@@ -82,6 +82,7 @@ func (a *App) retire(ctx context.Context, at doors) error {
 	if a.config.Drain > 0 {
 		<-time.After(a.config.Drain)
 	}
+	a.channels.Close() // subscribers are answered now, and ask again elsewhere
 	failed := at.shut(stop)
 	return errors.Join(failed, <-engine, a.close())
 }

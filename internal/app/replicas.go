@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
-	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -35,6 +34,8 @@ type replicas struct {
 
 	mu   sync.Mutex
 	seen map[string]sign
+	last map[string]time.Time // when a replica was last seen to live, whether its row is still there or not
+	born time.Time
 	own  store.Doc[beat]
 
 	stop  context.CancelFunc
@@ -47,12 +48,23 @@ type sign struct {
 	at      time.Time
 }
 
-func newReplicas(db *store.DB, log *slog.Logger) *replicas {
-	id := "replica:" + ident.UUID()
+// newReplicas counts this process under its machine's name. A row that is there already was left by a process of this machine that did not end well.
+func newReplicas(db *store.DB, log *slog.Logger, machine string) *replicas {
+	id := replicaOf(machine)
 	return &replicas{
-		db: db, log: log, id: id, seen: map[string]sign{},
+		db: db, log: log, id: id, seen: map[string]sign{}, last: map[string]time.Time{}, born: time.Now(),
 		own: store.Doc[beat]{Meta: store.Meta{ID: id, State: beatState}, Value: beat{Started: time.Now().UTC()}},
 	}
+}
+
+func replicaOf(machine string) string { return "replica:" + machine }
+
+// alive reports whether a machine's replica was heard of within the last minute, or could have been: one that is started anew is not taken for dead.
+func (r *replicas) alive(machine string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := replicaOf(machine)
+	return id == r.id || time.Since(r.born) < beatForget || time.Since(r.last[id]) < beatForget
 }
 
 // count is how many replicas live, this one included. Before the first look it is one.
@@ -123,7 +135,7 @@ func (r *replicas) renew(ctx context.Context) (err error) {
 	if kept.Version == 0 || fault.Is(err, fault.NotFound) { // the first, or others took this replica for dead
 		kept, err = beats.Insert(ctx, r.db, r.own)
 	}
-	if fault.Is(err, fault.Conflict) { // the answer to an update was lost
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Exists) { // the answer to an update was lost, or an earlier process left it
 		kept, err = beats.Get(ctx, r.db, store.Installation(), r.id)
 	}
 	if err == nil {
@@ -144,7 +156,7 @@ func (r *replicas) look(ctx context.Context) error {
 	for _, row := range rows {
 		there[row.ID] = true
 		if s, known := r.seen[row.ID]; !known || s.version != row.Version {
-			r.seen[row.ID] = sign{row.Version, now}
+			r.seen[row.ID], r.last[row.ID] = sign{row.Version, now}, now
 		} else if now.Sub(s.at) > beatForget {
 			dead = append(dead, row.ID)
 		}

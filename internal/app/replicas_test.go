@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/store/storetest"
 )
@@ -12,7 +13,7 @@ import (
 // crew are replicas on one database, with a clock of the test.
 func crew(t *testing.T, db *store.DB, n int) (all []*replicas) {
 	for range n {
-		all = append(all, newReplicas(db, slog.New(slog.NewTextHandler(t.Output(), nil))))
+		all = append(all, newReplicas(db, slog.New(slog.NewTextHandler(t.Output(), nil)), ident.UUID()))
 	}
 	return all
 }

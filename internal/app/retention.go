@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/channel"
+	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/journal"
@@ -56,6 +59,9 @@ func (r Retention) rules(diary *journal.Journal) []store.Rule {
 	all = append(all, workflow.Retention(r.Decisions)...)
 	all = append(all, ledger.Retention(r.Ledger)...)
 	all = append(all, identity.Retention()...)
+	all = append(all, channel.Retention()...)
+	all = append(all, batch.Retention(r.Logs)...)
+	all = append(all, output.Retention(r.Logs)...)
 	return append(all, market.Retention()...)
 }
 

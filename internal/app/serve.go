@@ -20,7 +20,7 @@ import (
 
 // routes puts the process's own endpoints beside the operations.
 func (a *App) routes() http.Handler {
-	a.server.Registry().MustRegister(&alertMetrics{a.health}, &fleetMetrics{app: a}, a.calls)
+	a.server.Registry().MustRegister(&alertMetrics{a.health}, &fleetMetrics{app: a}, a.calls, a.Batch.Metrics())
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.server.Metrics())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
@@ -107,7 +107,7 @@ func Up(ctx context.Context, c Config, address string, out io.Writer) error {
 	if err := a.Start(engine); err != nil {
 		return errors.Join(err, doors.close(), a.close())
 	}
-	served := doors.serve(a.Base)
+	served := doors.serve(a.Base, a.server.EndStreams)
 	a.greet(out, doors)
 	select {
 	case err = <-served:

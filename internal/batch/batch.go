@@ -6,135 +6,83 @@ package batch
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/output"
-	"github.com/neap-cloud/neap/internal/fault"
-	"github.com/neap-cloud/neap/internal/money"
+	"github.com/neap-cloud/neap/internal/clock"
+	"github.com/neap-cloud/neap/internal/fleet/plan/deadline"
+	"github.com/neap-cloud/neap/internal/ledger"
+	"github.com/neap-cloud/neap/internal/runtime"
+	"github.com/neap-cloud/neap/internal/store"
+	"github.com/neap-cloud/neap/internal/workflow"
 )
+
+// Config is what the room needs.
+type Config struct {
+	DB       *store.DB
+	Clock    clock.Clock
+	Workflow *workflow.Engine
+	Ledger   *ledger.Ledger
+	Capacity capacity.Capacity
+	Seal     Seal
+	Output   *output.Collector // with the book that it fills
+	// Simulated tells whether an account's cloud is simulated: its container jobs run on this machine, on room that simulated instances lend.
+	Simulated func(ctx context.Context, account string) (bool, error)
+	Hosted    []runtime.Runtime // of this machine, the preferred ones first
+	Remote    runtime.Runtime   // queues of real clouds; nil = there are none
+	Instances Instances         // nil = there are none
+	// RemoteQueues are the clouds' queues that a job goes to by its priority when it names none.
+	RemoteQueues map[Priority]string
+	// Market is what a job of a lane could be run on, for those with a deadline; nil = they are run at once.
+	Market func(ctx context.Context, l capacity.Lane, needs runtime.Resources) (deadline.Market, error)
+	// Room is what hosted tasks may use of this machine all together; zero members = no limit.
+	Room runtime.Resources
+	// Machine names this machine among the replicas, and stays the same across restarts: tasks of its own runtimes are only ever asked for here.
+	Machine string
+	// Alive tells whether another replica's machine has been heard of lately; nil = there are no others.
+	Alive func(machine string) bool
+	Log   *slog.Logger
+}
+
+// Seal encrypts what must not be read in the database; identity is one.
+type Seal interface {
+	Seal(plain []byte, use string) ([]byte, error)
+	Open(sealed []byte, use string) ([]byte, error)
+}
+
+// Instances runs tasks that are instances.
+type Instances interface {
+	runtime.Runtime
+	// Find tells whose task a living instance is, and MachineOf which instance a task has.
+	Find(ctx context.Context, account, region, id string) (m instance.Machine, known bool, err error)
+	MachineOf(ctx context.Context, task string) (m instance.Machine, known bool, err error)
+}
 
 // Batch is the room's face. Every method takes the caller's account, and another account's job reads like a missing one. Methods that change something honour
 // store.WithDryRun.
-type Batch struct{}
-
-var errUnbuilt = fault.Of(fault.Unavailable, "batch", "Jobs cannot be run yet.")
-
-// Submit checks and places a job; key makes it idempotent ("" = it is not): the same key with the same submission gives the job that the first call made, with
-// another one fault.Conflict. fault.Invalid when it is malformed. What is well-formed and can never be placed becomes a job in the state Rejected.
-func (b *Batch) Submit(ctx context.Context, account, author string, s Submission, key string) (Job, error) {
-	return Job{}, errUnbuilt
+type Batch struct {
+	c       Config
+	desk    *desk
+	metrics *Metrics
+	owners  sync.Map      // the accounts of tasks that go on
+	ended   chan struct{} // closed when the dispatcher of this process has ended
 }
 
-// Get reads a job.
-func (b *Batch) Get(ctx context.Context, account, id string) (Job, error) { return Job{}, errUnbuilt }
-
-// AccountOf names the account of a job, for authorisation.
-func (b *Batch) AccountOf(ctx context.Context, id string) (string, error) { return "", errUnbuilt }
-
-// Cancel ends a job wherever it stands; fault.Conflict when it is in a final state.
-func (b *Batch) Cancel(ctx context.Context, account, author, id string) (Job, error) {
-	return Job{}, errUnbuilt
+// New wires the room and registers its work; call it before the workflow engine starts.
+func New(c Config) *Batch {
+	b := &Batch{c: c, desk: newDesk(), metrics: newMetrics(c.DB), ended: make(chan struct{})}
+	c.Workflow.AddPeriodic(workflow.Periodic{Name: "batch.dispatch", Every: time.Second, Do: b.lead})
+	return b
 }
 
-// Retry submits a finished job again, as a new one; fault.Conflict when it is not finished.
-func (b *Batch) Retry(ctx context.Context, account, author, id, key string) (Job, error) {
-	return Job{}, errUnbuilt
-}
-
-// ListQuery selects jobs. Zero fields don't restrict.
-type ListQuery struct {
-	Customer, Class, Cloud, Region string
-	States                         []State
-	From, Until                    time.Time // both included, by submission
-	Limit                          int
-	After                          string // cursor of the page before
-}
-
-// List gives jobs newest first.
-func (b *Batch) List(ctx context.Context, account string, q ListQuery) (jobs []Job, next string, err error) {
-	return nil, "", errUnbuilt
-}
-
-// Output reads what a job wrote.
-func (b *Batch) Output(ctx context.Context, account, id string, q output.Query) (lines []output.Line, next string, err error) {
-	return nil, "", errUnbuilt
-}
-
-// Follow hands what a job writes to take, from the cursor after on ("" = from its first line), as it comes, until the job has come to its end and everything was
-// handed over, take fails, or ctx ends. next is the cursor behind the last line of the batch.
-func (b *Batch) Follow(ctx context.Context, account, id, after string, take func(lines []output.Line, next string) error) error {
-	return errUnbuilt
-}
-
-// Transition is one change of a job's state.
-type Transition struct {
-	At      time.Time
-	From    State
-	To      State
-	Attempt int // 0 = none
-	Host    string
-	Because string // one sentence
-}
-
-// History is everything that happened to a job, oldest first.
-func (b *Batch) History(ctx context.Context, account, id string) ([]Transition, error) {
-	return nil, errUnbuilt
-}
-
-// Cost is what a job cost so far: of each machine that it ran on, its share of every second.
-type Cost struct {
-	Actual    money.Amount
-	Potential money.Amount // the same seconds at the on-demand list price of the same type
-	Running   time.Duration
-}
-
-// Cost adds up what the job's attempts cost.
-func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
-	return Cost{}, errUnbuilt
-}
-
-// LaneCost is what a lane's machines cost in a time, exactly: Jobs + Idle = Fleet.
-type LaneCost struct {
-	Queue                 string
-	Cloud, Region         string
-	Jobs, Idle, Fleet     money.Amount
-	Attempts              int
-	Running, IdleMachines time.Duration // of the attempts, and of the machines weighed by what of them was idle
-}
-
-// Costs are the lanes' costs from … until, by cloud, region and queue.
-func (b *Batch) Costs(ctx context.Context, account string, from, until time.Time) ([]LaneCost, error) {
-	return nil, errUnbuilt
-}
-
-// Usage is one customer's part of what ran.
-type Usage struct {
-	Jobs     int
-	Runtime  time.Duration
-	MilliCPU int64 // milliseconds × thousandths of a vCPU; see VCPU
-	Cost     *int64
-}
-
-// UsageQuery selects the jobs of a region whose runs overlap a time; they count as far as they do.
-type UsageQuery struct {
-	Cloud, Region string
-	From, Until   time.Time
-	Price         *int64 // to be split; nil = nothing is
-}
-
-// Usage tells who used how much, by customer.
-func (b *Batch) Usage(ctx context.Context, account string, q UsageQuery) (map[string]Usage, error) {
-	return nil, errUnbuilt
-}
-
-// Announce is called by an instance job's own machine when it has booted: its job runs from now on. The same answer on repeat. fault.Invalid when the instance is no
-// running instance job's.
-func (b *Batch) Announce(ctx context.Context, account, region, instance, peer string) (Job, error) {
-	return Job{}, errUnbuilt
-}
-
-// Release is called by an instance job's own machine when its work is done: the instance is terminated, and its job has succeeded. fault.Invalid as for Announce, and for
-// the second call.
-func (b *Batch) Release(ctx context.Context, account, region, instance, peer string) (Job, error) {
-	return Job{}, errUnbuilt
+// Retention is how long the room keeps jobs that came to their end, with their history. What they wrote has rules of its own.
+func Retention(keep time.Duration) []store.Rule {
+	return []store.Rule{
+		{Table: jobs.Table, Keep: keep, States: []string{done}, Idle: true},
+		{Table: history.Table, Keep: keep},
+	}
 }

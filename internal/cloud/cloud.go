@@ -244,6 +244,11 @@ type (
 	Tidier interface {
 		Tidy(ctx context.Context, region string) error
 	}
+	// Consoler tells what an instance wrote to its console, as far as the cloud keeps it: often the end of it only, often late, and for a while after its end. at is when it was
+	// as old as that; nothing written yet is no error. An unknown id is a *Refusal of kind Unknown.
+	Consoler interface {
+		ConsoleOutput(ctx context.Context, region, id string) (text string, at time.Time, err error)
+	}
 	// Modifier changes one attribute of an instance, in the cloud's own words ("instanceType", "m5.large"). What the instance's state does not allow is a *Refusal
 	// of kind BadRequest with the code IncorrectInstanceState; an attribute that the cloud does not know, one of kind BadRequest.
 	Modifier interface {

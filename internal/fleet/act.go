@@ -136,7 +136,11 @@ func (t *turn) settleAll(ctx context.Context, repeated bool) error {
 // launch asks the cloud, and takes in what it started. A refusal settles the action; no answer leaves it pending, to be repeated with its token. So does a
 // refusal to answer the repetition, because the first attempt may have started everything.
 func (t *turn) launch(ctx context.Context, a store.Doc[action], repeated bool) error {
-	started, err := t.provider.Launch(ctx, *a.Value.Launch)
+	asked, err := t.f.confided(ctx, t.doc, *a.Value.Launch)
+	if err != nil {
+		return err
+	}
+	started, err := t.provider.Launch(ctx, asked)
 	var refusal *cloud.Refusal
 	if err != nil && !errors.As(err, &refusal) || refusal != nil && repeated && call.ProvesNothing(refusal) {
 		return err

@@ -147,6 +147,9 @@ func (f *Fleet) Detach(ctx context.Context, account, author, id string, d Detach
 		if err != nil {
 			return changed{}, err
 		}
+		if intent.OneTime && !d.Terminate {
+			return changed{}, fault.Of(fault.Conflict, "group", "The instance of group %s can't be detached: it ends with its group.", id)
+		}
 		leaving, err := f.leaving(ctx, tx, doc, d.Instances)
 		if err != nil {
 			return changed{}, err

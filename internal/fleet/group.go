@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -75,6 +76,15 @@ func fromRecord(d store.Doc[record]) Group {
 
 // Create checks and stores a new group; the loop brings it to life. All faults of the document are reported together.
 func (f *Fleet) Create(ctx context.Context, account, author, formName string, document json.RawMessage) (Group, error) {
+	return f.create(ctx, account, author, formName, "", document)
+}
+
+// CreateAs is Create with an id that the caller has chosen; fault.Exists when a group has it or ever had it.
+func (f *Fleet) CreateAs(ctx context.Context, account, author, formName, id string, document json.RawMessage) (Group, error) {
+	return f.create(ctx, account, author, formName, id, document)
+}
+
+func (f *Fleet) create(ctx context.Context, account, author, formName, id string, document json.RawMessage) (Group, error) {
 	form, err := f.form(formName)
 	if err != nil {
 		return Group{}, err
@@ -97,7 +107,7 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 	// Ids are short; a clash is retried with another.
 	draft := doc
 	for range 5 {
-		draft.ID = ident.New(form.Prefix())
+		draft.ID = cmp.Or(id, ident.New(form.Prefix()))
 		err = f.change(ctx, func(ctx context.Context, tx *store.Tx) (changed, error) {
 			var err error
 			if doc, err = groups.Insert(ctx, tx, draft); err != nil {
@@ -116,7 +126,7 @@ func (f *Fleet) Create(ctx context.Context, account, author, formName string, do
 			lines := append([]journal.Line{{At: now, Severity: journal.Info, Message: fmt.Sprintf("Group %s (%s) was created by %s.", doc.ID, name, author)}}, unbuiltLines(now, unbuilt)...)
 			return changed{doc, intent}, f.note(ctx, tx, doc, lines, event(now, "created", nil))
 		})
-		if !fault.Is(err, fault.Exists) {
+		if !fault.Is(err, fault.Exists) || id != "" {
 			break
 		}
 	}
@@ -211,7 +221,7 @@ func (f *Fleet) save(ctx context.Context, tx *store.Tx, doc store.Doc[record], a
 	return changed{doc, intent}, f.note(ctx, tx, doc, lines, event(now, "updated", nil))
 }
 
-// Delete winds the group down, at once or after the deletion hold; it reads as missing from then on. fault.Conflict when the group is protected.
+// Delete winds the group down, at once or after the deletion hold, which one-time groups don't have; it reads as missing from then on. fault.Conflict when the group is protected.
 func (f *Fleet) Delete(ctx context.Context, account, author, id string) error {
 	return f.change(ctx, func(ctx context.Context, tx *store.Tx) (changed, error) {
 		doc, err := f.load(ctx, tx, store.Account(account), id)
@@ -221,18 +231,18 @@ func (f *Fleet) Delete(ctx context.Context, account, author, id string) error {
 		if err := refuseProtected(doc); err != nil {
 			return changed{}, err
 		}
+		intent, err := f.intent(doc)
+		if err != nil {
+			return changed{}, err
+		}
 		now := f.Clock.Now()
 		what := "its instances are being terminated"
 		doc.State, doc.Value.Updated = deleting, now
-		if f.DeletionHold > 0 {
+		if f.DeletionHold > 0 && !intent.OneTime {
 			doc.State, doc.Value.HeldUntil = held, now.Add(f.DeletionHold)
 			what = fmt.Sprintf("its instances are kept for %s, until when it can be brought back", f.DeletionHold)
 		}
 		if doc, err = groups.Update(ctx, tx, doc); err != nil {
-			return changed{}, err
-		}
-		intent, err := f.intent(doc)
-		if err != nil {
 			return changed{}, err
 		}
 		line := journal.Line{At: now, Severity: journal.Info, Message: fmt.Sprintf("Group %s was deleted by %s; %s.", id, author, what)}

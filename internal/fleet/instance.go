@@ -97,6 +97,16 @@ func (f *Fleet) Instances(ctx context.Context, account, id string) ([]Instance, 
 	return list, nil
 }
 
+// Stamp is a text that differs as soon as Instances would tell something else of a group. It costs much less to ask for.
+func (f *Fleet) Stamp(ctx context.Context, account, id string) (string, error) {
+	living, err := members.Stamp(ctx, f.DB, store.Account(account), store.Query{Parent: id, States: plan.AliveStates()})
+	if err != nil {
+		return "", err
+	}
+	open, err := actions.Stamp(ctx, f.DB, store.Account(account), store.Query{Parent: id, States: []string{pending}})
+	return living + "/" + open, err
+}
+
 // Instance reads one member that has not ended.
 func (f *Fleet) Instance(ctx context.Context, account, instance string) (Instance, error) {
 	d, err := f.member(ctx, f.DB, store.Account(account), instance)

@@ -297,9 +297,12 @@ func (t *turn) explain(ctx context.Context, tx *store.Tx, c cloud.Instance) erro
 // vanished is why an instance left that the cloud stopped showing.
 const vanished = "vanished"
 
+// HasVanished reports whether an instance was given up because the cloud stopped showing it.
+func (i *Instance) HasVanished() bool { return i.Phase == plan.Terminated && i.LeaveReason == vanished }
+
 // isBack reports whether an instance that was given up lives after all.
 func (i *Instance) isBack(c cloud.Instance) bool {
-	return i.Phase == plan.Terminated && i.LeaveReason == vanished && c.State != cloud.Terminated && c.State != cloud.ShuttingDown
+	return i.HasVanished() && c.State != cloud.Terminated && c.State != cloud.ShuttingDown
 }
 
 // comeBack takes in an instance that was given up and lives after all. Its place is taken by now, so it leaves in good order instead of running on unseen.

@@ -219,6 +219,9 @@ func (t *turn) decide(ctx context.Context) (acted bool, err error) {
 		return false, nil
 	}
 	in.Observed.SeenAt = t.seenAt
+	if in.Observed.Spent, err = t.f.isSpent(ctx, t.doc.ID, t.intent); err != nil {
+		return false, err
+	}
 	decision, trips, err := t.f.weigh(ctx, t.doc, in)
 	if err != nil {
 		return false, err

@@ -59,16 +59,20 @@ func (x *exchange) refuse(err error) {
 	if x.call.DryRun {
 		x.Header().Set("Neap-Dry-Run", "true")
 	}
-	var body any = neutral(&x.call, status, x.fault)
-	if x.dialect != nil && x.dialect.Refuse != nil {
-		body = x.dialect.Refuse(&x.call, status, x.fault)
-	}
-	text, err := encode(body)
+	text, err := encode(x.refusalBody(status))
 	if err != nil {
 		x.server.log.Error("the body of a refusal cannot be written", "request", x.call.ID, "error", err)
 		text = []byte("{}\n")
 	}
 	x.send(status, text)
+}
+
+// refusalBody is what the client is told of x.fault.
+func (x *exchange) refusalBody(status int) any {
+	if x.dialect != nil && x.dialect.Refuse != nil {
+		return x.dialect.Refuse(&x.call, status, x.fault)
+	}
+	return neutral(&x.call, status, x.fault)
 }
 
 // neutral is the body of a refusal that belongs to no dialect.
@@ -77,6 +81,9 @@ func neutral(call *Call, status int, f *fault.Error) any {
 }
 
 func encode(body any) ([]byte, error) {
+	if text, is := body.(Verbatim); is {
+		return text, nil
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

@@ -63,10 +63,9 @@ func (x *exchange) recordAs(ctx context.Context, tx *store.Tx, outcome string, s
 		return fault.Of(fault.Internal, "audit", "The request cannot be kept in the audit.").With(err)
 	}
 	call, agent := &x.call, cut(withoutTokens(x.request.UserAgent()), longestAgent)
-	remote, _ := remoteOf(x.request)
 	return x.server.auditor.Record(ctx, tx, AuditEntry{
 		Request: call.ID, Organisation: call.Caller.Organisation, Account: call.Account, Subject: call.Caller.Subject, Name: call.Caller.Name, Email: call.Caller.Email,
-		Remote: remote, Agent: agent, Source: sourceOf(agent),
+		Remote: call.Remote, Agent: agent, Source: sourceOf(agent),
 		Operation: x.route.operation, Need: x.route.row.Need, Method: call.Method, Path: cut(withoutTokens(call.Path), longestURL), Object: withoutTokens(call.Object),
 		Outcome: outcome, Status: status, Message: withoutTokens(message), Context: content,
 	})

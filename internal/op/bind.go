@@ -3,7 +3,10 @@ package op
 import (
 	"context"
 	"encoding"
+	"errors"
 	"fmt"
+	"math"
+	"net/http"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -18,14 +21,16 @@ import (
 type Do struct {
 	in  []input
 	out func() any // a zero answer, to describe its shape
-	run func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
+	// streams says that run answers a flow of events, each of which looks like out.
+	streams bool
+	run     func(ctx context.Context, from source) (call func(ctx context.Context) (any, error), err error)
 }
 
-// Func binds a typed function. In's fields are bound by tag: `path:"groupId"`, `query:"adjustment"`, and one field Body of type Document for the
-// request's document (op has validated it when the row names a schema, and it is empty when the request had none).
-// A field is a string, bool, integer, float, a type with UnmarshalText, a pointer to one of these (nil = absent), or, in queries, a slice of these
-// (repeated or comma-separated). A query field may have huma's validation tags (enum, minimum, maximum, minLength, maxLength, pattern, required,
-// default, doc); values of the wrong type are refused with their name.
+// Func binds a typed function. In's fields are bound by tag: `path:"groupId"`, `query:"adjustment"`, `header:"Idempotency-Key"`, and one field Body of type
+// Document for the request's document (op has validated it when the row names a schema, and it is empty when the request had none).
+// A field is a string, bool, integer, float (never infinite), a type with UnmarshalText, a pointer to one of these (nil = absent), or, in queries, a slice of
+// these (repeated or comma-separated). A field may have huma's validation tags (enum, minimum, maximum, minLength, maxLength, pattern, required, default,
+// doc); values of the wrong type are refused with their name. Of a header that is sent twice the first counts.
 // The caller is in ctx: CallOf. Func panics on a type that it cannot bind, so that the mistake shows at start.
 func Func[In, Out any](f func(ctx context.Context, in In) (Out, error)) Do {
 	inputs := inputsOf(reflect.TypeFor[In]())
@@ -47,15 +52,16 @@ func Func[In, Out any](f func(ctx context.Context, in In) (Out, error)) Do {
 
 // source is where inputs come from.
 type source struct {
-	http  huma.Context
-	query url.Values
-	body  Document
+	http   huma.Context
+	header http.Header
+	query  url.Values
+	body   Document
 }
 
 // input is one bound field.
 type input struct {
 	index    []int
-	place    string // "path", "query" or "body"
+	place    string // "path", "query", "header" or "body"
 	name     string
 	kind     reflect.Type // of one value, without pointer and slice
 	pointer  bool
@@ -85,8 +91,10 @@ func inputsOf(t reflect.Type) []input {
 			in.place, in.name = "path", field.Tag.Get("path")
 		case field.Tag.Get("query") != "":
 			in.place, in.name = "query", field.Tag.Get("query")
+		case field.Tag.Get("header") != "":
+			in.place, in.name = "header", field.Tag.Get("header")
 		default:
-			panic(fmt.Sprintf("op: field %s of %v has neither path nor query tag and is no Body of type op.Document", field.Name, t))
+			panic(fmt.Sprintf("op: field %s of %v has no path, query or header tag and is no Body of type op.Document", field.Name, t))
 		}
 		if in.place != "body" {
 			in.describe(t, field)
@@ -96,7 +104,7 @@ func inputsOf(t reflect.Type) []input {
 	return inputs
 }
 
-// describe reads the type and the validation tags of a path or query field.
+// describe reads the type and the validation tags of a field that is no body.
 func (in *input) describe(t reflect.Type, field reflect.StructField) {
 	in.kind = field.Type
 	if in.many = in.kind.Kind() == reflect.Slice && in.place == "query" && !unmarshals(in.kind); in.many {
@@ -147,18 +155,13 @@ func fill(in reflect.Value, inputs []input, from source) error {
 }
 
 func (in *input) bind(field reflect.Value, from source) *fault.Error {
-	var values []string
-	if in.place == "path" {
-		values = []string{from.http.Param(in.name)}
-	} else {
-		values = queryValues(from.query, in.name)
-	}
+	values := in.sent(from)
 	if len(values) == 0 && in.standard != "" {
 		values = []string{in.standard}
 	}
 	if len(values) == 0 {
 		if in.required {
-			return fault.Field(in.name, "is required: add it to the query")
+			return fault.Field(in.name, "is required: add it to the %s", in.place)
 		}
 		return nil
 	}
@@ -174,6 +177,17 @@ func (in *input) bind(field reflect.Value, from source) *fault.Error {
 		return problem
 	}
 	return in.validate(field)
+}
+
+// sent are the values that the request has for the field, as text.
+func (in *input) sent(from source) []string {
+	switch in.place {
+	case "path":
+		return []string{from.http.Param(in.name)}
+	case "header":
+		return from.header.Values(in.name)
+	}
+	return queryValues(from.query, in.name)
 }
 
 func (in *input) assign(field reflect.Value, value string) *fault.Error {
@@ -231,6 +245,9 @@ func set(field reflect.Value, value string) error {
 		n, err := strconv.ParseFloat(value, field.Type().Bits())
 		if err != nil {
 			return err
+		}
+		if math.IsNaN(n) || math.IsInf(n, 0) {
+			return errors.New("is not finite")
 		}
 		field.SetFloat(n)
 	default:

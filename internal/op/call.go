@@ -12,6 +12,7 @@ type Call struct {
 	Method   string
 	Path     string // as the client wrote it, without the query
 	URL      string // path and query, for envelopes that repeat it
+	Remote   string // address of the peer, without its port
 	At       time.Time
 	Caller   Caller // of an Open operation nobody, unless its function sets it, for the audit
 	Account  string // the account that the request is about, resolved and authorised; "" for operations above accounts

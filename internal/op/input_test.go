@@ -26,7 +26,53 @@ func TestQueryValuesAreBoundAndRefusedByName(t *testing.T) {
 		{name: "all faults are told together", request: feed("food=stone&at=x"), status: 400, want: []string{`"Field":"amount"`, `"Field":"food"`, `"Field":"at"`}},
 		{name: "a number outside its range is refused", request: "POST /zoo/animal?times=4", extras: []string{`body:{"animal":{"name":"Ida"}}`}, status: 400,
 			want: []string{`"Field":"times"`, "must be at most 3, got 4"}},
+		{name: "a number has to be finite", request: feed("amount=NaN"), status: 400, want: []string{`"Field":"amount"`, "must be a number"}},
+		{name: "and not without end", request: feed("amount=-Inf"), status: 400, want: []string{`"Field":"amount"`, "must be a number"}},
 		{name: "a broken query is refused", request: feed("amount=%zz"), status: 400, want: []string{"query"}},
+	})
+}
+
+func TestHeadersAreBoundLikeQueries(t *testing.T) {
+	const feed = "PUT /zoo/animal/ani-1/feed?amount=1"
+	header := func(lines ...string) []string { return lines }
+	play(t, []scenario{
+		{name: "an absent header is no value, or its default", request: feed, status: 200, want: []string{`"key":null`, `"meals":1`}},
+		{name: "a header is bound", request: feed, extras: header("Idempotency-Key: a b"), status: 200, want: []string{`"key":"a b"`}},
+		{name: "its name has no case", request: feed, extras: header("idempotency-key: a", "X-MEALS: 3"), status: 200, want: []string{`"key":"a"`, `"meals":3`}},
+		{name: "the query is another place", request: feed + "&Idempotency-Key=a&X-Meals=3", status: 200, want: []string{`"key":null`, `"meals":1`}},
+		{name: "an empty header is a value", request: feed, extras: header("Idempotency-Key:"), status: 400, want: []string{`"Field":"Idempotency-Key"`, "must not be empty"}},
+		{name: "a header has its bounds", request: feed, extras: header("Idempotency-Key: 1234567890"), status: 400, want: []string{`"Field":"Idempotency-Key"`, "at most 9 characters"}},
+		{name: "and its pattern", request: feed, extras: header("Idempotency-Key: a\tb"), status: 400, want: []string{`"Field":"Idempotency-Key"`, "pattern"}},
+		{name: "and its type", request: feed, extras: header("X-Meals: many"), status: 400, want: []string{`"Field":"X-Meals"`, "a whole number"}},
+	})
+	needs := Func(func(_ context.Context, in struct {
+		Key string `header:"X-Key" required:"true"`
+	}) (string, error) {
+		return in.Key, nil
+	})
+	if _, err := needs.run(t.Context(), source{}); err == nil || !strings.Contains(err.Error(), "X-Key: is required: add it to the header") {
+		t.Errorf("a required header that is absent: %v", err)
+	}
+}
+
+func TestACallKnowsItsPeer(t *testing.T) {
+	h := open(t)
+	if h.ask("GET /zoo/animal/ani-1", "X-Forwarded-For: 203.0.113.9"); h.zoo.last.Remote != "192.0.2.1" {
+		t.Errorf("the peer is %q", h.zoo.last.Remote)
+	}
+}
+
+func TestASecretIsNotRepeatedInARefusal(t *testing.T) {
+	animal := func(members string) []string { return []string{`body:{"animal":{"name":"Ida",` + members + `}}`} }
+	const create = "POST /zoo/animal"
+	play(t, []scenario{
+		{name: "a variable of the wrong type", request: create, extras: animal(`"env":{"A":815815,"B":true}`), status: 400,
+			want: []string{`"Field":"animal.env.A"`, "must be text or true or false, got a value that is not repeated here"}, wantNot: []string{"815"}},
+		{name: "a variable that is no match", request: create, extras: animal(`"env":{"A":"CANARY"}`), status: 400, want: []string{`"Field":"animal.env.A"`, "a text that is not"}, wantNot: []string{"CANARY"}},
+		{name: "a variable of many parts", request: create, extras: animal(`"env":{"A":["canary"]}`), status: 400, want: []string{"got a list of 1 item"}, wantNot: []string{"canary"}},
+		{name: "no environment at all", request: create, extras: animal(`"env":"canary"`), status: 400, want: []string{`"Field":"animal.env"`, "must be an object, got a text that"}, wantNot: []string{"canary"}},
+		{name: "a password", request: create, extras: animal(`"password":"CANARY"`), status: 400, want: []string{`"Field":"animal.password"`, "pattern"}, wantNot: []string{"CANARY"}},
+		{name: "what is none is repeated", request: create, extras: animal(`"legs":"many"`), status: 400, want: []string{`got text \"many\"`}},
 	})
 }
 
@@ -75,7 +121,7 @@ func TestFuncRefusesTypesThatItCannotBind(t *testing.T) {
 			return "", nil
 		})
 	})
-	mustPanic(t, "neither path nor query", func() {
+	mustPanic(t, "has no path, query or header tag", func() {
 		Func(func(context.Context, struct{ Loose string }) (string, error) { return "", nil })
 	})
 	mustPanic(t, "must be a struct", func() {

@@ -18,6 +18,8 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
 	inFlight prometheus.Gauge
+	streams  prometheus.Gauge
+	streamed *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -27,15 +29,22 @@ func newMetrics() *metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "neap_http_request_seconds", Help: "Time from reading to answering a request, by operation.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"operation"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "neap_http_refusals_total", Help: "Requests refused, by operation and kind of fault."}, []string{"operation", "kind"}),
+		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "neap_http_streams", Help: "Streams of events that are open now."}),
+		streamed: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "neap_http_stream_seconds", Help: "How long streams of events were open, by operation.",
+			Buckets: []float64{1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600}}, []string{"operation"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "neap_http_in_flight", Help: "Requests being answered now."}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.refusals, m.inFlight)
+	m.registry.MustRegister(m.requests, m.seconds, m.refusals, m.inFlight, m.streams, m.streamed)
 	return m
 }
 
-func (m *metrics) count(operation string, status int, refused *fault.Error, took time.Duration) {
+func (m *metrics) count(operation string, status int, refused *fault.Error, took time.Duration, streamed bool) {
 	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(operation).Observe(took.Seconds())
+	seconds := m.seconds
+	if streamed {
+		seconds = m.streamed
+	}
+	seconds.WithLabelValues(operation).Observe(took.Seconds())
 	if refused != nil {
 		m.refusals.WithLabelValues(operation, string(refused.Kind)).Inc()
 	}

@@ -21,7 +21,9 @@ type Server struct {
 	limiter       *limiter
 	metrics       *metrics
 	owners        *recent[owner, string]
+	streams       streams
 	prefixes      []prefix
+	anyOrigin     []string // the paths among them that pages from anywhere may ask
 	rewrites      []func(r *http.Request) *http.Request
 	operations    []Operation
 	maxBody       int64
@@ -110,6 +112,9 @@ func (s *Server) mountDialect(d *Dialect, version string, taken map[string]strin
 	s.operations = append(s.operations, Operations(*d)...)
 	for _, path := range prefixesOf(d) {
 		s.prefixes = append(s.prefixes, prefix{path, d})
+		if d.AnyOrigin {
+			s.anyOrigin = append(s.anyOrigin, path)
+		}
 	}
 	return nil
 }
@@ -126,6 +131,8 @@ func newRoute(d *Dialect, row Row, schemas *Schemas) (*route, error) {
 		panic(fmt.Sprintf("op: row %s says no Need", rt.operation))
 	case row.Do.run == nil:
 		panic(fmt.Sprintf("op: row %s has nothing to do", rt.operation))
+	case row.Do.streams && (row.Mutates || row.Status != 0):
+		panic(fmt.Sprintf("op: row %s is a stream, which changes nothing and answers 200", rt.operation))
 	case row.Target.Param != "" && !strings.Contains(rt.path, "{"+row.Target.Param+"}"):
 		panic(fmt.Sprintf("op: row %s has no {%s} in its path %s", rt.operation, row.Target.Param, rt.path))
 	}
@@ -181,18 +188,26 @@ func prefixesOf(d *Dialect) []string {
 func (s *Server) dialectOf(path string) *Dialect {
 	var best prefix
 	for _, p := range s.prefixes {
-		rest, found := strings.CutPrefix(path, strings.TrimSuffix(p.path, "/"))
-		if found && (rest == "" || rest[0] == '/') && (best.dialect == nil || len(p.path) > len(best.path)) {
+		if isBelow(path, p.path) && (best.dialect == nil || len(p.path) > len(best.path)) {
 			best = p
 		}
 	}
 	return best.dialect
 }
 
+func isBelow(path, prefix string) bool {
+	rest, found := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
+	return found && (rest == "" || rest[0] == '/')
+}
+
 func (s *Server) unknownRoute(w http.ResponseWriter, r *http.Request) {
 	x := w.(*exchange)
 	x.dialect = s.dialectOf(r.URL.Path)
-	x.refuse(refuseWith(http.StatusNotFound, fault.Of(fault.NotFound, "route", "There is no operation at %s; /openapi/ lists them all.", r.URL.Path)))
+	at := r.URL.Path
+	if x.dialect != nil && x.dialect.SecretPaths {
+		at = "this address"
+	}
+	x.refuse(refuseWith(http.StatusNotFound, fault.Of(fault.NotFound, "route", "There is no operation at %s; /openapi/ lists them all.", at)))
 }
 
 func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request) {

@@ -95,7 +95,7 @@ type Dialect struct {
 	// Document makes the JSON document of a request out of its body (without blanks around it; may be empty) and of wherever else clients put what belongs there;
 	// fault.Invalid when it can't be read. nil = the body is the document.
 	Document func(r *http.Request, body []byte) ([]byte, error)
-	// Answer wraps a success; Refuse wraps a failure. Both give the body; Refuse's status comes from Status, except for HTTP's own refusals
+	// Answer wraps a success; Refuse wraps a failure. Both give the body, a Verbatim or what becomes JSON; Refuse's status comes from Status, except for HTTP's own refusals
 	// (unknown route 404, method 405, body too large 413, rate 429). Refuse may get a call without Row, Caller and Account.
 	Answer func(call *Call, out any) any
 	Refuse func(call *Call, status int, err *fault.Error) any
@@ -104,7 +104,15 @@ type Dialect struct {
 	Exception func(call *Call, err *fault.Error) int
 	// ContentType is that of the answer to a request; nil = application/json.
 	ContentType func(r *http.Request) string
+	// SecretPaths says that addresses hold credentials in their path: no log line repeats one.
+	SecretPaths bool
+	// AnyOrigin lets pages from anywhere ask, in browsers: right only where a browser adds nothing to a request by which we would know its user, and where everybody who
+	// asks shows all that gives them a right in the address itself. HEAD is then answered as GET is.
+	AnyOrigin bool
 }
+
+// Verbatim is a body that is written as it stands.
+type Verbatim []byte
 
 // Carrier is the part of a request that holds the credential: In "header" or "query", under Name. Zero = a bearer token.
 type Carrier struct{ In, Name string }

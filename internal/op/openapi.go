@@ -70,7 +70,7 @@ func (d *description) add(rt *route) *huma.Operation {
 		OperationID: rt.operation, Method: rt.method, Path: rt.path, Summary: row.Title, Tags: []string{section},
 		Parameters: d.parameters(rt), RequestBody: d.body(rt),
 		Responses: map[string]*huma.Response{
-			strconv.Itoa(orElse(row.Status, http.StatusOK)): {Description: "Done.", Content: contentLike(func() any { return d.dialect.Answer(&Call{Row: row}, row.Do.out()) })},
+			strconv.Itoa(orElse(row.Status, http.StatusOK)): d.success(row),
 			"default": {Ref: "#/components/responses/refused"},
 		},
 		Extensions: map[string]any{"x-neap-need": row.Need, "x-neap-mutates": row.Mutates},
@@ -83,6 +83,15 @@ func (d *description) add(rt *route) *huma.Operation {
 	}
 	d.doc.AddOperation(operation)
 	return operation
+}
+
+// success describes what is answered: a body in the dialect's envelope, or events, which have none.
+func (d *description) success(row Row) *huma.Response {
+	if row.Do.streams {
+		event := contentLike(row.Do.out)[jsonType]
+		return &huma.Response{Description: "A stream of Server-Sent Events. The data of each is JSON of this form; that of an event named error is a refusal.", Content: map[string]*huma.MediaType{eventsType: event}}
+	}
+	return &huma.Response{Description: "Done.", Content: contentLike(func() any { return d.dialect.Answer(&Call{Row: row}, row.Do.out()) })}
 }
 
 func (d *description) parameters(rt *route) []*huma.Param {
@@ -102,6 +111,9 @@ func (d *description) parameters(rt *route) []*huma.Param {
 	}
 	if name := d.dialect.AccountFrom; name != "" && !rt.row.NoAccount && !rt.row.Target.IsAccount && !described[name] {
 		list = append(list, &huma.Param{Ref: "#/components/parameters/account"})
+	}
+	if rt.row.Do.streams && described["after"] {
+		list = append(list, &huma.Param{Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: "string"}, Description: "The id of the last event that was taken; it goes before after."})
 	}
 	if rt.row.Mutates {
 		list = append(list, &huma.Param{Ref: "#/components/parameters/dryRun"})

@@ -80,12 +80,15 @@ func TestTheDocumentDescribesInputsAndAnswers(t *testing.T) {
 		}
 		parameters = append(parameters, line)
 	}
-	want := []string{"path animalId required", "query amount required", "query food", "query at", "query wet", "query until", "#/components/parameters/account"}
+	want := []string{"path animalId required", "header Idempotency-Key", "header X-Meals", "query amount required", "query food", "query at", "query wet", "query until", "#/components/parameters/account"}
 	if !slices.Equal(parameters, want) {
 		t.Errorf("parameters %q", parameters)
 	}
-	if at(t, feed, "parameters", 2, "schema", "enum", 1) != "fish" || at(t, feed, "parameters", 2, "schema", "default") != "hay" {
-		t.Errorf("the set of foods is missing: %v", at(t, feed, "parameters", 2))
+	if at(t, feed, "parameters", 4, "schema", "enum", 1) != "fish" || at(t, feed, "parameters", 4, "schema", "default") != "hay" {
+		t.Errorf("the set of foods is missing: %v", at(t, feed, "parameters", 4))
+	}
+	if key := at(t, feed, "parameters", 1); at(t, key, "schema", "maxLength") != json.Number("9") || at(t, key, "description") != "The same feeding again" {
+		t.Errorf("the header is described as %v", key)
 	}
 	create := at(t, doc, "paths", "/zoo/animal", "post")
 	if at(t, create, "requestBody", "required") != true || at(t, create, "requestBody", "content", jsonType, "schema", "$ref") != "#/components/schemas/animal" {

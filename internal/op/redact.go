@@ -33,6 +33,9 @@ func isSecret(name string) bool {
 	return false
 }
 
+// isEnvironment reports whether the members of what bears this name are a program's environment: any of them may be secret, whatever its name.
+func isEnvironment(name string) bool { return strings.EqualFold(name, "env") }
+
 // withoutTokens is a text whose tokens are hidden.
 func withoutTokens(text string) string {
 	if len(text) < len("neap_") {
@@ -54,15 +57,31 @@ func redact(value any) any {
 		kept := make(map[string]any, len(value))
 		told := tellsSecret(value)
 		for name, member := range value {
-			if isSecret(name) || told && name == "value" {
+			switch {
+			case isSecret(name) || told && name == "value":
 				kept[withoutTokens(name)] = hidden
-			} else {
+			case isEnvironment(name):
+				kept[withoutTokens(name)] = namesOnly(member)
+			default:
 				kept[withoutTokens(name)] = redact(member)
 			}
 		}
 		return kept
 	}
 	return value
+}
+
+// namesOnly keeps of an environment what its variables are called.
+func namesOnly(environment any) any {
+	variables, is := environment.(map[string]any)
+	if !is {
+		return hidden
+	}
+	kept := make(map[string]any, len(variables))
+	for name := range variables {
+		kept[withoutTokens(name)] = hidden
+	}
+	return kept
 }
 
 // tellsSecret reports whether an object names what its member "value" is, and that is secret: {"attribute": "userData", "value": …}.
@@ -121,7 +140,7 @@ func (r *auditedRequest) redactQuery(raw string) string {
 			continue
 		}
 		name, value = withoutTokens(name), withoutTokens(value)
-		if isSecret(name) || r.told && name == "value" {
+		if isSecret(name) || isEnvironment(name) || r.told && name == "value" {
 			value = hidden
 		}
 		r.Query[name] = append(r.Query[name], value)

@@ -18,7 +18,7 @@ func secretNames() []string {
 
 // planted draws a JSON value that holds the canary under secret names only, and in tokens.
 func planted(t *rapid.T, depth int) any {
-	kind := rapid.IntRange(0, 6).Draw(t, "kind")
+	kind := rapid.IntRange(0, 7).Draw(t, "kind")
 	if depth == 0 {
 		kind %= 4
 	}
@@ -37,6 +37,8 @@ func planted(t *rapid.T, depth int) any {
 			list = append(list, planted(t, depth-1))
 		}
 		return list
+	case 7:
+		return map[string]any{"env": map[string]any{rapid.StringMatching(`[A-Z]{1,5}`).Draw(t, "variable"): canary, "keep": planted(t, depth-1)}}
 	case 5:
 		return map[string]any{rapid.SampledFrom(secretNames()).Draw(t, "secret"): map[string]any{"value": []any{canary, planted(t, depth-1)}}}
 	}
@@ -77,6 +79,8 @@ func TestWhatIsKeptOfARequest(t *testing.T) {
 		{"/a?b=1&b=2&c", `{"n":1.50,"big":12345678901234567890}`, `{"body":{"big":12345678901234567890,"n":1.50},"url":"/a?b=1&b=2&c=","query":{"b":["1","2"],"c":[""]}}`},
 		{"/a%2Fb?q=%20<", `{"html":"<&>"}`, `{"body":{"html":"<&>"},"url":"/a/b?q=+%3C","query":{"q":[" <"]}}`},
 		{"/a?token=t&client-secret=s", `{"token":{"x":1},"list":[{"PASS_WORD":"x"}]}`, `{"body":{"list":[{"PASS_WORD":"***"}],"token":"***"},"url":"/a?token=***&client-secret=***","query":{"client-secret":["***"],"token":["***"]}}`},
+		{"/a?env=x&environment=y", `{"env":{"A":"secret","token":{"a":1},"neap_0123abcd_x":1},"ENV":"secret","list":[{"env":["secret"]}],"environment":"test"}`,
+			`{"body":{"ENV":"***","env":{"***":"***","A":"***","token":"***"},"environment":"test","list":[{"env":"***"}]},"url":"/a?env=***&environment=y","query":{"env":["***"],"environment":["y"]}}`},
 		{"/a?b=%zz&c=1", "", `{"body":null,"url":"/a?***&c=1","query":{"c":["1"]}}`},
 		{"/a", `{"x":"` + strings.Repeat("y", longestBody) + `"}`, `{"body":"left out: 16392 bytes","url":"/a","query":{}}`},
 		{"/a?b=" + strings.Repeat("c", longestURL), "", `{"body":null,"url":"/a?left out: 4098 bytes","query":{}}`},

@@ -77,9 +77,9 @@ func (t *teller) alternatives(e *jsonschema.ValidationError) {
 	case near != nil:
 		t.tell(near)
 	case len(types) > 0:
-		t.add(e.InstanceLocation, wrongType(types, t.at(e.InstanceLocation)))
+		t.add(e.InstanceLocation, wrongType(types, t.shown(e.InstanceLocation)))
 	case len(values) > 0:
-		t.add(e.InstanceLocation, oneOf(values, t.at(e.InstanceLocation)))
+		t.add(e.InstanceLocation, oneOf(values, t.shown(e.InstanceLocation)))
 	default:
 		t.tell(e.Causes[0])
 	}
@@ -133,7 +133,7 @@ func (t *teller) leaf(e *jsonschema.ValidationError) {
 	case *kind.FalseSchema:
 		t.add(at, "is not allowed here; remove it")
 	default:
-		t.add(at, sentence(e.ErrorKind, t.at(at)))
+		t.add(at, sentence(e.ErrorKind, t.shown(at)))
 	}
 }
 
@@ -233,6 +233,24 @@ func (t *teller) at(location []string) any {
 	return at
 }
 
+// concealed is said of a value that must not be repeated.
+type concealed string
+
+// shown is the value at a location as a sentence may repeat it: refusals are logged and audited.
+func (t *teller) shown(location []string) any {
+	value := t.at(location)
+	if !slices.ContainsFunc(location, func(name string) bool { return isSecret(name) || isEnvironment(name) }) {
+		return value
+	}
+	switch value.(type) {
+	case string:
+		return concealed("a text")
+	case bool, json.Number:
+		return concealed("a value")
+	}
+	return value
+}
+
 func wrongType(want []string, got any) string {
 	words := make([]string, 0, len(want))
 	for _, name := range want {
@@ -307,6 +325,8 @@ func describe(value any) string {
 		return "null"
 	case string:
 		return "text " + display(v)
+	case concealed:
+		return string(v) + " that is not repeated here"
 	case []any:
 		return "a list of " + count(len(v), "item")
 	case map[string]any:

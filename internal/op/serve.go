@@ -30,7 +30,11 @@ type exchange struct {
 	call     Call
 	status   int // 0 = nothing has been answered yet
 	fault    *fault.Error
+	loopback bool // it comes from this very machine
 	overRate bool
+	streamed bool // the answer is a stream
+	// credential is what the request was admitted with; a stream shows it again.
+	credential Credential
 	// contentType of the answer
 	contentType string
 }
@@ -48,13 +52,20 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // ServeHTTP answers every request, in the envelope of the dialect it belongs to. A trailing slash is accepted on every route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, server: s, request: r, contentType: jsonType, call: Call{
-		ID: requestID(r.Header.Get("X-Request-Id")), Method: r.Method, Path: r.URL.Path, URL: r.URL.RequestURI(), At: time.Now().UTC(),
+	remote, loopback := remoteOf(r)
+	x := &exchange{ResponseWriter: w, server: s, request: r, loopback: loopback, contentType: jsonType, call: Call{
+		ID: requestID(r.Header.Get("X-Request-Id")), Method: r.Method, Path: r.URL.Path, URL: r.URL.RequestURI(), Remote: remote, At: time.Now().UTC(),
 	}}
 	w.Header().Set("X-Request-Id", x.call.ID)
 	s.metrics.inFlight.Inc()
 	defer x.finish(r)
 	defer x.recover()
+	if s.AnyOrigin(r.URL.Path) {
+		x.dialect = s.dialectOf(r.URL.Path)
+		if r = acrossOrigins(x, r); r == nil {
+			return
+		}
+	}
 	s.router.ServeHTTP(x, s.asRouted(r))
 }
 
@@ -126,10 +137,18 @@ func (x *exchange) operation() string {
 	return x.route.operation
 }
 
+// path is what a log line may say of the address.
+func (x *exchange) path() string {
+	if x.dialect != nil && x.dialect.SecretPaths {
+		return hidden
+	}
+	return x.call.Path
+}
+
 func (x *exchange) finish(r *http.Request) {
 	x.server.metrics.inFlight.Dec()
 	took := time.Since(x.call.At)
-	x.server.metrics.count(x.operation(), x.status, x.fault, took)
+	x.server.metrics.count(x.operation(), x.status, x.fault, took, x.streamed)
 	level := slog.LevelDebug
 	switch {
 	case r.Context().Err() != nil: // the client went away; whatever failed for that is not our fault
@@ -142,7 +161,7 @@ func (x *exchange) finish(r *http.Request) {
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("request", x.call.ID), slog.String("operation", x.operation()), slog.String("method", x.call.Method), slog.String("path", x.call.Path),
+		slog.String("request", x.call.ID), slog.String("operation", x.operation()), slog.String("method", x.call.Method), slog.String("path", x.path()),
 		slog.Int("status", x.status), slog.Duration("took", took), slog.String("organisation", x.call.Caller.Organisation),
 		slog.String("account", x.call.Account), slog.String("subject", x.call.Caller.Subject),
 	}
@@ -165,6 +184,10 @@ func (rt *route) serve(h huma.Context) {
 	if err != nil {
 		x.recordRefusal(ctx, err)
 		x.refuse(err)
+		return
+	}
+	if flow, is := out.(flow); is {
+		x.stream(ctx, flow)
 		return
 	}
 	x.answer(out)
@@ -209,14 +232,13 @@ func (x *exchange) perform(ctx context.Context, h huma.Context, r *http.Request)
 
 // admit authenticates and counts the request against the caller's rate, or the remote address's when nobody knows the caller.
 func (x *exchange) admit(ctx context.Context, r *http.Request) error {
-	remote, loopback := remoteOf(r)
-	key := limitKey{loopback: loopback, route: x.route}
+	key := limitKey{loopback: x.loopback, route: x.route}
 	caller, err := x.authenticate(ctx, r)
 	if err == nil && !x.route.row.Open {
 		x.call.Caller = caller
 		key.organisation = caller.Organisation
 	} else {
-		key.remote = remote
+		key.remote = x.call.Remote
 	}
 	standing := x.server.limiter.take(key, time.Now())
 	standing.write(x.Header())
@@ -246,18 +268,19 @@ func (x *exchange) authenticate(ctx context.Context, r *http.Request) (Caller, e
 	if err != nil {
 		return Caller{}, err
 	}
+	x.credential = credential
 	return x.server.authenticator.Authenticate(ctx, credential)
 }
 
 func (x *exchange) query(h huma.Context, r *http.Request) (source, error) {
 	if r.URL.RawQuery == "" {
-		return source{http: h}, nil
+		return source{http: h, header: r.Header}, nil
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return source{}, fault.Of(fault.Invalid, "query", "The query of the address cannot be read: %v.", err)
 	}
-	return source{http: h, query: values}, nil
+	return source{http: h, header: r.Header, query: values}, nil
 }
 
 // dryRun reads the header on operations that change something. What is neither yes nor no is refused: who asks for a rehearsal must not get the play.

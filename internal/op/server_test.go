@@ -161,6 +161,8 @@ func (z *zoo) create(ctx context.Context, in creation) (animal, error) {
 
 type feeding struct {
 	ID     string    `path:"animalId"`
+	Key    *string   `header:"Idempotency-Key" minLength:"1" maxLength:"9" pattern:"^[ -~]*$" doc:"The same feeding again"`
+	Meals  int       `header:"X-Meals" default:"1"`
 	Amount *float64  `query:"amount" required:"true" minimum:"0" maximum:"50"`
 	Food   string    `query:"food" enum:"hay,fish" default:"hay"`
 	At     []int     `query:"at"`
@@ -180,7 +182,7 @@ func (t *timestamp) UnmarshalText(text []byte) error {
 }
 
 func (z *zoo) feed(_ context.Context, in feeding) (map[string]any, error) {
-	return map[string]any{"amount": *in.Amount, "food": in.Food, "at": in.At, "wet": in.Wet, "until": in.Until}, nil
+	return map[string]any{"amount": *in.Amount, "food": in.Food, "at": in.At, "wet": in.Wet, "until": in.Until, "key": in.Key, "meals": in.Meals}, nil
 }
 
 type empty struct{}
@@ -228,7 +230,9 @@ const animalSchema = `{
       "diet": {"type": "array", "items": {"enum": ["hay", "fish"]}},
       "cage": {"$ref": "common.json#/$defs/cage"},
       "size": {"anyOf": [{"type": "integer"}, {"type": "object", "required": ["metres"], "properties": {"metres": {"type": "number"}}}]},
-      "notes": {"type": "object"}
+      "notes": {"type": "object"},
+      "password": {"type": "string", "pattern": "^[a-z]+$"},
+      "env": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string", "pattern": "^[a-z]*$"}, {"type": "boolean"}]}}
     }},
     "farewell": {"type": "object", "properties": {"words": {"type": "string"}}}
   }

@@ -33,6 +33,11 @@ type Runtime interface {
 	Forget(ctx context.Context, id string, checkpoint string) error
 }
 
+// Lister is the ability of a runtime to tell every task that it keeps, so that what nobody knows of any more is ended and dropped.
+type Lister interface {
+	Known(ctx context.Context) (ids []string, err error)
+}
+
 // Info is what a runtime is.
 type Info struct {
 	Name string // "process", "docker", "aws-batch", "instance"

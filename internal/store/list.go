@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +86,17 @@ func (c Collection[T]) Tallies(ctx context.Context, s Session, sc Scope, q Query
 	return tallies, err
 }
 
+// Stamp is a text that differs as soon as one of the documents that List would return over all pages has changed, come or gone; Limit and After do not matter.
+func (c Collection[T]) Stamp(ctx context.Context, s Session, sc Scope, q Query) (string, error) {
+	rows, err := c.find(s, sc, q).rows(ctx, "count(*), CAST(coalesce(sum(version), 0) AS BIGINT), coalesce(max(updated), 0)", "", 0)
+	if err != nil {
+		return "", err
+	}
+	var n, versions, newest int64
+	err = each(rows, func(rows Row) error { return rows.Scan(&n, &versions, &newest) })
+	return fmt.Sprint(n, versions, newest), err
+}
+
 // order is by time. Of a name, SQLite would walk through all of the account for the sake of that order, if it could take it from an index; of a name, a parent and a
 // state there is an index that has it.
 func (q Query) order() string {
@@ -106,7 +118,10 @@ func (c Collection[T]) find(s Session, sc Scope, q Query) *selection {
 	if q.Parent != "" {
 		sel.and(parent+" = ?", q.Parent)
 	}
-	if q.IDs != nil || q.Parent != "" {
+	if q.Parents != nil {
+		sel.oneOf(parent, q.Parents)
+	}
+	if q.IDs != nil || q.Parent != "" || q.Parents != nil {
 		account = expression(account)
 	}
 	if !sc.all {
@@ -130,6 +145,9 @@ func direction(descending bool, columns ...string) string {
 	}
 	return strings.Join(columns, " DESC, ") + " DESC"
 }
+
+// Cursor goes on behind this document, in a list of the same query and direction.
+func (m Meta) Cursor() string { return cursor(m.At, m.ID) }
 
 // cursor names the last row of a page.
 func cursor(at time.Time, id string) string {

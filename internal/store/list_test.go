@@ -34,6 +34,9 @@ func TestAQueryNarrowsByEveryFieldItGives(t *testing.T) {
 			{store.Query{Descending: true}, "b-3 b-2 b-1 b-0 "},
 			{store.Query{IDs: []string{"b-2", "b-0", "other"}}, "b-0 b-2 "},
 			{store.Query{IDs: []string{}}, ""},
+			{store.Query{Parents: []string{}}, ""},
+			{store.Query{Parents: []string{"fleet-1", "fleet-9"}}, "b-2 b-3 "},
+			{store.Query{Parents: []string{"fleet-1", "fleet-0"}, States: []string{"afloat"}}, "b-0 b-2 "},
 			{store.Query{Parent: "fleet-1"}, "b-2 b-3 "},
 			{store.Query{Name: "Name of b-3"}, "b-3 "},
 			{store.Query{States: []string{"sunk"}}, "b-1 "},
@@ -71,6 +74,52 @@ func TestTalliesCountWhatAQuerySelectsByParentAndName(t *testing.T) {
 		want := []store.Tally{{"fleet-0", "a", 1, noon.Add(time.Hour)}, {"fleet-0", "b", 2, noon}, {"fleet-1", "b", 1, noon.Add(3 * time.Hour)}}
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	})
+}
+
+func TestAStampDiffersWithEveryChangeOfWhatItIsOf(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, at storetest.Place) {
+		db := at.Open(t)
+		afloat := store.Query{States: []string{"afloat"}}
+		stamp := func() string {
+			t.Helper()
+			text, err := boats.Stamp(t.Context(), db, store.Account("act-1"), afloat)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		update := func(d store.Doc[boat], state string) store.Doc[boat] {
+			t.Helper()
+			d.State = state
+			d, err := boats.Update(t.Context(), db, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		var boat store.Doc[boat]
+		before := stamp()
+		for _, step := range []struct {
+			name    string
+			do      func()
+			differs bool
+		}{
+			{"one comes", func() { boat = newBoat("act-1", "b-1"); boat.State = "afloat"; boat = insert(t, db, boat) }, true},
+			{"nothing happens", func() {}, false},
+			{"one of another account comes", func() { other := newBoat("act-2", "b-2"); other.State = "afloat"; insert(t, db, other) }, false},
+			{"it changes", func() { boat = update(boat, "afloat") }, true},
+			{"it is one of them no more", func() { boat = update(boat, "sunk") }, true},
+			{"it changes elsewhere", func() { boat = update(boat, "docked") }, false},
+			{"it is back", func() { boat = update(boat, "afloat") }, true},
+		} {
+			step.do()
+			if after := stamp(); (after != before) != step.differs {
+				t.Errorf("%s: %q and then %q", step.name, before, after)
+			} else {
+				before = after
+			}
 		}
 	})
 }

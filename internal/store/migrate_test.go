@@ -30,8 +30,8 @@ var generated = []struct {
 	{"00005_alerts.sql", "collection.sql.tmpl", []string{"alerts", "webhooks", "deliveries"}}, // journal
 	{"00008_identity.sql", "collection.sql.tmpl", []string{"users", "user_groups", "policies", "credentials", "nonces"}},
 	{"00009_experiments.sql", "collection.sql.tmpl", []string{"experiments", "experiment_groups", "experiment_blocks"}},
-	{"00010_batch.sql", "collection.sql.tmpl", []string{"jobs", "job_queues", "job_lanes"}},
-	{"00011_batch_logs.sql", "log.sql.tmpl", []string{"job_history", "job_output"}},
+	{"00010_batch.sql", "collection.sql.tmpl", []string{"jobs", "job_queues", "job_lanes", "instance_tasks", "remote_tasks"}},
+	{"00011_batch_logs.sql", "log.sql.tmpl", []string{"job_history", "job_output", "job_messages"}},
 }
 
 // past are the tables in which a parent's rows of the past outnumber those that matter, and are told from them by their state.

@@ -26,7 +26,7 @@ const (
 
 // partitionedTables agrees with the migrations.
 func partitionedTables() []string {
-	return []string{"log_lines", "events", "audit", "decisions", "job_history", "job_output"}
+	return []string{"log_lines", "events", "audit", "decisions", "job_history", "job_output", "job_messages"}
 }
 
 func (db *DB) isPartitioned(table string) bool {
@@ -184,6 +184,9 @@ func (db *DB) forgetWeek(ctx context.Context, r Rule, name string) (alongWith fu
 // holds reports whether a partition has rows that the rule keeps whatever their age. A chained log's go in order: none may go before an older one that has to stay.
 func (r Rule) holds(ctx context.Context, s Session, name string, before time.Time) (needed bool, err error) {
 	query, args := "SELECT EXISTS (SELECT 1 FROM "+name+" WHERE state > '')", []any(nil)
+	if r.Unsealed {
+		return false, nil
+	}
 	if r.Log {
 		query = "SELECT EXISTS (SELECT 1 FROM " + name + " WHERE seq IS NULL) OR coalesce((SELECT max(seq) FROM " + name + ") = (SELECT max(seq) FROM " + r.Table + "), false)"
 	}
@@ -224,7 +227,10 @@ func (db *DB) left(ctx context.Context, table string, err error) bool {
 func (db *DB) pruneRest(ctx context.Context, r Rule, now time.Time) (int, error) {
 	rest := r.Table + "_rest"
 	free, args := "at < ? AND seq < (SELECT max(seq) FROM "+r.Table+")", []any{now.Add(-r.Keep).UnixMicro()}
-	if !r.Log {
+	switch {
+	case r.Unsealed:
+		free = "at < ?"
+	case !r.Log:
 		free, args = r.free(now)
 	}
 	var n int64

@@ -15,6 +15,8 @@ type Rule struct {
 	Wall bool
 	// Log is for append-only logs: the oldest sealed records go, the newest one stays whatever its age, because order goes on behind it.
 	Log bool
+	// Unsealed marks a log that nobody follows by Seq, so that nobody seals it: its records go by their age alone.
+	Unsealed bool
 	// Chained is given for a log whose records are chained: they go from the oldest on without leaving a gap. It looks at what is about to go, up to the place last,
 	// beside the writers, and returns what has to be written in the transaction that deletes it.
 	Chained func(ctx context.Context, db *DB, last int64) (gone func(ctx context.Context, tx *Tx) error, err error)
@@ -95,14 +97,18 @@ func (db *DB) pruneLog(ctx context.Context, r Rule, now time.Time) (int, error) 
 	var first, last sql.NullInt64
 	var due int
 	before := now.Add(-r.Keep).UnixMicro()
+	sealed, spared := " AND seq IS NOT NULL", " AND seq < (SELECT max(seq) FROM "+r.Table+")"
+	if r.Unsealed {
+		sealed, spared = "", ""
+	}
 	err := Rows(ctx, db, func(rows Row) error { return rows.Scan(&first, &last, &due) },
-		"SELECT min(ord), max(ord), count(CASE WHEN at < ? AND seq IS NOT NULL THEN 1 END) FROM (SELECT ord, at, seq FROM "+r.Table+" ORDER BY ord LIMIT ?) AS oldest", before, pruned)
+		"SELECT min(ord), max(ord), count(CASE WHEN at < ?"+sealed+" THEN 1 END) FROM (SELECT ord, at, seq FROM "+r.Table+" ORDER BY ord LIMIT ?) AS oldest", before, pruned)
 	if err != nil || due == 0 {
 		return 0, err
 	}
 	var n int64
 	err = db.Tx(ctx, func(ctx context.Context, tx *Tx) (err error) {
-		n, err = tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE ord BETWEEN ? AND ? AND at < ? AND seq < (SELECT max(seq) FROM "+r.Table+")", first.Int64, last.Int64, before)
+		n, err = tx.Exec(ctx, "DELETE FROM "+r.Table+" WHERE ord BETWEEN ? AND ? AND at < ?"+spared, first.Int64, last.Int64, before)
 		return err
 	})
 	return int(n), err

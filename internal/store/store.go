@@ -44,6 +44,7 @@ type Doc[T any] struct {
 type Query struct {
 	IDs        []string // nil = any; empty = none
 	Parent     string
+	Parents    []string // any of them; nil = any, empty = none
 	Name       string
 	States     []string
 	Since      time.Time // At ≥ Since

@@ -69,6 +69,8 @@ type Capacity interface {
 	Want(ctx context.Context, lane Lane, demand Demand) error
 	// Fits says whether a lane could ever hold such a task: nil, or a *runtime.Refusal of kind Never with the reason.
 	Fits(ctx context.Context, lane Lane, task runtime.Resources) error
+	// Lanes are those of an account that have, or had, machines, by the groups that the ledger books the machines under; a lane may have several.
+	Lanes(ctx context.Context, account string) (map[string]Lane, error)
 	// Queues are the named queues of an account, with the two that each region has left out.
 	Queues(ctx context.Context, account string) ([]Queue, error)
 	// PutQueue makes or changes one; fault.Invalid when it can't be.

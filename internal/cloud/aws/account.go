@@ -20,6 +20,7 @@ import (
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/cloud/aws/calls"
 	"github.com/neap-cloud/neap/internal/cloud/aws/feeds"
+	"github.com/neap-cloud/neap/internal/cloud/aws/jobs"
 )
 
 const (
@@ -52,6 +53,7 @@ type region struct {
 	balancer *calls.Balancer
 	queue    *calls.SQS
 	told     *feeds.Region
+	jobs     *jobs.Region
 
 	mu   sync.Mutex
 	seen map[string]subnet
@@ -103,10 +105,13 @@ func dry(err error) awssdk.Ternary {
 
 // afterAnswers lets the SDK repeat a launch only when AWS has said that it did nothing yet. After a lost answer only the caller may repeat it: he knows then that
 // a refusal may be one of the repetition alone, while the first attempt has started something.
-func afterAnswers(o *ec2.Options) {
-	if inner, ok := o.Retryer.(awssdk.RetryerV2); ok {
-		o.Retryer = throttledOnly{inner}
+func afterAnswers(o *ec2.Options) { o.Retryer = afterAnswer(o.Retryer) }
+
+func afterAnswer(r awssdk.Retryer) awssdk.Retryer {
+	if inner, ok := r.(awssdk.RetryerV2); ok {
+		return throttledOnly{inner}
 	}
+	return r
 }
 
 type throttledOnly struct{ awssdk.RetryerV2 }
@@ -137,7 +142,7 @@ func (a *Account) in(name string) *region {
 		balancer: calls.BalancerOf(elasticloadbalancingv2.NewFromConfig(settings, func(o *elasticloadbalancingv2.Options) { o.BaseEndpoint = a.at("elasticloadbalancing") })),
 		queue:    calls.SQSOf(sqs.NewFromConfig(settings, func(o *sqs.Options) { o.BaseEndpoint = a.at("sqs") })),
 	}
-	r.told = a.feed(name, r.ec2, r.queue)
+	r.told, r.jobs = a.feed(name, r.ec2, r.queue), a.batches(settings)
 	a.regions[name] = r
 	return r
 }

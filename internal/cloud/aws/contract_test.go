@@ -18,7 +18,7 @@ const region = "us-east-1"
 
 // abilities are what an account of AWS can do besides; Interrupter is not among them, as real spot capacity is taken back by nobody's order.
 func abilities() []cloudtest.Ability {
-	return []cloudtest.Ability{cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies}
+	return []cloudtest.Ability{cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies, cloudtest.Consoles}
 }
 
 func spotMarket() cloud.Market {

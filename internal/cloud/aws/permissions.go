@@ -23,6 +23,7 @@ var permissions = []permission{
 	{"ec2:StopInstances", "to stop instances in place"},
 	{"ec2:StartInstances", "to start stopped ones again"},
 	{"ec2:RebootInstances", "to reboot them"},
+	{"ec2:GetConsoleOutput", "to read what a job's instance wrote to its console"},
 	{"ec2:ModifyInstanceAttribute", "to change one attribute of an instance"},
 	{"ec2:DescribeImages", "to check an image before anything is started"},
 	{"ec2:DescribeKeyPairs", "to check a key pair before anything is started"},
@@ -41,7 +42,7 @@ var permissions = []permission{
 }
 
 // granted are all of them.
-func granted() []permission { return slices.Concat(permissions, resourcePermissions) }
+func granted() []permission { return slices.Concat(permissions, resourcePermissions, jobPermissions) }
 
 // resourcePermissions are the actions that it calls for what instances use: disks, addresses, load balancers, measurements, scaling groups.
 var resourcePermissions = []permission{
@@ -81,4 +82,17 @@ var resourcePermissions = []permission{
 	{"elasticloadbalancing:DescribeInstanceHealth", "to replace instances that a load balancer finds unhealthy"},
 	{"elasticloadbalancing:DescribeTargetHealth", "likewise"},
 	{"cloudwatch:GetMetricData", "to scale groups by what CloudWatch measures"},
+}
+
+// jobPermissions are the actions that it calls for jobs in queues of AWS Batch.
+var jobPermissions = []permission{
+	{"batch:DescribeJobQueues", "to check that a queue is there"},
+	{"batch:DescribeJobDefinitions", "to find what Neap registered before"},
+	{"batch:RegisterJobDefinition", "to describe a container to AWS Batch"},
+	{"batch:SubmitJob", "to run it"},
+	{"batch:TagResource", "to tag both as they are made"},
+	{"batch:ListJobs", "to find a job whose answer was lost"},
+	{"batch:DescribeJobs", "to see how jobs stand"},
+	{"batch:TerminateJob", "to end them"},
+	{"logs:GetLogEvents", "to read what they write"},
 }

@@ -56,7 +56,7 @@ func reaches(action string) []reach {
 			{sid: "StartOwnInstances", resources: instances, condition: has("aws:RequestTag/" + ownTag)},
 			{sid: "StartFromAnything", resources: instances, except: true},
 		}
-	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances":
+	case "ec2:TerminateInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:RebootInstances", "ec2:GetConsoleOutput":
 		return []reach{{sid: "ActOnOwnInstances", resources: instances, condition: has("aws:ResourceTag/" + ownTag), free: true}}
 	case "ec2:ModifyInstanceAttribute", "ec2:AttachVolume", "ec2:DetachVolume", "ec2:CreateImage", "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface",
 		"ec2:AssociateAddress", "ec2:DisassociateAddress": // what is put on an own instance, or taken off, may be the account's
@@ -73,6 +73,14 @@ func reaches(action string) []reach {
 		}
 	case "ec2:DeleteTags":
 		return []reach{{sid: "TagOwnThings", resources: everything, condition: has("aws:ResourceTag/" + ownTag), free: true}}
+	case "batch:RegisterJobDefinition", "batch:TagResource", "batch:SubmitJob": // into any queue, but only what is named as Neap's
+		return []reach{{sid: "RunJobs", resources: func(g Grant) []string {
+			return g.arns("batch:*:*:job-definition/neap-*", "batch:*:*:job-queue/*", "batch:*:*:job/*")
+		}}}
+	case "batch:TerminateJob":
+		return []reach{{sid: "EndOwnJobs", resources: func(g Grant) []string { return g.arns("batch:*:*:job/*") }, condition: has("aws:ResourceTag/" + ownTag)}}
+	case "logs:GetLogEvents":
+		return []reach{{sid: "ReadOutputOfJobs", resources: func(g Grant) []string { return g.arns("logs:*:*:log-group:/aws/batch/job:*") }}}
 	case "iam:PassRole":
 		return []reach{{sid: "HandRolesToInstances", resources: func(g Grant) []string { return g.arns("iam::*:role/*") },
 			condition: map[string]map[string][]string{"StringEquals": {"iam:PassedToService": {"ec2.amazonaws.com", "ec2.amazonaws.com.cn"}}}}}

@@ -11,16 +11,16 @@ import (
 )
 
 // services are IAM's names of the services whose packages are named otherwise, "" for what Neap's own identity calls and no role needs.
-var services = map[string]string{"elasticloadbalancingv2": "elasticloadbalancing", "sts": ""}
+var services = map[string]string{"elasticloadbalancingv2": "elasticloadbalancing", "cloudwatchlogs": "logs", "sts": ""}
 
 // implied are actions that another call needs, and that no call of ours is named after.
-var implied = []string{"ec2:CreateTags", "iam:PassRole", "iam:CreateServiceLinkedRole"}
+var implied = []string{"ec2:CreateTags", "iam:PassRole", "iam:CreateServiceLinkedRole", "batch:TagResource"}
 
 // called are the actions of all operations whose input this folder makes.
 func called(t *testing.T) map[string]bool {
 	t.Helper()
 	var files []string
-	for _, pattern := range []string{"*.go", "feeds/*.go"} {
+	for _, pattern := range []string{"*.go", "feeds/*.go", "jobs/*.go"} {
 		some, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

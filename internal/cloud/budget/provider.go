@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
@@ -87,6 +88,10 @@ type (
 		layer
 		inner cloud.Modifier
 	}
+	consoler struct {
+		layer
+		inner cloud.Consoler
+	}
 )
 
 // layer is a provider around another.
@@ -111,6 +116,9 @@ func withAbilities(base *limited) cloud.Provider {
 	}
 	if inner, ok := cloud.As[cloud.Modifier](base.inner); ok {
 		p = modifier{layer{p, base}, inner}
+	}
+	if inner, ok := cloud.As[cloud.Consoler](base.inner); ok {
+		p = consoler{layer{p, base}, inner}
 	}
 	if inner, ok := cloud.As[cloud.Tagger](base.inner); ok {
 		p = tagger{layer{p, base}, inner}
@@ -158,6 +166,14 @@ func (m modifier) Modify(ctx context.Context, region, id, attribute, value strin
 	return m.base.do(ctx, Modify, region, func(ctx context.Context) error { return m.inner.Modify(ctx, region, id, attribute, value) })
 }
 
+func (c consoler) ConsoleOutput(ctx context.Context, region, id string) (text string, at time.Time, err error) {
+	err = c.base.do(ctx, Console, region, func(ctx context.Context) (err error) {
+		text, at, err = c.inner.ConsoleOutput(ctx, region, id)
+		return err
+	})
+	return text, at, err
+}
+
 var (
 	_ cloud.Provider    = (*limited)(nil)
 	_ cloud.Notifier    = notifier{}
@@ -166,4 +182,5 @@ var (
 	_ cloud.Tagger      = tagger{}
 	_ cloud.Powerer     = powerer{}
 	_ cloud.Modifier    = modifier{}
+	_ cloud.Consoler    = consoler{}
 )

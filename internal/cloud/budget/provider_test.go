@@ -40,7 +40,7 @@ func TestACloudWithinItsBudgetStillKeepsTheProviderContract(t *testing.T) {
 		b := budget.New(budget.Config{Clock: hands})
 		return cloudtest.Fixture{
 			Provider: b.Wrap(t.Name(), c.Account(t.Name())), Market: spot, Template: template, Now: hands.Now, Advance: hands.Advance,
-			Claims: []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies},
+			Claims: []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies, cloudtest.Consoles},
 			Room:   func(m cloud.Market, count int) { c.Room(m, count, hands.Now().Add(24*time.Hour)) },
 			// Within the budget it does not come to it, so somebody else has used up the account's requests.
 			Throttle: func() {

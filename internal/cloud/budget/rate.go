@@ -20,6 +20,7 @@ const (
 	Start       Class = "Start"
 	Reboot      Class = "Reboot"
 	Modify      Class = "Modify"
+	Console     Class = "ConsoleOutput"
 )
 
 // rate is a cloud's own limit for an account in a region: a bucket of requests that refills steadily.
@@ -34,12 +35,12 @@ var limits = map[string]map[Class]rate{
 	"sim": {
 		Launch: {100, 10}, Terminate: {200, 20}, Describe: {500, 50}, Check: {500, 50}, Prices: {100, 5}, Tag: {200, 20},
 		Interrupt: {100, 10}, Stop: {200, 20}, Start: {200, 20}, Reboot: {200, 20},
-		Modify: {200, 20},
+		Modify: {200, 20}, Console: {200, 20},
 	},
 	"aws": {
 		Launch: {5, 2}, Terminate: {100, 5}, Describe: {100, 20}, Check: {50, 10}, Prices: {50, 10}, Tag: {100, 10},
 		Interrupt: {50, 5}, Stop: {5, 2}, Start: {5, 2}, Reboot: {50, 5},
-		Modify: {50, 5},
+		Modify: {50, 5}, Console: {50, 5},
 	},
 }
 

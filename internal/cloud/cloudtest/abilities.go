@@ -2,7 +2,9 @@ package cloudtest
 
 import (
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
@@ -149,4 +151,33 @@ func (s *suite) powers() {
 	}
 	err := powerer.Stop(s.Context(), s.region, []string{"i-00000000000000000"}, false)
 	s.refused("an unknown instance", err, cloud.Unknown)
+}
+
+func (s *suite) consoles() {
+	consoler := ability[cloud.Consoler](s)
+	id := idsOf(s.start(s.Market, 1))[0]
+	s.eventuallyIn(id, cloud.Running)
+	read := func() (text string) {
+		s.eventually("the console shows something", func() bool {
+			var err error
+			if text, _, err = consoler.ConsoleOutput(s.Context(), s.region, id); err != nil {
+				s.Fatalf("ConsoleOutput: %v", err)
+			}
+			return text != ""
+		})
+		return text
+	}
+	first := read()
+	if !utf8.ValidString(first) || !strings.Contains(first, "\n") {
+		s.Errorf("the console shows no lines of text: %.200q", first)
+	}
+	if err := s.Provider.Terminate(s.Context(), s.region, []string{id}); err != nil {
+		s.Fatalf("Terminate: %v", err)
+	}
+	s.eventuallyIn(id, cloud.Terminated)
+	if last := read(); !strings.HasPrefix(last, first) {
+		s.Errorf("after the end it shows %.200q, and before %.200q", last, first)
+	}
+	_, _, err := consoler.ConsoleOutput(s.Context(), s.region, "i-00000000000000000")
+	s.refused("the console of an unknown instance", err, cloud.Unknown)
 }

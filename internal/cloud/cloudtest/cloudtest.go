@@ -26,13 +26,14 @@ const (
 	Tags       Ability = "Tagger"
 	Powers     Ability = "Powerer"
 	Modifies   Ability = "Modifier"
+	Consoles   Ability = "Consoler"
 )
 
 // claims tells for each ability whether a provider has it.
 func claims() map[Ability]func(cloud.Provider) bool {
 	return map[Ability]func(cloud.Provider) bool{
 		Interrupts: has[cloud.Interrupter], Notifies: has[cloud.Notifier], Prices: has[cloud.Pricer], Tags: has[cloud.Tagger], Powers: has[cloud.Powerer],
-		Modifies: has[cloud.Modifier],
+		Modifies: has[cloud.Modifier], Consoles: has[cloud.Consoler],
 	}
 }
 
@@ -100,6 +101,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"an instance stops by force", (*suite).stopsByForce, able(Powers)},
 		{"attributes change as far as the instance's state allows", (*suite).modifies, able(Powers, Modifies)},
 		{"a protected instance cannot be terminated", (*suite).protects, able(Modifies)},
+		{"a running instance's console shows something, and goes on from there", (*suite).consoles, able(Consoles)},
 	}
 	first := fresh(t)
 	for _, c := range cases {

@@ -3,6 +3,7 @@ package mishap
 import (
 	"context"
 	"math/rand/v2"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
 )
@@ -23,6 +24,7 @@ type (
 	tagger      struct{ around[cloud.Tagger] }
 	powerer     struct{ around[cloud.Powerer] }
 	modifier    struct{ around[cloud.Modifier] }
+	consoler    struct{ around[cloud.Consoler] }
 	scaler      struct{ around[cloud.Scaler] }
 )
 
@@ -32,6 +34,7 @@ func withAbilities(base *exposed) cloud.Provider {
 	p = put(p, base, func(a around[cloud.Interrupter]) cloud.Provider { return interrupter{a} })
 	p = put(p, base, func(a around[cloud.Powerer]) cloud.Provider { return powerer{a} })
 	p = put(p, base, func(a around[cloud.Modifier]) cloud.Provider { return modifier{a} })
+	p = put(p, base, func(a around[cloud.Consoler]) cloud.Provider { return consoler{a} })
 	p = put(p, base, func(a around[cloud.Scaler]) cloud.Provider { return scaler{a} })
 	p = put(p, base, func(a around[cloud.Tagger]) cloud.Provider { return tagger{a} })
 	return put(p, base, func(a around[cloud.Notifier]) cloud.Provider { return notifier{a} })
@@ -74,6 +77,14 @@ func (m modifier) Modify(ctx context.Context, region, id, attribute, value strin
 	return m.base.do(ctx, "Modify", region, func() error { return m.inner.Modify(ctx, region, id, attribute, value) })
 }
 
+func (c consoler) ConsoleOutput(ctx context.Context, region, id string) (text string, at time.Time, err error) {
+	err = c.base.do(ctx, "ConsoleOutput", region, func() (err error) {
+		text, at, err = c.inner.ConsoleOutput(ctx, region, id)
+		return err
+	})
+	return text, at, err
+}
+
 func (s scaler) ScalingGroups(ctx context.Context, region string, names []string) ([]cloud.ScalingGroup, error) {
 	return call(ctx, s.base, "ScalingGroups", region, func(Plan, *rand.Rand) ([]cloud.ScalingGroup, error) {
 		return s.inner.ScalingGroups(ctx, region, names)
@@ -103,5 +114,6 @@ var (
 	_ cloud.Tagger      = tagger{}
 	_ cloud.Powerer     = powerer{}
 	_ cloud.Modifier    = modifier{}
+	_ cloud.Consoler    = consoler{}
 	_ cloud.Scaler      = scaler{}
 )

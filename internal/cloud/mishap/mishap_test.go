@@ -31,7 +31,7 @@ func TestTheProviderContractIsKept(t *testing.T) {
 				})
 				return cloudtest.Fixture{
 					Provider: w.Provider, Market: spot, Template: template, Now: w.clock.Now, Advance: w.clock.Advance, Room: w.room,
-					Claims: []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies},
+					Claims: []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies, cloudtest.Consoles},
 					Throttle: func() {
 						w.cloud.FailNext(sim.LaunchCall, &cloud.Refusal{Kind: cloud.Throttled, Scope: cloud.ScopeAccount, Key: region, Code: "RequestLimitExceeded", Message: "too many"})
 					},

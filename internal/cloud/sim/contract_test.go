@@ -118,7 +118,7 @@ func fixture(t *testing.T, config Config) cloudtest.Fixture {
 	c.Room(onDemand, 100, later)
 	return cloudtest.Fixture{
 		Provider: c.Account(t.Name()), Market: spot, Template: full, Now: hands.Now, Advance: hands.Advance,
-		Claims:   []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies},
+		Claims:   []cloudtest.Ability{cloudtest.Interrupts, cloudtest.Notifies, cloudtest.Prices, cloudtest.Tags, cloudtest.Powers, cloudtest.Modifies, cloudtest.Consoles},
 		Room:     func(m cloud.Market, count int) { c.Room(m, count, later) },
 		Throttle: func() { c.tuning.Rates = map[Call]Rate{LaunchCall: {Burst: 0.5}} },
 	}

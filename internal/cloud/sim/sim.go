@@ -164,6 +164,7 @@ var (
 	_ cloud.Tagger      = (*Account)(nil)
 	_ cloud.Powerer     = (*Account)(nil)
 	_ cloud.Modifier    = (*Account)(nil)
+	_ cloud.Consoler    = (*Account)(nil)
 )
 
 // linux is the product that a market without one means.

@@ -41,6 +41,7 @@ const (
 	StartCall       Call = "Start"
 	RebootCall      Call = "Reboot"
 	ModifyCall      Call = "Modify"
+	ConsoleCall     Call = "ConsoleOutput"
 )
 
 // Usual is how the world behaves unless told otherwise: like EC2 in kind, with shorter boots and wider limits.
@@ -68,6 +69,7 @@ func Usual() Tuning {
 			StartCall:     {Burst: 200, PerSecond: 20},
 			RebootCall:    {Burst: 200, PerSecond: 20},
 			ModifyCall:    {Burst: 200, PerSecond: 20},
+			ConsoleCall:   {Burst: 200, PerSecond: 20},
 		},
 	}
 }

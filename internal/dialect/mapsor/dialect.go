@@ -1,14 +1,18 @@
-// Package mapsor is the wire language of the Mapsor API: users with a role and one token, which every request carries in its query.
+// Package mapsor is the wire language of the Mapsor API: users with a role and one token, which every request carries in its query, and the jobs that they run.
 //
-// It owns wire spellings alone; a Mapsor user is one of our programmatic users, and what a role may do is identity's. Start reading at Dialect and address.go.
+// It owns wire spellings alone; a Mapsor user is one of our programmatic users, what a role may do is identity's, and what becomes of a job is batch's. Start reading
+// at Dialect and address.go; submission.go is how a job's document is understood.
 package mapsor
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"net/http"
 	"strings"
 
+	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/op"
@@ -17,6 +21,11 @@ import (
 // Deps are the rooms behind the operations.
 type Deps struct {
 	Identity *identity.Identity
+	Batch    *batch.Batch
+	// Output reads what a job wrote, oldest first.
+	Output func(ctx context.Context, account, id string, q output.Query) (lines []output.Line, next string, err error)
+	// Keys are those with which an account's instance jobs publish what they do, and others read it.
+	Keys func(ctx context.Context, account string) (publish, subscribe string, err error)
 }
 
 //go:embed schema/*.json
@@ -41,8 +50,10 @@ func Dialect(d Deps) op.Dialect {
 	}
 }
 
-// rows name no Target: the user stands in the body, by name. The function asks for the right on that one (see find), and so Filters lets whoever has it on any come as far.
-func (d Deps) rows() []op.Row {
+func (d Deps) rows() []op.Row { return append(d.users(), d.jobs()...) }
+
+// users name no Target: the user stands in the body, by name. The function asks for the right on that one (see find), and so Filters lets whoever has it on any come as far.
+func (d Deps) users() []op.Row {
 	rows := []op.Row{
 		{N: 1, ID: "users.add", Route: "POST /add-user", Need: "setup:createUser", Title: "Create a user", Do: op.Func(d.add)},
 		{N: 2, ID: "users.regenerateToken", Route: "POST /regenerate-token", Need: "setup:createToken", Title: "Replace the token of a user", Filters: true, Do: op.Func(d.regenerate)},
@@ -53,6 +64,22 @@ func (d Deps) rows() []op.Row {
 		rows[i].Section, rows[i].Body, rows[i].Status, rows[i].NoAccount, rows[i].Mutates = "Users", "user", http.StatusCreated, true, true
 	}
 	return rows
+}
+
+// jobs are in the caller's default account, or wherever the one in the path is. GET changes something in some of them: so it was published.
+func (d Deps) jobs() []op.Row {
+	job := op.Target{Noun: "job", Param: "id", AccountOf: d.Batch.AccountOf}
+	return []op.Row{
+		{N: 5, ID: "jobs.submit", Route: "POST /submit", Need: "batch:submitJob", Title: "Submit a job", Section: "Jobs", Mutates: true, Body: "job", Do: op.Func(d.submit)},
+		{N: 6, ID: "jobs.status", Route: "GET /status/{id}", Need: "batch:describeJob", Title: "Status of a job", Section: "Jobs", Target: job, Do: op.Func(d.status)},
+		{N: 7, ID: "jobs.cancel", Route: "GET /cancel/{id}", Need: "batch:cancelJob", Title: "Cancel a job", Section: "Jobs", Target: job, Mutates: true, Do: op.Func(d.cancel)},
+		{N: 8, ID: "jobs.retry", Route: "GET /retry/{id}", Need: "batch:retryJob", Title: "Run a finished job again", Section: "Jobs", Target: job, Mutates: true, Do: op.Func(d.retry)},
+		{N: 9, ID: "jobs.logs", Route: "GET /logs/{id}", Need: "batch:readJobOutput", Title: "Log of a job", Section: "Jobs", Target: job, Do: op.Func(d.logs)},
+		{N: 10, ID: "jobs.list", Route: "GET /list", Need: "batch:describeJobs", Title: "List jobs", Section: "Jobs", Do: op.Func(d.list)},
+		{N: 11, ID: "instances.announce", Route: "GET /get-info/{region}/{instance_id}", Need: "batch:announceInstance", Title: "PubNub keys for a spot instance", Section: "EC2 spot jobs", Mutates: true, Status: http.StatusCreated, Do: op.Func(d.announce)},
+		{N: 12, ID: "instances.destroy", Route: "GET /destroy/{region}/{instance_id}", Need: "batch:releaseInstance", Title: "Terminate the own spot instance", Section: "EC2 spot jobs", Mutates: true, Status: http.StatusCreated, Do: op.Func(d.destroy)},
+		{N: 13, ID: "metrics.read", Route: "GET /get-metrics", Need: "batch:describeUsage", Title: "Usage and cost per customer", Section: "Metrics", Do: op.Func(d.usage)},
+	}
 }
 
 // operations are the first segments of the rows' paths: this API stands at the root, beside everybody else's.

@@ -55,6 +55,8 @@ func codeOf(err *fault.Error) string {
 		{fault.NotFound, "user"}:          "USER_NOT_FOUND",
 		{fault.Conflict, ""}:              "CONFLICT",
 		{fault.Conflict, "administrator"}: "LAST_ADMIN",
+		{fault.Conflict, "state"}:         "BAD_STATE",
+		{fault.Conflict, "key"}:           "KEY_USED",
 		{fault.Exists, ""}:                "EXISTS",
 		{fault.Exists, "name"}:            "USER_EXISTS",
 		{fault.Limit, ""}:                 "LIMIT_EXCEEDED",

@@ -2,7 +2,6 @@ package mapsor
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/identity"
@@ -28,9 +27,8 @@ type named struct {
 
 // name is the user's in the body, which the schema was held to.
 func (in named) name() (string, error) {
-	var body struct{ User string }
-	err := json.Unmarshal(in.Body, &body)
-	return body.User, err
+	body, err := membersOf(in.Body)
+	return body.text("user"), err
 }
 
 type newUser struct {

@@ -6,11 +6,16 @@ package neap
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
+	"io/fs"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch"
+	"github.com/neap-cloud/neap/internal/batch/channel"
+	"github.com/neap-cloud/neap/internal/batch/form"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/fleet/experiment"
@@ -27,6 +32,9 @@ type Deps struct {
 	Identity    *identity.Identity
 	Webhooks    *webhook.Webhooks
 	Experiments *experiment.Experiments
+	Batch       *batch.Batch
+	Queues      Queues
+	Channels    *channel.Keys
 	// Status describes the installation as it is now, with what is kept in these accounts.
 	Status func(ctx context.Context, accounts []identity.Account) (Status, error)
 	// Operations lists every operation that the server answers; it is asked after all dialects are mounted.
@@ -46,11 +54,18 @@ type Status struct {
 	Alerts    []Alert   `json:"alerts"` // open ones, of the caller's accounts and of the installation
 }
 
+//go:embed schema/*.json
+var schemas embed.FS
+
 // Dialect gives the rows of /neap/v1.
 func Dialect(d Deps) op.Dialect {
+	own, err := fs.Sub(schemas, "schema")
+	if err != nil {
+		panic(err) // the path is a constant
+	}
 	group := op.Target{Noun: "group", Param: "groupId", AccountOf: d.Fleet.AccountOf}
 	return op.Dialect{
-		Name: "neap", Title: "Neap", Prefixes: []string{"/neap"}, AccountFrom: "accountId",
+		Name: "neap", Title: "Neap", Prefixes: []string{"/neap"}, AccountFrom: "accountId", Schemas: form.Schemas(own),
 		Rows: slices.Concat([]op.Row{
 			{ID: "status", Route: "GET /neap/v1/status", Need: "neap:readStatus", Title: "Read the installation's status", NoAccount: true, Do: op.Func(d.status)},
 			{ID: "operations.list", Route: "GET /neap/v1/operations", Need: "neap:readStatus", Title: "List operations", NoAccount: true, Do: op.Func(d.operations)},
@@ -59,7 +74,7 @@ func Dialect(d Deps) op.Dialect {
 			{ID: "decisions.list", Route: "GET /neap/v1/groups/{groupId}/decisions", Need: "neap:readDecision", Title: "List decisions of a group", Target: group, Do: op.Func(d.decisions)},
 			{ID: "decisions.read", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}", Need: "neap:readDecision", Title: "Read a decision", Target: group, Do: op.Func(d.decision)},
 			{ID: "decisions.replay", Route: "GET /neap/v1/groups/{groupId}/decisions/{decisionId}/replay", Need: "neap:readDecision", Title: "Plan again from a decision's inputs", Target: group, Do: op.Func(d.replay)},
-		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.experimentRows(), d.generationRows(), d.auditRows()),
+		}, d.tokenRows(), d.groupRows(), d.notifyRows(), d.experimentRows(), d.generationRows(), d.auditRows(), d.jobRows(), d.channelRows()),
 		Answer: func(_ *op.Call, out any) any { return out },
 		Refuse: refuse,
 		Status: map[fault.Kind]int{

@@ -98,7 +98,7 @@ func Template(intent plan.Intent, zone string) cloud.Template {
 	t := intent.Template
 	c := cloud.Template{
 		Image: t.Image, KeyPair: t.KeyPair, SecurityGroups: t.SecurityGroups, UserData: t.UserData, Role: t.Role,
-		Tenancy: t.Tenancy, Monitoring: t.Monitoring, EBSOptimized: t.EBSOptimized, PublicIP: t.PublicIP,
+		Tenancy: t.Tenancy, Monitoring: t.Monitoring, EBSOptimized: t.EBSOptimized, PublicIP: t.PublicIP, Shutdown: t.Shutdown,
 	}
 	for _, z := range t.Subnets {
 		if zone == "" || z.Zone == zone || z.Zone == "" {

@@ -24,6 +24,7 @@ type Intent struct {
 	NewestFirst  bool          // scale-in takes the newest instead of the oldest
 	Template     Template
 	MinLifetime  time.Duration // prefer markets that are likely to last this long; never a guarantee
+	OneTime      bool          `json:",omitempty"` // one instance, launched once: nothing replaces, moves or evacuates it, and the cloud alone ends it early
 	MaxMovesPart int           // percent of active instances that may be replaced at one time, at least one; 0 = the planner's own budgets, see budget.go
 }
 
@@ -143,7 +144,8 @@ type Template struct {
 	Monitoring     bool
 	EBSOptimized   bool
 	PublicIP       *bool
-	Tags           []Tag // in the caller's order
+	Shutdown       string `json:",omitempty"` // what a shutdown from inside does, in the cloud's words; "" = as the cloud does on its own
+	Tags           []Tag  // in the caller's order
 }
 
 // ZoneSubnets are the subnets to use in a zone.
@@ -175,6 +177,7 @@ const (
 // Observed is the fleet as it is.
 type Observed struct {
 	Deleting  bool          // wind everything down
+	Spent     bool          `json:",omitempty"` // of a one-time fleet: its instance has been launched, whatever became of it
 	SeenAt    time.Time     `json:",omitzero"`  // when the cloud was asked for it; zero = now
 	Notice    time.Duration `json:",omitempty"` // how long before an interruption the cloud tells of it; 0 = usualNotice
 	Unseen    []string      `json:",omitempty"` // of Instances, those that it did not show then: what it has not said is not held against them

@@ -44,6 +44,19 @@ func interrupt(d *draft) {
 	}
 }
 
+// outlive looks again at a one-time instance when the cloud is to have taken it: it has all of its notice for itself.
+func outlive(d *draft) {
+	for n := range d.members {
+		if m := &d.members[n]; m.active() && !m.InterruptAt.IsZero() {
+			again := d.now.Add(noticeMargin)
+			if m.InterruptAt.After(again) {
+				again = m.InterruptAt
+			}
+			d.wake(again)
+		}
+	}
+}
+
 // lastCall is when an instance with an announced end must begin to drain, replaced or not. Half of the notice is for its replacement to come: an instance that drains takes
 // no work, and a gap in the fleet hurts more than a shorter drain.
 func (d *draft) lastCall(i *Instance) time.Time {

@@ -11,16 +11,21 @@ type pass func(*draft)
 // target, so that every loss is made good exactly once, whatever its cause.
 func Plan(intent Intent, observed Observed, market Market, now time.Time) Decision {
 	d := newDraft(intent, observed, market, now)
-	for _, settle := range passes(observed) {
+	for _, settle := range passes(intent, observed) {
 		settle(d)
 	}
 	return d.decision()
 }
 
 // passes are the questions of a plan, in the order in which they are settled.
-func passes(observed Observed) []pass {
-	if observed.Deleting {
+func passes(intent Intent, observed Observed) []pass {
+	switch {
+	case observed.Deleting:
 		return []pass{finish, windDown}
+	case intent.OneTime && (observed.Spent || len(observed.Instances) > 0):
+		return []pass{finish, leave, outlive}
+	case intent.OneTime:
+		return []pass{fill}
 	}
 	return []pass{
 		finish,             // first: a drained instance costs money every second

@@ -62,7 +62,7 @@ func (w *world) recount(d Decision) (c count) {
 		c.add(l.Lifecycle, l.Count*units(l.Type, 2))
 	}
 	going := map[string]bool{}
-	for _, m := range w.after(passes(w.observed)...).members {
+	for _, m := range w.after(passes(w.intent, w.observed)...).members {
 		going[m.ID] = m.fate == goes
 	}
 	for _, i := range w.observed.Instances {

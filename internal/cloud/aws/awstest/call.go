@@ -19,7 +19,7 @@ import (
 // Query makes a call of a service that takes forms ("cloudformation", "sqs"), as the administrator, and returns the answer's XML.
 func (s Server) Query(t testing.TB, service, region string, form url.Values) []byte {
 	t.Helper()
-	return s.send(t, service, region, form.Get("Action"), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, form.Encode())
+	return s.send(t, service, region, "/", form.Get("Action"), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, form.Encode())
 }
 
 // JSON makes a call of a service that takes JSON ("AWSEvents.PutEvents"), as the administrator, and returns the answer.
@@ -29,15 +29,15 @@ func (s Server) JSON(t testing.TB, service, region, target string, body any) []b
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.send(t, service, region, target, http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target}}, string(text))
+	return s.send(t, service, region, "/", target, http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target}}, string(text))
 }
 
 // send makes one call. The SDK's clients would be large dependencies for a few operations.
-func (s Server) send(t testing.TB, service, region, what string, header http.Header, body string) []byte {
+func (s Server) send(t testing.TB, service, region, path, what string, header http.Header, body string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second) // clean-ups call too
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint+"/", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -232,6 +232,9 @@ func (c *call) action() string {
 	if c.isEC2 {
 		return c.form.Get("Action")
 	}
+	if path, is := strings.CutPrefix(c.request.URL.Path, "/v1/"); is { // AWS Batch: "submitjob"
+		return path
+	}
 	return cmp.Or(c.request.Header.Get("X-Amz-Target"), "other")
 }
 

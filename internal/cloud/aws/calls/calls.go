@@ -9,7 +9,9 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -57,6 +59,7 @@ type EC2 struct {
 	DetachNetworkInterface          ec2Call[ec2.DetachNetworkInterfaceInput, ec2.DetachNetworkInterfaceOutput]
 	DetachVolume                    ec2Call[ec2.DetachVolumeInput, ec2.DetachVolumeOutput]
 	DisassociateAddress             ec2Call[ec2.DisassociateAddressInput, ec2.DisassociateAddressOutput]
+	GetConsoleOutput                ec2Call[ec2.GetConsoleOutputInput, ec2.GetConsoleOutputOutput]
 	ModifyInstanceAttribute         ec2Call[ec2.ModifyInstanceAttributeInput, ec2.ModifyInstanceAttributeOutput]
 	ModifyNetworkInterfaceAttribute ec2Call[ec2.ModifyNetworkInterfaceAttributeInput, ec2.ModifyNetworkInterfaceAttributeOutput]
 	RebootInstances                 ec2Call[ec2.RebootInstancesInput, ec2.RebootInstancesOutput]
@@ -110,6 +113,7 @@ func EC2Of(c *ec2.Client) *EC2 {
 		DetachNetworkInterface:          c.DetachNetworkInterface,
 		DetachVolume:                    c.DetachVolume,
 		DisassociateAddress:             c.DisassociateAddress,
+		GetConsoleOutput:                c.GetConsoleOutput,
 		ModifyInstanceAttribute:         c.ModifyInstanceAttribute,
 		ModifyNetworkInterfaceAttribute: c.ModifyNetworkInterfaceAttribute,
 		RebootInstances:                 c.RebootInstances,
@@ -228,5 +232,45 @@ type pricingCall[In, Out any] = func(context.Context, *In, ...func(*pricing.Opti
 func PricingOf(c *pricing.Client) *Pricing {
 	return &Pricing{
 		GetProducts: c.GetProducts,
+	}
+}
+
+// Batch is what Neap asks of AWS Batch.
+type Batch struct {
+	DescribeJobDefinitions batchCall[batch.DescribeJobDefinitionsInput, batch.DescribeJobDefinitionsOutput]
+	DescribeJobQueues      batchCall[batch.DescribeJobQueuesInput, batch.DescribeJobQueuesOutput]
+	DescribeJobs           batchCall[batch.DescribeJobsInput, batch.DescribeJobsOutput]
+	ListJobs               batchCall[batch.ListJobsInput, batch.ListJobsOutput]
+	RegisterJobDefinition  batchCall[batch.RegisterJobDefinitionInput, batch.RegisterJobDefinitionOutput]
+	SubmitJob              batchCall[batch.SubmitJobInput, batch.SubmitJobOutput]
+	TerminateJob           batchCall[batch.TerminateJobInput, batch.TerminateJobOutput]
+}
+
+type batchCall[In, Out any] = func(context.Context, *In, ...func(*batch.Options)) (*Out, error)
+
+// BatchOf is what a client does.
+func BatchOf(c *batch.Client) *Batch {
+	return &Batch{
+		DescribeJobDefinitions: c.DescribeJobDefinitions,
+		DescribeJobQueues:      c.DescribeJobQueues,
+		DescribeJobs:           c.DescribeJobs,
+		ListJobs:               c.ListJobs,
+		RegisterJobDefinition:  c.RegisterJobDefinition,
+		SubmitJob:              c.SubmitJob,
+		TerminateJob:           c.TerminateJob,
+	}
+}
+
+// Logs is what Neap asks of CloudWatch Logs.
+type Logs struct {
+	GetLogEvents logsCall[cloudwatchlogs.GetLogEventsInput, cloudwatchlogs.GetLogEventsOutput]
+}
+
+type logsCall[In, Out any] = func(context.Context, *In, ...func(*cloudwatchlogs.Options)) (*Out, error)
+
+// LogsOf is what a client does.
+func LogsOf(c *cloudwatchlogs.Client) *Logs {
+	return &Logs{
+		GetLogEvents: c.GetLogEvents,
 	}
 }

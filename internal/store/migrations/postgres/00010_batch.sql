@@ -47,3 +47,35 @@ CREATE INDEX job_lanes_account ON job_lanes (account, at, id);
 CREATE INDEX job_lanes_parent ON job_lanes (parent, at, id);
 CREATE INDEX job_lanes_name ON job_lanes (account, name);
 CREATE INDEX job_lanes_state ON job_lanes (state, at, id);
+CREATE TABLE instance_tasks (
+    id      TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    parent  TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    doc     JSON NOT NULL
+);
+CREATE INDEX instance_tasks_account ON instance_tasks (account, at, id);
+CREATE INDEX instance_tasks_parent ON instance_tasks (parent, at, id);
+CREATE INDEX instance_tasks_name ON instance_tasks (account, name);
+CREATE INDEX instance_tasks_state ON instance_tasks (state, at, id);
+CREATE TABLE remote_tasks (
+    id      TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    parent  TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    doc     JSON NOT NULL
+);
+CREATE INDEX remote_tasks_account ON remote_tasks (account, at, id);
+CREATE INDEX remote_tasks_parent ON remote_tasks (parent, at, id);
+CREATE INDEX remote_tasks_name ON remote_tasks (account, name);
+CREATE INDEX remote_tasks_state ON remote_tasks (state, at, id);

@@ -1,0 +1,74 @@
+package batch
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/neap-cloud/neap/internal/store"
+)
+
+// release lets jobs go on that were held back until now.
+func (d *dispatcher) release(ctx context.Context) error {
+	now := d.c.Clock.Now().UTC()
+	var due []string
+	for id, until := range d.holds {
+		if !until.After(now) {
+			due = append(due, id)
+		}
+	}
+	slices.Sort(due)
+	for some := range slices.Chunk(due, chunk) {
+		docs, _, err := jobs.List(ctx, d.c.DB, store.Installation(), store.Query{IDs: some, States: []string{held}})
+		if err != nil {
+			return err
+		}
+		for _, doc := range docs {
+			if err := d.releaseOne(ctx, doc, now); err != nil {
+				return err
+			}
+		}
+		for _, id := range some {
+			if until, is := d.holds[id]; is && !until.After(now) {
+				delete(d.holds, id)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *dispatcher) releaseOne(ctx context.Context, doc document, now time.Time) error {
+	doc, err := d.change(ctx, doc, func(doc document) (move, bool, error) { return d.released(ctx, doc, now) })
+	if err != nil {
+		return err
+	}
+	return d.lineUp(doc)
+}
+
+// lineUp takes note of a job that waits again.
+func (d *dispatcher) lineUp(doc document) error {
+	switch doc.State {
+	case held:
+		d.holds[doc.ID] = doc.Value.Until
+	case waiting:
+		l, err := lineOf(doc.Parent, doc.Name)
+		if err != nil {
+			return err
+		}
+		d.queue(l).reread() // it may go before those who were read already
+	}
+	return nil
+}
+
+// released is a held job whose time has come.
+func (d *dispatcher) released(ctx context.Context, doc document, now time.Time) (m move, changed bool, err error) {
+	if doc.State != held {
+		return move{doc: doc}, false, nil
+	}
+	if doc.Value.State == Pending {
+		return d.decided(ctx, doc, now)
+	}
+	m = move{doc: clone(doc)}
+	m.doc.State, m.doc.Value.Until = waiting, time.Time{}
+	return m, true, nil
+}
