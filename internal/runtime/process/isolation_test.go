@@ -87,7 +87,7 @@ func TestSecretsOfATaskAreInNoFileAndNobodyElseReadsItsOutput(t *testing.T) {
 		t.Errorf("%d files, %v", files, err)
 	}
 	// Another task, as a user of its own, reaches neither.
-	other := script("u", "cat "+folder+"/control/tasks/t/head "+folder+"/work/t/work/* /proc/*/environ 2>/dev/null; ls "+folder+"/work 2>&1; kill -9 "+strconv.Itoa(supervisorOf(t, folder, "t"))+" 2>/dev/null; exit 0")
+	other := script("u", "cat "+filepath.Join(folder, "control/tasks/t/head")+" "+filepath.Join(folder, "work/t/work/*")+" /proc/*/environ 2>/dev/null; ls "+filepath.Join(folder, "work")+" 2>&1; kill -9 "+strconv.Itoa(supervisorOf(t, folder, "t"))+" 2>/dev/null; exit 0")
 	_, lines := run(t, r, other)
 	if all := strings.Join(lines, "\n"); strings.Contains(all, "s3cret") || strings.Contains(all, "started") || !strings.Contains(all, "ermission denied") {
 		t.Errorf("it reads %.500q", all)
