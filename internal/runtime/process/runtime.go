@@ -206,6 +206,10 @@ func (r *Runtime) Close() error {
 	clear(r.attended)
 	first := !r.closed
 	r.closed = true
+	busy := false
+	for _, t := range r.tasks {
+		busy = busy || t.ended == nil
+	}
 	r.mu.Unlock()
 	if !first {
 		return nil
@@ -215,6 +219,9 @@ func (r *Runtime) Close() error {
 		failed = errors.Join(failed, file.Close())
 	}
 	r.waiting.Wait()
+	if busy {
+		return failed // a supervisor may be about to make its task's group
+	}
 	r.groups.removeEmpty()
 	if outside := filepath.Dir(r.places.work); outside != r.config.Folder {
 		for _, folder := range []string{r.places.work, r.places.checkpoints, outside} {
