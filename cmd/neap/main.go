@@ -11,15 +11,14 @@ import (
 
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/cli"
-	"github.com/neap-cloud/neap/internal/runtime/process"
 )
 
 // version is set by the release build.
 var version = "dev"
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == process.ShimArgument {
-		os.Exit(process.Supervise()) // Neap runs itself so, beside each task
+	if is, code := app.Supervise(os.Args); is { // Neap runs itself so, beside each task
+		os.Exit(code)
 	}
 	os.Exit(cli.Main(cli.Hooks{
 		Version:    version,
@@ -68,8 +67,16 @@ func config(c cli.UpConfig) app.Config {
 	}
 	return app.Config{
 		Version: version, Data: c.Data, Database: c.Database, KeyFile: c.KeyFile, Key: c.Key, Clouds: clouds(c), PublicURL: c.PublicURL, Domain: c.Domain, Hosts: c.Hosts,
-		Launch: app.Launch{Listen: c.LaunchListen, Region: c.LaunchRegion, EC2Time: c.LaunchEC2Time}, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, GroupSpend: c.GroupSpend, Retention: retention(c),
+		Jobs: jobs(c), Launch: app.Launch{Listen: c.LaunchListen, Region: c.LaunchRegion, EC2Time: c.LaunchEC2Time}, Drain: drain, Rate: c.Rate, Seed: c.Seed, Demo: !c.NoDemo, AllowOutbound: c.Outbound, Hold: c.Hold, Spend: c.Spend, GroupSpend: c.GroupSpend, Retention: retention(c),
 		Log: slog.New(handler), Hook: crashHook(), Unusual: unusual(),
+	}
+}
+
+func jobs(c cli.UpConfig) app.Jobs {
+	j := c.Jobs
+	return app.Jobs{
+		VCPUs: j.VCPUs, MemoryMiB: j.MemoryMiB, Host: c.HostJobs(), User: j.User, Images: j.Images, Docker: j.Docker,
+		SpotQueue: j.SpotQueue, OnDemandQueue: j.OnDemandQueue,
 	}
 }
 

@@ -44,6 +44,7 @@ import (
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/op"
+	"github.com/neap-cloud/neap/internal/runtime/process"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
 )
@@ -130,6 +131,9 @@ type App struct {
 	clouds   clouds
 	upkeep   *upkeep
 	channels *channel.Hub
+	// processes are the tasks of jobs on this machine; nil = they run otherwise.
+	processes *process.Runtime
+	metered   *jobMetrics
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -205,7 +209,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 				Instances: single.New(single.Config{Clouds: a.clouds, Installation: a.Identity.Installation, Region: c.Launch.Region}),
 				Guest:     isGuest, EC2Time: c.Launch.EC2Time,
 			}),
-			mapsor.Dialect(mapsor.Deps{Identity: a.Identity, Batch: a.Batch, Output: a.Batch.Output, Keys: keys.Of}),
+			mapsor.Dialect(mapsor.Deps{Identity: a.Identity, Batch: a.Batch, Keys: keys.Of}),
 			pubnub.Dialect(pubnub.Deps{Hub: a.channels, Keys: keys, Log: c.Log}),
 			neap.Dialect(neap.Deps{
 				Fleet: a.Fleet, Journal: diary, Batch: a.Batch, Queues: a.Capacity, Channels: keys, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
@@ -349,6 +353,9 @@ func (a *App) close() error {
 	}
 	if a.health != nil {
 		a.health.stop()
+	}
+	if a.processes != nil {
+		failed = append(failed, a.processes.Close())
 	}
 	if a.replicas != nil {
 		failed = append(failed, a.replicas.end())

@@ -7,10 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	stdruntime "runtime"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/neap-cloud/neap/internal/batch"
 	"github.com/neap-cloud/neap/internal/batch/capacity"
@@ -23,12 +20,13 @@ import (
 	"github.com/neap-cloud/neap/internal/ident"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/runtime"
+	"github.com/neap-cloud/neap/internal/runtime/process"
 )
 
 // Jobs is how jobs are run.
 type Jobs struct {
-	// Room is what container jobs may use of this machine all together; zero members = all of its vCPUs, three quarters of its memory.
-	Room runtime.Resources
+	VCPUs     float64 // of this machine that container jobs may use all together; 0 = all
+	MemoryMiB int64   // 0 = three quarters of it
 	// Host lets jobs run commands of this machine itself, with the image "host". It is never given while others than this machine can reach Neap.
 	Host bool
 	// User is whom they run as; "" = somebody of their own for each, where Neap may do that.
@@ -54,6 +52,7 @@ func (a *App) jobs(ctx context.Context, facts *catalog.Cloud, forms jobForms, bo
 	if err != nil {
 		return err
 	}
+	a.metered = newJobMetrics()
 	a.Capacity = capacity.New(capacity.Config{DB: a.db, Fleet: a.Fleet, Catalog: facts, Clock: a.clock, Limit: room, Log: c.Log})
 	instances := instance.New(instance.Config{DB: a.db, Fleet: a.Fleet, Form: forms.instance, Clouds: a.clouds, Catalog: facts, Clock: a.clock, Log: c.Log})
 	a.Workflow.AddPeriodic(instances.Periodic())
@@ -71,8 +70,9 @@ func (a *App) jobs(ctx context.Context, facts *catalog.Cloud, forms jobForms, bo
 		Hosted: hosted, Instances: instances,
 		Remote:       remote.New(remote.Config{DB: a.db, Clouds: a.clouds, Installation: self.ID, Clock: clock.Wall{}, Log: c.Log}),
 		RemoteQueues: map[batch.Priority]string{batch.Low: c.Jobs.SpotQueue, batch.High: c.Jobs.OnDemandQueue},
-		Room:         room, Machine: machine, Alive: a.replicas.alive, Log: c.Log,
+		Room:         room, Machine: machine, Alive: a.replicas.alive, Meter: a.metered, Log: c.Log,
 	})
+	a.metered.batch = a.Batch
 	return nil
 }
 
@@ -81,12 +81,21 @@ type jobForms struct{ instance instance.Form }
 
 func (f jobForms) all() []fleet.Form { return []fleet.Form{capacity.Form{}, f.instance} }
 
-// hosted are the runtimes of this machine.
+// hosted are the runtimes of this machine, the preferred ones first. What is not kept has no folder for them.
 func (a *App) hosted() ([]runtime.Runtime, error) {
-	if a.config.Jobs.Hosted != nil {
-		return a.config.Jobs.Hosted, nil
+	j := a.config.Jobs
+	if j.Hosted != nil || a.config.Data == "" || !process.Supported {
+		return j.Hosted, nil
 	}
-	return nil, nil
+	folder, err := filepath.Abs(filepath.Join(a.config.Data, "tasks"))
+	if err != nil {
+		return nil, err
+	}
+	a.processes, err = process.New(process.Config{Folder: folder, HostAllowed: j.Host, Images: j.Images, User: j.User, Log: a.config.Log})
+	if err != nil {
+		return nil, fmt.Errorf("run jobs as processes of this machine: %w", err)
+	}
+	return []runtime.Runtime{a.processes}, nil
 }
 
 // machine names this machine, for ever: what runs on it is found again by that.
@@ -105,17 +114,21 @@ func (a *App) machine() (string, error) {
 
 // room is what this machine lends to jobs.
 func (j Jobs) room() (runtime.Resources, error) {
-	room := j.Room
-	if room.MilliCPU == 0 {
-		room.MilliCPU = int64(stdruntime.NumCPU()) * 1000
+	room, err := process.Machine()
+	room.MemoryMiB = room.MemoryMiB / 4 * 3
+	if j.VCPUs > 0 {
+		room.MilliCPU = int64(j.VCPUs * 1000)
 	}
-	if room.MemoryMiB > 0 {
-		return room, nil
+	if j.MemoryMiB > 0 {
+		room.MemoryMiB = j.MemoryMiB
 	}
-	var machine unix.Sysinfo_t
-	if err := unix.Sysinfo(&machine); err != nil {
-		return room, fmt.Errorf("find out how much memory this machine has: %w", err)
+	return room, err
+}
+
+// Supervise is the process beside each task of a job; it tells whether this process was started to be one, and its exit code.
+func Supervise(args []string) (is bool, code int) {
+	if len(args) != 2 || args[1] != process.ShimArgument {
+		return false, 0
 	}
-	room.MemoryMiB = int64(machine.Totalram) * int64(machine.Unit) / 4 * 3 >> 20
-	return room, nil
+	return true, process.Supervise()
 }

@@ -20,7 +20,7 @@ import (
 
 // routes puts the process's own endpoints beside the operations.
 func (a *App) routes() http.Handler {
-	a.server.Registry().MustRegister(&alertMetrics{a.health}, &fleetMetrics{app: a}, a.calls, a.Batch.Metrics())
+	a.server.Registry().MustRegister(&alertMetrics{a.health}, &fleetMetrics{app: a}, a.calls, a.metered)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.server.Metrics())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })

@@ -45,6 +45,7 @@ type Config struct {
 	Machine string
 	// Alive tells whether another replica's machine has been heard of lately; nil = there are no others.
 	Alive func(machine string) bool
+	Meter Meter // nil = nobody listens
 	Log   *slog.Logger
 }
 
@@ -65,16 +66,18 @@ type Instances interface {
 // Batch is the room's face. Every method takes the caller's account, and another account's job reads like a missing one. Methods that change something honour
 // store.WithDryRun.
 type Batch struct {
-	c       Config
-	desk    *desk
-	metrics *Metrics
-	owners  sync.Map      // the accounts of tasks that go on
-	ended   chan struct{} // closed when the dispatcher of this process has ended
+	c      Config
+	desk   *desk
+	owners sync.Map      // the accounts of tasks that go on
+	ended  chan struct{} // closed when the dispatcher of this process has ended
 }
 
 // New wires the room and registers its work; call it before the workflow engine starts.
 func New(c Config) *Batch {
-	b := &Batch{c: c, desk: newDesk(), metrics: newMetrics(c.DB), ended: make(chan struct{})}
+	if c.Meter == nil {
+		c.Meter = unheard{}
+	}
+	b := &Batch{c: c, desk: newDesk(), ended: make(chan struct{})}
 	c.Workflow.AddPeriodic(workflow.Periodic{Name: "batch.dispatch", Every: time.Second, Do: b.lead})
 	return b
 }
@@ -83,6 +86,6 @@ func New(c Config) *Batch {
 func Retention(keep time.Duration) []store.Rule {
 	return []store.Rule{
 		{Table: jobs.Table, Keep: keep, States: []string{done}, Idle: true},
-		{Table: history.Table, Keep: keep},
+		{Table: history.Table, Log: true, Unsealed: true, Keep: keep},
 	}
 }

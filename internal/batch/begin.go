@@ -275,7 +275,7 @@ func (c *choice) write(ctx context.Context, queues []*queue) error {
 		}
 		r := c.d.note(doc, p.rt, p.q.line)
 		if len(doc.Value.Attempts) == 1 {
-			c.d.metrics.waited.Observe(c.now.Sub(doc.Value.SubmittedAt).Seconds())
+			c.d.c.Meter.Began(c.now.Sub(doc.Value.SubmittedAt))
 		}
 		if err := c.d.start(ctx, r); err != nil {
 			c.d.desk.failedToBegin(r.task, err)

@@ -492,7 +492,7 @@ func (d *dispatcher) settled(ctx context.Context, r *run, doc document) {
 		return
 	}
 	d.leave(r)
-	d.metrics.outcomes.WithLabelValues(a.Outcome).Inc()
+	d.c.Meter.Ended(a.Outcome)
 	if err := d.lineUp(doc); err != nil {
 		d.c.Log.Error("a job cannot be put back in line", "job", doc.ID, "error", err)
 	}

@@ -92,7 +92,7 @@ type Dialect struct {
 	// Rewrite brings the spellings of an address that the dialect's clients use to the one of its rows, before routing. It answers nil for an address that is
 	// not the dialect's, and never changes the request it is given. nil = rows are matched as they are.
 	Rewrite func(r *http.Request) *http.Request
-	// Document makes the JSON document of a request out of its body (without blanks around it; may be empty) and of wherever else clients put what belongs there;
+	// Document makes the JSON document of a request out of its body (without blanks around it, unless it is packed; may be empty) and of wherever else clients put what belongs there;
 	// fault.Invalid when it can't be read. nil = the body is the document.
 	Document func(r *http.Request, body []byte) ([]byte, error)
 	// Answer wraps a success; Refuse wraps a failure. Both give the body, a Verbatim or what becomes JSON; Refuse's status comes from Status, except for HTTP's own refusals

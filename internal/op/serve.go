@@ -319,7 +319,10 @@ func (x *exchange) body(r *http.Request) (Document, node, error) {
 	if int64(text.Len()) > limit {
 		return nil, node{}, tooLarge()
 	}
-	content := bytes.TrimSpace(text.Bytes())
+	content := text.Bytes()
+	if r.Header.Get("Content-Encoding") == "" { // what is packed begins and ends as it likes; unpacking it is for the dialect
+		content = bytes.TrimSpace(content)
+	}
 	if gather := x.dialect.Document; gather != nil {
 		var err error
 		if content, err = gather(r, content); err != nil {

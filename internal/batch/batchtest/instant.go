@@ -18,7 +18,8 @@ import (
 	"github.com/neap-cloud/neap/internal/runtime"
 )
 
-// Instant is a runtime whose tasks run inside of this process. A command says what a task does: nothing (none, or "true"), "exit N", "hold" (until Finish or Stop).
+// Instant is a runtime whose tasks run inside of this process. A command says what a task does: nothing (none, or "true"), "exit N", "sleep DURATION", "hold" (until
+// Finish or Stop).
 // What began and ended is appended to a file before it takes effect, so that a process that was killed leaves the truth behind: what had begun and not ended is lost.
 type Instant struct {
 	mu       sync.Mutex
@@ -26,7 +27,8 @@ type Instant struct {
 	tasks    map[string]*runtime.Task
 	watchers map[chan []string]bool
 	pending  map[chan []string][]string
-	Never    string // an image that is refused
+	Never    string          // an image that is refused
+	Gate     <-chan struct{} // no task begins until it is closed; nil = it is open
 }
 
 var (
@@ -132,6 +134,9 @@ func (r *Instant) Check(_ context.Context, spec runtime.Spec) error {
 
 // Start is runtime.Runtime's. A task that holds still ends by Finish or Stop alone.
 func (r *Instant) Start(_ context.Context, spec runtime.Spec) error {
+	if gate := r.Gate; gate != nil {
+		<-gate
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tasks[spec.ID] != nil {
@@ -142,19 +147,40 @@ func (r *Instant) Start(_ context.Context, spec runtime.Spec) error {
 	}
 	now := time.Now()
 	r.tasks[spec.ID] = &runtime.Task{ID: spec.ID, State: runtime.Running, Started: now, Limits: "none"}
-	if len(spec.Command) > 0 && spec.Command[0] == "hold" {
-		r.tell(spec.ID)
-		return nil
-	}
-	code := 0
-	if len(spec.Command) > 1 && spec.Command[0] == "exit" {
-		var err error
-		if code, err = strconv.Atoi(spec.Command[1]); err != nil {
-			return err
-		}
-	}
-	return r.end(spec.ID, code)
+	return r.run(spec.ID, strings.Join(spec.Command, " "))
 }
+
+// run does what the command of a task says.
+func (r *Instant) run(id, command string) error {
+	what, operand, _ := strings.Cut(command, " ")
+	switch what {
+	case "hold":
+		r.tell(id)
+		return nil
+	case "sleep":
+		d, err := time.ParseDuration(operand)
+		if err != nil {
+			return r.end(id, 2)
+		}
+		r.tell(id)
+		time.AfterFunc(d, func() {
+			if _, err := r.Finish(id, 0); err != nil {
+				r.failed(err)
+			}
+		})
+		return nil
+	case "exit":
+		code, err := strconv.Atoi(operand)
+		if err != nil {
+			code = 2
+		}
+		return r.end(id, code)
+	}
+	return r.end(id, 0)
+}
+
+// failed ends the process: what it did could not be written down, so nothing of it may be believed.
+func (r *Instant) failed(err error) { panic(fmt.Errorf("write down the end of a task: %w", err)) }
 
 func (r *Instant) end(id string, code int) error {
 	if err := r.write("end", id, code); err != nil {

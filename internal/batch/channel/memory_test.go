@@ -11,9 +11,12 @@ import (
 	"time"
 )
 
+// block is what messages of any size are cut from: many of them then take no room in the test.
+var block = json.RawMessage(strings.Repeat("1", 32<<10))
+
 func put(t *testing.T, h *Hub, account, name string, size int) {
 	t.Helper()
-	payload := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
+	payload := block[:size]
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.deliver(account, Message{Channel: name, Token: h.next(), Payload: payload})
@@ -80,7 +83,7 @@ func TestIdleChannelsAreForgottenAndThoseWithSubscribersAreNot(t *testing.T) {
 		for n := range 50 {
 			put(t, h, "a", fmt.Sprint("c", n), 10)
 		}
-		go func() { _, _, _ = h.Receive(ctx, "a", []string{"c7", "other"}, Now()) }()
+		go func() { _, _, _ = h.Receive(ctx, "a", []string{"c7", "other"}, 2*Now()) }()
 		synctest.Wait()
 		waiting := runtime.NumGoroutine()
 		time.Sleep(idleFor + sweepEvery)

@@ -57,6 +57,7 @@ type Up struct {
 	LaunchListen, LaunchRegion                               string // of the Launch & Provision API; "" = the common address alone, the usual region
 	LaunchEC2Time                                            bool
 	Outbound                                                 networks // that webhooks may reach although they are not public
+	Jobs                                                     Jobs
 	NoDemo                                                   bool
 	LogFormat                                                string // "text" or "json"
 	LogLevel                                                 slog.Level
@@ -90,6 +91,7 @@ func (c *Up) Bind(flags *pflag.FlagSet) {
 	flags.IntVar(&c.KeepLedger, "retention-ledger", 395, "days to keep costs and ended instances; 0 = for ever")
 	flags.IntVar(&c.KeepAudit, "retention-audit", 400, "days to keep audit entries; 0 = for ever")
 	flags.IntVar(&c.KeepDead, "retention-dead", 30, "days to keep letters that a webhook's receiver did not take; 0 = for ever")
+	c.Jobs.bind(flags)
 	flags.Float64Var(&c.Rate, "rate", 1, "how many times faster than the wall simulated time runs")
 	flags.Int64Var(&c.Seed, "seed", 1, "seed of the simulated cloud's randomness")
 	flags.BoolVar(&c.NoDemo, "no-demo", false, "start without the demo organisation")
@@ -195,6 +197,9 @@ func (c *Up) check() []*fault.Error {
 	}
 	if _, _, err := net.SplitHostPort(c.LaunchListen); c.LaunchListen != "" && err != nil {
 		refuse("launch-listen", "%q is not host:port, for example 127.0.0.1:8081.", c.LaunchListen)
+	}
+	if c.Jobs.VCPUs < 0 || c.Jobs.MemoryMiB < 0 {
+		refuse("job-vcpus", "What jobs may use of this machine is not negative.")
 	}
 	if c.Database != "" {
 		// The URL may hold a password, so it is never repeated.

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/neap-cloud/neap/internal/batch"
-	"github.com/neap-cloud/neap/internal/batch/output"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/op"
@@ -22,8 +21,6 @@ import (
 type Deps struct {
 	Identity *identity.Identity
 	Batch    *batch.Batch
-	// Output reads what a job wrote, oldest first.
-	Output func(ctx context.Context, account, id string, q output.Query) (lines []output.Line, next string, err error)
 	// Keys are those with which an account's instance jobs publish what they do, and others read it.
 	Keys func(ctx context.Context, account string) (publish, subscribe string, err error)
 }

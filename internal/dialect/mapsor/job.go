@@ -187,7 +187,7 @@ func (d Deps) logs(ctx context.Context, in byID) (log, error) {
 		return log{}, fault.Of(fault.Conflict, "state", "Job %s was rejected, so there is no log of it: %s", in.ID, job.Reason)
 	}
 	lines, err := collect(mostLines, func(after string, most int) ([]output.Line, string, error) {
-		return d.Output(ctx, account, in.ID, output.Query{After: after, Limit: most})
+		return d.Batch.Output(ctx, account, in.ID, output.Query{After: after, Limit: most})
 	}, written)
 	return log{Response: lines}, err
 }

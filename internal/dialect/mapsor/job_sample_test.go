@@ -1,5 +1,3 @@
-//go:build core
-
 package mapsor_test
 
 import (
@@ -25,7 +23,7 @@ func replay(t *testing.T, n *apptest.Neap, file, title string, free []string, re
 }
 
 func TestTheSamplesOfJobsAreAnsweredAsPublished(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	id := []string{"job_id"}
 	replay(t, n, "jobs", "container, on demand", id)
 	replay(t, n, "jobs", "EC2 spot", id)
@@ -48,7 +46,7 @@ func TestTheSamplesOfJobsAreAnsweredAsPublished(t *testing.T) {
 }
 
 func TestTheSamplesOfInstancesAreAnsweredAsPublished(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	job, instance := booted(n, n.Admin, "lightning")
 	replay(t, n, "spot_metrics", "not a spot job instance", []string{"message"})
 	keys := []string{"publish_key", "subscribe_key"}
@@ -71,7 +69,7 @@ func TestTheSamplesOfInstancesAreAnsweredAsPublished(t *testing.T) {
 }
 
 func TestTheSamplesOfUseAreAnsweredAsPublished(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	for _, customer := range []string{"lightning", "acme", "lightning"} {
 		becomes(n, submitted(n, n.Admin, document(customer, container)), batch.Succeeded)
 	}

@@ -1,5 +1,3 @@
-//go:build core
-
 package mapsor_test
 
 import (
@@ -74,7 +72,7 @@ func due(operation, role string, in batch.State) verdict {
 func TestEveryOperationAnswersEveryRoleByTheStateOfTheJob(t *testing.T) {
 	for in, bring := range lives {
 		t.Run(string(in), func(t *testing.T) {
-			n := apptest.Start(t)
+			n := start(t)
 			tokens, id := others(n), bring(n)
 			ask := func(operation, role, id string) apptest.Answer {
 				t.Helper()

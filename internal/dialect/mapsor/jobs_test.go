@@ -1,5 +1,3 @@
-//go:build core
-
 package mapsor_test
 
 import (
@@ -14,7 +12,7 @@ import (
 )
 
 func TestTheSameKeyIsTheSameJob(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	operator := robot(n, "operator")
 	body := document("lightning", holding)
 	first := submitted(n, operator, body, "Idempotency-Key", "k 1")
@@ -40,7 +38,7 @@ func TestTheSameKeyIsTheSameJob(t *testing.T) {
 }
 
 func TestARehearsalChangesNothing(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	id := submitted(n, n.Admin, document("lightning", holding))
 	for _, ask := range [][2]string{{"POST", "/submit"}, {"GET", "/cancel/" + id}} {
 		a := send(n, ask[0], ask[1], n.Admin, map[string]string{"POST": document("lightning", holding)}[ask[0]], "Neap-Dry-Run", "true")
@@ -54,7 +52,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 }
 
 func TestListsTakeWhatIsAskedForNewestFirst(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	var ids []string
 	for _, body := range []string{
 		`{"customer":"c","cloud":"aws","region":"us-east-1","id":"a",` + waiting(n) + `}`,
@@ -97,7 +95,7 @@ func TestListsTakeWhatIsAskedForNewestFirst(t *testing.T) {
 }
 
 func TestALogIsTheFirstTenThousandLines(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	id := submitted(n, n.Admin, document("lightning", `"image":"host","command":["seq","12000"]`))
 	if lines := logged(n, id); len(lines) != 0 {
 		t.Errorf("a job that never ran wrote %v", lines)
@@ -110,7 +108,7 @@ func TestALogIsTheFirstTenThousandLines(t *testing.T) {
 }
 
 func TestOnlyTheOwnAccountsInstancesMayCall(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	tokens := others(n)
 	job, instance := booted(n, tokens["operator"], "lightning")
 	for role, token := range tokens {
@@ -143,7 +141,7 @@ func TestOnlyTheOwnAccountsInstancesMayCall(t *testing.T) {
 }
 
 func TestUseIsToldOfOneRegionAndTime(t *testing.T) {
-	n := apptest.Start(t)
+	n := start(t)
 	becomes(n, submitted(n, n.Admin, document("lightning", container)), batch.Succeeded)
 	for query, customers := range map[string]int{
 		"start_date=0&end_date=9e15&cloud_provider=aws&region=us-east-1":                1,

@@ -4,6 +4,7 @@ package process
 
 import (
 	"errors"
+	stdruntime "runtime"
 
 	"github.com/neap-cloud/neap/internal/runtime"
 )
@@ -21,3 +22,11 @@ func (*Runtime) Close() error { return nil }
 
 // Supervise does nothing.
 func Supervise() int { return 1 }
+
+// Supported is whether tasks can run as processes here.
+const Supported = false
+
+// Machine is what this machine has, as far as it can be told.
+func Machine() (runtime.Resources, error) {
+	return runtime.Resources{MilliCPU: int64(stdruntime.NumCPU()) * 1000, MemoryMiB: 4096}, nil
+}

@@ -1,7 +1,12 @@
 package pubnub
 
 import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -94,9 +99,40 @@ func answer(call *op.Call, out any) any {
 }
 
 // document is a message in a body, as the one member of an object: it may be of any JSON type.
-func document(_ *http.Request, body []byte) ([]byte, error) {
-	if !json.Valid(body) {
-		return nil, fault.Of(fault.Invalid, "message", "The message in the body is not JSON.")
+func document(r *http.Request, body []byte) ([]byte, error) {
+	body, err := unpacked(r.Header.Get("Content-Encoding"), body)
+	if fault.Is(err, fault.Limit) {
+		return nil, err
+	}
+	if err != nil || !json.Valid(body) {
+		return nil, fault.Of(fault.Invalid, "message", "The message in the body is not JSON.").With(err)
 	}
 	return append(append([]byte(`{"message":`), body...), '}'), nil
+}
+
+// mostUnpacked is more than any message may have, so that the hub refuses what is too large in its own words.
+const mostUnpacked = 64 << 10
+
+// unpacked is a body as it was before the client packed it, which some do with every message in a body.
+func unpacked(encoding string, body []byte) ([]byte, error) {
+	var reader io.Reader
+	var err error
+	switch encoding {
+	case "", "identity":
+		return body, nil
+	case "gzip":
+		reader, err = gzip.NewReader(bytes.NewReader(body))
+	case "deflate": // HTTP's name for zlib
+		reader, err = zlib.NewReader(bytes.NewReader(body))
+	default:
+		err = fmt.Errorf("a body packed by %.20q", encoding)
+	}
+	if err != nil {
+		return nil, err
+	}
+	plain, err := io.ReadAll(io.LimitReader(reader, mostUnpacked+1))
+	if len(plain) > mostUnpacked {
+		return nil, fault.Of(fault.Limit, "message", "The message in the body is too large.")
+	}
+	return plain, err
 }

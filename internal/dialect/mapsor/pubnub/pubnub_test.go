@@ -3,9 +3,12 @@ package pubnub_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -71,6 +74,43 @@ func TestPayloadsArriveAsTheyWereSentWhateverTheyHold(t *testing.T) {
 		if err := json.Unmarshal(a.Raw, &out); err != nil || len(out.M) != 1 || string(out.M[0].D) != c.want {
 			t.Errorf("%d: %s arrives as %s, want %s", n, c.path, a.Raw, c.want)
 		}
+	}
+}
+
+func TestPackedBodiesAreUnpacked(t *testing.T) {
+	w := start(t)
+	pack := func(encoding, text string) string {
+		var packed bytes.Buffer
+		var out io.WriteCloser = zlib.NewWriter(&packed)
+		if encoding == "gzip" {
+			out = gzip.NewWriter(&packed)
+		}
+		if _, err := io.WriteString(out, text); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return packed.String()
+	}
+	path := "/publish/" + w.pub + "/" + w.sub + "/0/a/0"
+	for _, encoding := range []string{"gzip", "deflate"} {
+		for n := range 300 { // some of them end in a blank
+			body := pack(encoding, fmt.Sprintf(`{"n":%d}`, n))
+			if a := w.ask(http.MethodPost, path, body, "Content-Encoding", encoding); a.Status != 200 {
+				t.Fatalf("%s, %d: %d %s", encoding, n, a.Status, a.Raw)
+			}
+		}
+		for body, want := range map[string]string{
+			"x": "Invalid JSON", pack(encoding, "{"): "Invalid JSON", pack(encoding, `"`+strings.Repeat(" ", 20<<20)+`"`): "Message Too Large", pack(encoding, `"`+strings.Repeat("x", 40<<10)+`"`): "Message Too Large",
+		} {
+			if a := w.ask(http.MethodPost, path, body, "Content-Encoding", encoding); a.Status < 400 || !strings.HasPrefix(string(a.Raw), `[0,"`+want) {
+				t.Errorf("%s: %d %s, want %s", encoding, a.Status, a.Raw, want)
+			}
+		}
+	}
+	if a := w.ask(http.MethodPost, path, "1", "Content-Encoding", "br"); a.Status != 400 {
+		t.Errorf("br: %d %s", a.Status, a.Raw)
 	}
 }
 

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// probes is how many urgent jobs are submitted while the others are worked off.
+const probes = 400
+
+// speed measures, on a store that is flushed at every commit: how fast jobs are taken while none can begin, what that costs in memory, how fast they are worked off
+// then, and how soon an urgent job begins meanwhile; and at last how fast jobs go from submission to their end when both happens at once.
+func speed(ctx context.Context, o options) error {
+	o.Storm, o.Rate, o.Gate = 0, 1, filepath.Join(o.Data, "gate")
+	c, err := newClient(o)
+	if err != nil {
+		return err
+	}
+	if err := c.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = orFirst(err, c.kill()) }()
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	before, _, err := c.memory()
+	if err != nil {
+		return err
+	}
+	took, err := c.flood(ctx, token, o.Jobs)
+	if err != nil {
+		return err
+	}
+	full, _, err := c.memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d jobs were taken through the API in %.1f s: %.0f a second. Resident memory: %d MiB before, %d MiB with all of them waiting.\n",
+		o.Jobs, took.Seconds(), float64(o.Jobs)/took.Seconds(), before, full)
+	if err := os.WriteFile(o.Gate, nil, 0o600); err != nil {
+		return err
+	}
+	began := time.Now()
+	waits, err := c.probe(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := c.drained(ctx); err != nil {
+		return err
+	}
+	took = time.Since(began)
+	_, most, err := c.memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("They were worked off in %.1f s: %.0f a second. Resident memory: %d MiB at most.\n", took.Seconds(), float64(o.Jobs)/took.Seconds(), most)
+	slices.Sort(waits)
+	fmt.Printf("An urgent job submitted meanwhile began after %s (p50), %s (p99), %s (longest of %d).\n",
+		waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1], len(waits))
+	began = time.Now()
+	if _, err := c.flood(ctx, token, o.Jobs); err != nil {
+		return err
+	}
+	if err := c.drained(ctx); err != nil {
+		return err
+	}
+	took = time.Since(began)
+	fmt.Printf("%d jobs went from submission to their end in %.1f s: %.0f a second.\n", o.Jobs, took.Seconds(), float64(o.Jobs)/took.Seconds())
+	return err
+}
+
+func orFirst(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// flood submits jobs over many connections.
+func (c *client) flood(ctx context.Context, token string, jobs int) (time.Duration, error) {
+	began := time.Now()
+	var next atomic.Int64
+	var working sync.WaitGroup
+	failed := make(chan error, 64)
+	for range cap(failed) {
+		working.Go(func() {
+			for n := int(next.Add(1)); n <= jobs; n = int(next.Add(1)) {
+				job := submission(n, "true")
+				job["priority"] = "LOW"
+				if _, err := c.submit(ctx, token, "", job); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	working.Wait()
+	close(failed)
+	return time.Since(began), <-failed
+}
