@@ -132,8 +132,8 @@ func named(account, author, key string, s Submission) (id, print string, err err
 	text, err := json.Marshal(struct {
 		Submission
 		Env      map[string]string
-		UserData string
-	}{s, s.Env, s.UserData})
+		UserData []byte
+	}{s, s.Env, []byte(s.UserData)})
 	if err != nil {
 		return "", "", fault.As(err)
 	}
@@ -290,14 +290,14 @@ func (b *Batch) runtimes(how string) []runtime.Runtime {
 // secret is what of a submission is kept sealed.
 type secret struct {
 	Env      map[string]string `json:"env,omitempty"`
-	UserData string            `json:"userData,omitempty"`
+	UserData []byte            `json:"userData,omitempty"` // not a string: JSON would damage what is no text
 }
 
 func (b *Batch) sealed(id string, s Submission) ([]byte, error) {
 	if len(s.Env) == 0 && s.UserData == "" {
 		return nil, nil
 	}
-	plain, err := json.Marshal(secret{s.Env, s.UserData})
+	plain, err := json.Marshal(secret{s.Env, []byte(s.UserData)})
 	if err != nil {
 		return nil, fault.As(err)
 	}
@@ -318,7 +318,7 @@ func (b *Batch) opened(d document) (Submission, error) {
 	if err := json.Unmarshal(plain, &kept); err != nil {
 		return s, fault.As(err)
 	}
-	s.Env, s.UserData = kept.Env, kept.UserData
+	s.Env, s.UserData = kept.Env, string(kept.UserData)
 	return s, nil
 }
 

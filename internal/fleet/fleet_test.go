@@ -169,6 +169,28 @@ func TestAnInterruptedInstanceIsReplacedOnceAndLeavesBeforeItsDeadline(t *testin
 	}
 }
 
+func TestAStampStaysAsLongAsTheInstancesDo(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	stamp := func() string {
+		text, err := w.Fleet.Stamp(t.Context(), w.Account.ID, w.group.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := stamp()
+	if again := stamp(); again != before {
+		t.Errorf("%q, and then %q, although nothing has happened", before, again)
+	}
+	if _, err := w.Fleet.Lock(t.Context(), w.Account.ID, w.in(plan.Running)[0].ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	if after := stamp(); after == before {
+		t.Errorf("%q before and after an instance was locked", after)
+	}
+}
+
 func TestAnInstanceThatIsKilledFromOutsideIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := begin(t, "")
@@ -509,4 +531,29 @@ func TestAPoolThatKeepsWhatIsInItIsTrustedMoreByTheHour(t *testing.T) {
 		return age
 	}
 	w.Until("a pool in which something runs is two hours old", 4*time.Hour, func() bool { return oldest() > 2 })
+}
+
+func TestAnIDThatTheCallerHasChosenIsGivenOnce(t *testing.T) {
+	t.Parallel()
+	w := begin(t, "")
+	const id = "sig-chosen"
+	for n := range 2 {
+		made, err := w.Fleet.CreateAs(t.Context(), w.Account.ID, "test", elastigroup.FormName, id, document(t, `{"capacity":{"target":0,"minimum":0}}`))
+		if n == 0 && (err != nil || made.ID != id) || n == 1 && !fault.Is(err, fault.Exists) {
+			t.Errorf("the %d. time: %+v, %v", n+1, made, err)
+		}
+	}
+	if err := w.Fleet.Delete(t.Context(), w.Account.ID, "test", id); err != nil {
+		t.Fatal(err)
+	}
+	w.Until("it is gone", time.Minute, func() bool {
+		courses, err := w.Fleet.Courses(t.Context(), []string{id, w.group.ID, "sig-nobody"})
+		if err != nil || len(courses) != 2 || !courses[w.group.ID].IsKept || len(courses[w.group.ID].Instances) != 4 {
+			t.Fatalf("%+v, %v", courses, err)
+		}
+		return courses[id].IsGone
+	})
+	if _, err := w.Fleet.CreateAs(t.Context(), w.Account.ID, "test", elastigroup.FormName, id, document(t, "")); !fault.Is(err, fault.Exists) {
+		t.Errorf("the id of a group that is gone was given again: %v", err)
+	}
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,4 +107,74 @@ func (c *client) flood(ctx context.Context, token string, jobs int) (time.Durati
 	working.Wait()
 	close(failed)
 	return time.Since(began), <-failed
+}
+
+// drained waits until every job has come to its end.
+func (c *client) drained(ctx context.Context) error {
+	least, moved := 0, time.Now()
+	for ctx.Err() == nil {
+		n, err := c.standing()
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return nil
+		case n != least:
+			least, moved = n, time.Now()
+		case time.Since(moved) > patience:
+			return fmt.Errorf("%d jobs are stuck", n)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return ctx.Err()
+}
+
+// probe submits urgent jobs, one after the other, and tells after how long each was given its place.
+func (c *client) probe(ctx context.Context, token string) (waits []time.Duration, err error) {
+	for n := range probes {
+		job := submission(n, "true")
+		job["priority"] = "HIGH"
+		id, err := c.submit(ctx, token, "", job)
+		if err != nil {
+			return nil, err
+		}
+		wait, err := c.waited(ctx, token, id)
+		if err != nil {
+			return nil, err
+		}
+		waits = append(waits, wait)
+	}
+	return waits, nil
+}
+
+// waited asks until a job has begun, and tells from the job's own account how long that took.
+func (c *client) waited(ctx context.Context, token, id string) (time.Duration, error) {
+	var job struct {
+		SubmittedAt time.Time
+		Attempts    []struct{ At time.Time }
+	}
+	for ctx.Err() == nil {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.At+"/neap/v1/jobs/"+id, nil)
+		if err != nil {
+			return 0, err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		answer, err := c.http.Do(request)
+		if err != nil {
+			return 0, err
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK {
+			return 0, fmt.Errorf("read job %s: %d %.200s: %w", id, answer.StatusCode, text, err)
+		}
+		if err := json.Unmarshal(text, &job); err != nil {
+			return 0, err
+		}
+		if len(job.Attempts) > 0 {
+			return job.Attempts[0].At.Sub(job.SubmittedAt), nil
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return 0, ctx.Err()
 }

@@ -1,6 +1,7 @@
 // Package capacity keeps machines for jobs: an elastic fleet per lane, as large as its queue needs.
 //
-// It owns lanes, named queues and how many machines a demand is worth. It must not know jobs: who gets which machine is the dispatcher's. Start reading at Capacity.
+// It owns lanes, named queues and how many machines a demand is worth. It must not know jobs: who gets which machine is the dispatcher's. Start reading at Capacity; Fleets keeps the
+// promises, by the rule in size.
 package capacity
 
 import (
@@ -31,7 +32,7 @@ type Queue struct {
 	Lane
 	Lifecycle cloud.Lifecycle   `json:"lifecycle"`
 	Types     []string          `json:"types,omitempty"` // instance types that it may use; none = any current general ones
-	Most      runtime.Resources `json:"most"`            // of all its machines together; zero = as much as there is
+	Most      runtime.Resources `json:"most"`            // of all its machines together; a member that is zero = as much as there is
 	Created   time.Time         `json:"created"`
 }
 
@@ -43,10 +44,11 @@ type Host struct {
 	Type      string
 	Zone      string
 	Lifecycle cloud.Lifecycle
-	Price     money.Price // of an hour, now
-	Has       runtime.Resources
-	Since     time.Time // when it began to run, in engine time
-	// Ready says that it takes tasks. It is false while the machine starts, and from the moment on when it is to go.
+	Price     money.Price       // of an hour, now
+	Has       runtime.Resources // what its tasks may use: all that its type has, but no more than the installation lends
+	Since     time.Time         // when the cloud started it, in engine time
+	// Ready says that it takes tasks. It is false while the machine starts, from the moment on when it is to go, while the cloud is in doubt about it, and while the installation has no
+	// room for it, or needs its room: then what runs on it goes on, and nothing is added.
 	Ready bool
 	// Until is when a machine that is to go will be gone (engine time); zero = it stays. Tasks on it may go on until shortly before.
 	Until time.Time
@@ -56,7 +58,7 @@ type Host struct {
 
 // Demand is what a lane's jobs need now.
 type Demand struct {
-	Busy    map[string]runtime.Resources // by host: what runs on it
+	Busy    map[string]runtime.Resources // by host: what runs on it; a host that is left out has no work, and may go
 	Waiting []runtime.Resources          // of jobs that should run now and for which no machine has room, in their order, at most a few thousand
 }
 

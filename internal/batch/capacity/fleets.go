@@ -99,7 +99,9 @@ type crew struct {
 	members []fleet.Instance
 	handed  map[string]bool      // machines that were ready once, and so may have work
 	idle    map[string]time.Time // since when nobody needs a machine
-	asked   time.Time            // when Want was told of it last …
+	known   time.Time            // since when this process knows it
+	settled bool                 // nothing is asked for that nobody claims
+	asked   time.Time            // when Want was told of it last, in wall time …
 	bought  cloud.Lifecycle      // … and how its machines are bought
 	wrote   time.Time            // when the group was changed last
 	lacks   lack
@@ -146,7 +148,7 @@ func (f *Fleets) readLanes(ctx context.Context) error {
 		known[d.ID] = true
 		if c := f.crews[d.ID]; c == nil || c.Group != d.Value.Group {
 			f.disband(c)
-			f.crews[d.ID] = newCrew(d.ID, d.Value)
+			f.crews[d.ID] = &crew{lane: d.Value, id: d.ID, known: f.Clock.Now(), handed: map[string]bool{}, idle: map[string]time.Time{}}
 		}
 	}
 	for id, c := range f.crews {
@@ -157,10 +159,6 @@ func (f *Fleets) readLanes(ctx context.Context) error {
 	}
 	f.stamp = stamp
 	return nil
-}
-
-func newCrew(id string, l lane) *crew {
-	return &crew{lane: l, id: id, handed: map[string]bool{}, idle: map[string]time.Time{}}
 }
 
 // disband counts a crew's machines as gone.

@@ -55,10 +55,7 @@ func (f *Fleets) Hosts(ctx context.Context) ([]Host, error) {
 	if err := f.settle(ctx); err != nil {
 		return nil, err
 	}
-	list, err := f.berths(ctx)
-	if err != nil {
-		return nil, err
-	}
+	list := f.berths(ctx)
 	f.admit(list)
 	f.yield(list)
 	hosts := make([]Host, 0, len(list)+len(f.gone))
@@ -158,8 +155,11 @@ func isLeaving(i fleet.Instance) bool { return !isServing(i) || i.IsLeaving || !
 
 // isSound reports whether a machine runs, and nothing speaks against giving it work.
 func isSound(i fleet.Instance) bool {
-	return i.Phase == plan.Running && !isLeaving(i) && i.MissingAt.IsZero() && i.Condition != plan.Unhealthy && i.IsLockedForever()
+	return i.Phase == plan.Running && !isLeaving(i) && !isDoubtful(i) && i.IsLockedForever()
 }
+
+// isDoubtful reports whether the cloud does not show a machine, or finds it unhealthy.
+func isDoubtful(i fleet.Instance) bool { return !i.MissingAt.IsZero() || i.Condition == plan.Unhealthy }
 
 // berth is a living machine with its crew.
 type berth struct {
@@ -170,15 +170,12 @@ type berth struct {
 func (b berth) isHanded() bool { return b.c.handed[b.ID] }
 
 // berths are the living machines, as they would be without a limit.
-func (f *Fleets) berths(ctx context.Context) (list []berth, err error) {
+func (f *Fleets) berths(ctx context.Context) (list []berth) {
 	for _, c := range f.sorted() {
 		if len(c.members) == 0 {
 			continue
 		}
-		prices, err := f.prices(ctx, c.Lane)
-		if err != nil {
-			return nil, err
-		}
+		prices := f.prices(ctx, c.Lane)
 		for _, i := range c.members {
 			if i.ID != "" {
 				b := berth{f.host(c, i), c}
@@ -187,7 +184,7 @@ func (f *Fleets) berths(ctx context.Context) (list []berth, err error) {
 			}
 		}
 	}
-	return list, nil
+	return list
 }
 
 // host is a machine as the dispatcher sees it.
@@ -279,17 +276,20 @@ func (f *Fleets) yield(list []berth) {
 	}
 }
 
-// prices are those of a lane's region, asked for now and then.
-func (f *Fleets) prices(ctx context.Context, l Lane) (market.Snapshot, error) {
+// prices are those of a lane's region, asked for now and then. While they can't be had the last ones hold: no machine is kept from its work for that.
+func (f *Fleets) prices(ctx context.Context, l Lane) market.Snapshot {
 	at, now := place{l.Account, l.Region}, f.Clock.Now()
-	if known, is := f.quotes[at]; is && now.Sub(known.at) < quoteFor {
-		return known.Snapshot, nil
+	known, is := f.quotes[at]
+	if is && now.Sub(known.at) < quoteFor {
+		return known.Snapshot
 	}
 	snapshot, err := f.snapshot(ctx, l)
-	if err == nil {
-		f.quotes[at] = quotes{now, snapshot}
+	if err != nil {
+		f.Log.WarnContext(ctx, "the prices of lanes can't be read; the last ones hold", "account", l.Account, "region", l.Region, "error", err)
+		snapshot = known.Snapshot
 	}
-	return snapshot, err
+	f.quotes[at] = quotes{now, snapshot}
+	return snapshot
 }
 
 // priceOf is what a machine costs now; 0 when its market is no more.
@@ -305,10 +305,12 @@ func priceOf(s market.Snapshot, h Host) money.Price {
 // stateOf is what a machine is good for, as the rule of size sees it: one that is in doubt takes nothing new, but it may still have work.
 func stateOf(c *crew, i fleet.Instance) size.State {
 	switch {
-	case i.ID != "" && isLeaving(i):
-		return size.Leaving
-	case i.ID == "" || i.Phase == plan.Launching || isSound(i) && !c.handed[i.ID]:
+	case i.ID == "":
 		return size.Coming
+	case isLeaving(i):
+		return size.Leaving
+	case c.handed[i.ID] || isDoubtful(i):
+		return size.Ready
 	}
-	return size.Ready
+	return size.Coming
 }

@@ -88,8 +88,8 @@ func (f *Fleets) lends(t catalog.Type) runtime.Resources {
 
 // limited leaves out types with more vCPUs than the installation may use; where all have more, the smallest stay.
 func (f *Fleets) limited(kinds []size.Kind) []size.Kind {
-	least := slices.MinFunc(kinds, func(a, b size.Kind) int { return cmp.Compare(a.Units, b.Units) }).Units
-	most := max(least, int(f.limit().MilliCPU/1000))
+	smallest := slices.MinFunc(kinds, func(a, b size.Kind) int { return cmp.Compare(a.Units, b.Units) }).Units
+	most := max(smallest, int(f.limit().MilliCPU/1000))
 	return slices.DeleteFunc(kinds, func(k size.Kind) bool { return k.Units > most })
 }
 

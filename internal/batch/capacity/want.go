@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	calmFor   = 15 * time.Second // for so long a target that is merely inexact stays: every change is a revision of the group
-	forgotten = 3 * time.Minute  // a lane of which Want has not been told for so long is new to this process
+	calmFor   = time.Minute      // for so long a target that is merely inexact stays: every change is a revision of the group
+	dryAfter  = 30 * time.Second // when the market has given nothing for so long, it is not told more often than this that even more is needed
+	forgotten = 3 * time.Minute  // wall time: a lane of which Want has not been told for so long was another replica's meanwhile
+	unclaimed = 3 * time.Minute  // for so long a lane's machines may still come of which this process has never been told
 )
 
 // Want says what a lane needs now. It goes by the machines of the last Hosts: what has become ready since, the caller does not know yet.
@@ -59,7 +61,7 @@ func (f *Fleets) want(ctx context.Context, q Queue, class string, kinds []size.K
 	ask := func(c *crew) size.Answer {
 		question := size.Question{Waiting: waiting, Busy: busy, Kinds: kinds, Room: f.room(q, c), IdleFor: f.IdleFor, Now: now, Hurry: f.isInTheWay(c)}
 		if c != nil {
-			if now.Sub(c.asked) > forgotten {
+			if time.Since(c.asked) > forgotten {
 				clear(c.idle)
 			}
 			question.Hosts, question.Idle = f.hostsOf(c), c.idle
@@ -80,7 +82,7 @@ func (f *Fleets) want(ctx context.Context, q Queue, class string, kinds []size.K
 		}
 		answer = ask(c) // the group may have been there, with machines
 	}
-	c.asked, c.bought, c.idle = now, q.Lifecycle, answer.Idle
+	c.asked, c.bought, c.idle = time.Now(), q.Lifecycle, answer.Idle
 	f.note(c, answer, kinds)
 	return f.apply(ctx, c, q, answer)
 }
@@ -88,7 +90,7 @@ func (f *Fleets) want(ctx context.Context, q Queue, class string, kinds []size.K
 // note keeps what is to come, and what can't come, for the sake of the limit.
 func (f *Fleets) note(c *crew, a size.Answer, kinds []size.Kind) {
 	now := f.Clock.Now()
-	if a.New == 0 || a.Target != c.lacks.units {
+	if c.lacks.takes == (runtime.Resources{}) {
 		c.lacks.since = now
 	}
 	c.lacks.units, c.lacks.takes, c.lacks.needs = a.Target, a.Takes, runtime.Resources{}
@@ -177,7 +179,7 @@ func (f *Fleets) isInTheWay(of *crew) bool {
 
 // isBlocked reports whether a lane waits for room under the installation's limit.
 func (f *Fleets) isBlocked(c *crew) bool {
-	return !c.lacks.blocked.IsZero() && f.Clock.Now().Sub(c.asked) < forgotten
+	return !c.lacks.blocked.IsZero() && time.Since(c.asked) < forgotten
 }
 
 // apply brings a group to what was decided, and lets machines go.
@@ -205,7 +207,10 @@ func (f *Fleets) apply(ctx context.Context, c *crew, q Queue, a size.Answer) err
 		return nil
 	}
 	now := f.Clock.Now()
-	if a.New == 0 && a.Target > 0 && now.Sub(c.wrote) < calmFor && !now.Before(c.wrote) {
+	wrote := now.Sub(c.wrote)
+	isCalm := a.New == 0 && a.Target > 0 && wrote < calmFor
+	isDry := a.New > 0 && wrote < dryAfter && now.Sub(c.lacks.since) >= dryAfter
+	if (isCalm || isDry) && wrote >= 0 {
 		return nil
 	}
 	return f.write(ctx, c, next)
@@ -258,18 +263,12 @@ func (f *Fleets) write(ctx context.Context, c *crew, next document) error {
 	return err
 }
 
-// settle lowers what nobody asks for any more: a lane without machines that was told to get some, and of whose jobs the caller, after a restart, knows nothing.
+// settle lowers what nobody asks for any more: a lane without machines that was told to get some before this process began, and of whose jobs the caller knows nothing.
 func (f *Fleets) settle(ctx context.Context) error {
-	now := f.Clock.Now()
 	for _, c := range f.sorted() {
-		if len(c.members) > 0 || now.Sub(c.asked) < forgotten {
+		if c.settled || !c.asked.IsZero() || len(c.members) > 0 || f.Clock.Now().Sub(c.known) < unclaimed {
 			continue
 		}
-		if c.asked.IsZero() { // as long as after any other silence, from the start on
-			c.asked = now
-			continue
-		}
-		c.asked = now
 		group, err := f.Fleet.Get(ctx, c.Account, c.Group)
 		if fault.Is(err, fault.NotFound) {
 			continue
@@ -285,6 +284,7 @@ func (f *Fleets) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		c.settled = true
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/cloud"
-	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -24,6 +23,15 @@ type Machine struct {
 	Has       runtime.Resources
 }
 
+// MachineOf is the living instance of a task, if it has one.
+func (r *Runtime) MachineOf(ctx context.Context, id string) (Machine, bool, error) {
+	d, err := get(ctx, r.DB, id)
+	if err != nil || d.Value.Instance == "" {
+		return Machine{}, false, unlessMissing(err)
+	}
+	return r.Find(ctx, d.Account, d.Value.Region, d.Value.Instance)
+}
+
 // Find tells whose an instance is that lives, in an account and a region: its task has not come to its end either.
 func (r *Runtime) Find(ctx context.Context, account, region, instance string) (Machine, bool, error) {
 	i, err := r.Fleet.Instance(ctx, account, instance)
@@ -35,23 +43,14 @@ func (r *Runtime) Find(ctx context.Context, account, region, instance string) (M
 		return Machine{}, false, nil
 	}
 	d, err := tasks.Get(ctx, r.DB, store.Account(account), id)
-	if fault.Is(err, fault.NotFound) || err == nil && !d.Value.isLiving(d.State) {
-		return Machine{}, false, nil
+	if err != nil || !isLiving(d.State) {
+		return Machine{}, false, unlessMissing(err)
 	}
 	kind, _ := r.Catalog.HasType(i.Type)
 	return Machine{
 		Task: id, Instance: i.ID, Group: i.Group, Region: region, Zone: i.Zone, Type: i.Type, Lifecycle: i.Market.Lifecycle, PrivateIP: i.PrivateIP, PublicIP: i.PublicIP,
 		Has: resourcesOf(kind),
-	}, err == nil, err
-}
-
-// MachineOf is the living instance of a task, if it has one.
-func (r *Runtime) MachineOf(ctx context.Context, id string) (Machine, bool, error) {
-	d, err := get(ctx, r.DB, id)
-	if err != nil || d.Value.Instance == "" {
-		return Machine{}, false, unlessMissing(err)
-	}
-	return r.Find(ctx, d.Account, d.Value.Region, d.Value.Instance)
+	}, true, nil
 }
 
 func resourcesOf(t catalog.Type) runtime.Resources {

@@ -132,7 +132,7 @@ func (r *Runtime) Tasks(ctx context.Context, ids []string) ([]runtime.Task, erro
 func (r *Runtime) Stop(ctx context.Context, id string, _ time.Duration) error {
 	err := r.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		d, err := get(ctx, tx, id)
-		if err != nil || !d.Value.isLiving(d.State) || d.Value.Ending != "" {
+		if err != nil || !isLiving(d.State) || d.Value.Ending != "" {
 			return err
 		}
 		d.Value.Ending = stopped
@@ -146,7 +146,7 @@ func (r *Runtime) Stop(ctx context.Context, id string, _ time.Duration) error {
 		return err
 	}
 	d, err := get(ctx, r.DB, id)
-	if err != nil || !d.Value.isLiving(d.State) {
+	if err != nil || !isLiving(d.State) {
 		return unlessMissing(err)
 	}
 	return r.endGroup(ctx, d)
@@ -161,7 +161,7 @@ func (r *Runtime) endGroup(ctx context.Context, d store.Doc[task]) error {
 func (r *Runtime) Forget(ctx context.Context, id, _ string) error {
 	err := r.DB.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		d, err := get(ctx, tx, id)
-		if err != nil || d.Value.isLiving(d.State) {
+		if err != nil || isLiving(d.State) {
 			return err
 		}
 		for _, row := range []string{secretID(id), consoleID(id), id} {

@@ -20,12 +20,12 @@ func TestATaskRunsOnOneSpotInstanceThatIsFoundByItsID(t *testing.T) {
 	if err != nil || !is {
 		t.Fatalf("the instance is nobody's: %v", err)
 	}
+	if of, is, err := w.MachineOf(t.Context(), "job-1.1"); of != found || !is || err != nil {
+		t.Errorf("the task's machine is %+v, %v, %v", of, is, err)
+	}
 	has := runtime.Resources{MilliCPU: 2000, MemoryMiB: 4096}
 	if found.Task != "job-1.1" || found.PrivateIP == "" || found.Type != "c5.large" || found.Has != has || found.Group != GroupOf("job-1.1") || found.Lifecycle != cloud.Spot {
 		t.Errorf("found %+v", found)
-	}
-	if of, is, err := w.MachineOf(t.Context(), "job-1.1"); of != found || !is || err != nil {
-		t.Errorf("the task's machine is %+v, %v, %v", of, is, err)
 	}
 	for _, c := range []struct{ account, region, instance string }{{"acc-2", "us-east-1", task.Instance}, {"acc-1", "eu-west-1", task.Instance}, {"acc-1", "us-east-1", "i-0000000000000000f"}} {
 		if other, is, err := w.Find(t.Context(), c.account, c.region, c.instance); is || err != nil {

@@ -89,7 +89,7 @@ func (r *Runtime) followAll(ctx context.Context, before []store.Doc[task], cours
 			continue
 		}
 		after, wish := follow(d, course, now)
-		if !after.Value.isLiving(after.State) {
+		if !isLiving(after.State) {
 			final = append(final, step{d, after})
 			continue
 		}
@@ -125,7 +125,11 @@ func (r *Runtime) put(ctx context.Context, s step) error {
 func (r *Runtime) carryOut(ctx context.Context, d store.Doc[task], w wish) error {
 	switch w {
 	case endGroup:
-		return r.endGroup(ctx, d)
+		err := r.endGroup(ctx, d)
+		if fault.Is(err, fault.Conflict) { // somebody protects the group: that is theirs to lift
+			return r.tell(ctx, d.ID, "It is to end, and can't: "+sentence(err))
+		}
+		return err
 	case terminate:
 		provider, err := r.Clouds.For(ctx, d.Account)
 		if err != nil {
@@ -140,6 +144,17 @@ func (r *Runtime) carryOut(ctx context.Context, d store.Doc[task], w wish) error
 		return err
 	}
 	return nil
+}
+
+// tell says for people why a task stands as it does.
+func (r *Runtime) tell(ctx context.Context, id, why string) error {
+	d, err := get(ctx, r.DB, id)
+	if err != nil {
+		return unlessMissing(err)
+	}
+	after := d
+	after.Value.Reason = why
+	return r.put(ctx, step{d, after})
 }
 
 // turns is when this process asked last why tasks wait, by task.

@@ -76,14 +76,14 @@ func get(ctx context.Context, s store.Session, id string) (store.Doc[task], erro
 func save(ctx context.Context, tx *store.Tx, d store.Doc[task], now time.Time) (store.Doc[task], error) {
 	d.At = now
 	d, err := tasks.Update(ctx, tx, d)
-	if err != nil || d.Value.isLiving(d.State) {
+	if err != nil || isLiving(d.State) {
 		return d, err
 	}
 	return d, unlessMissing(secrets.Delete(ctx, tx, store.Account(d.Account), secretID(d.ID)))
 }
 
 // isLiving reports whether a task in a state may have something that runs.
-func (t *task) isLiving(state string) bool {
+func isLiving(state string) bool {
 	return state == string(runtime.Starting) || state == string(runtime.Running)
 }
 
@@ -92,6 +92,6 @@ func shown(d store.Doc[task]) runtime.Task {
 	t := d.Value
 	return runtime.Task{
 		ID: d.ID, State: runtime.State(d.State), Started: t.Started, Ended: t.Ended, Exit: t.Exit, Reason: t.Reason, Lines: t.Lines, Instance: t.Instance,
-		Limits: "instance",
+		Limits: "whole instance",
 	}
 }
