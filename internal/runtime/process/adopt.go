@@ -72,15 +72,15 @@ func (r *Runtime) attend(t *task) {
 	folder := r.places.of(t.ID)
 	for r.supervised(folder) {
 		pidfd, err := r.supervisor(folder)
-		if err == nil && !r.waitFor(pidfd) {
-			return // closed meanwhile
-		}
-		if err != nil {
-			// It has not said yet which process it is, or the kernel is too old to wait for it: look again.
-			time.Sleep(50 * time.Millisecond)
+		if err == nil {
+			err = r.waitFor(pidfd)
 		}
 		if r.isClosed() {
 			return
+		}
+		if err != nil {
+			// It has not said yet which process it is, or the kernel can't wait for it: look again.
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 	r.supervisorEnded(t)
@@ -109,25 +109,29 @@ func (r *Runtime) supervisor(folder string) (*os.File, error) {
 	return file, nil
 }
 
-// waitFor waits for the end of a process; false when this runtime was closed before.
-func (r *Runtime) waitFor(pidfd *os.File) bool {
+// waitFor waits for the end of a process, or of this runtime.
+func (r *Runtime) waitFor(pidfd *os.File) error {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
-		pidfd.Close()
-		return false
+		return pidfd.Close()
 	}
-	r.attended = append(r.attended, pidfd)
+	r.attended[pidfd] = true
 	r.mu.Unlock()
 	raw, err := pidfd.SyscallConn()
-	if err != nil {
-		return false
+	if err == nil {
+		err = raw.Read(func(descriptor uintptr) bool {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(descriptor), Events: unix.POLLIN}}, 0)
+			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+		})
 	}
-	err = raw.Read(func(descriptor uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(descriptor), Events: unix.POLLIN}}, 0)
-		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
-	})
-	return err == nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.attended[pidfd] {
+		delete(r.attended, pidfd)
+		return errors.Join(err, pidfd.Close())
+	}
+	return err
 }
 
 // sweep removes folders and control groups of tasks that nobody knows, or that have ended.

@@ -23,8 +23,11 @@ import (
 // begin makes what a task needs, puts it on record and starts its supervisor. After an error nothing of it has run, and nothing is left.
 func (r *Runtime) begin(ctx context.Context, t *task, spec runtime.Spec) (err error) {
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.undo(t))
+		if err == nil {
+			return
+		}
+		if left := r.undo(t); left != nil {
+			err = errors.Join(err, left)
 		}
 	}()
 	o := &order{
@@ -36,7 +39,8 @@ func (r *Runtime) begin(ctx context.Context, t *task, spec runtime.Spec) (err er
 	} else {
 		o.Switch = true
 	}
-	if err := os.Mkdir(o.Folder, 0o700); err != nil {
+	// Without a record, what is there of the same name is rubbish.
+	if err := errors.Join(os.RemoveAll(o.Folder), os.RemoveAll(r.places.workOf(t.ID)), os.Mkdir(o.Folder, 0o700)); err != nil {
 		return err
 	}
 	lock, err := os.OpenFile(filepath.Join(o.Folder, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
@@ -192,6 +196,8 @@ func (r *Runtime) supervisorEnded(t *task) {
 	if err := read(filepath.Join(folder, endedFile), end); err != nil {
 		r.endRemains(t)
 		*end = ended{Ended: time.Now(), Lost: true, Reason: r.lossOf(folder)}
+		complaint, _ := os.ReadFile(filepath.Join(folder, "supervisor.log")) // there may be none
+		r.log().Warn("a task was lost", "task", t.ID, "reason", end.Reason, "supervisor", string(complaint[:min(len(complaint), 2000)]))
 		// If this can't be written the next Neap comes to the same result.
 		if err := write(filepath.Join(folder, endedFile), end, true); err != nil {
 			r.log().Error("a lost task can't be put on record", "task", t.ID, "error", err)

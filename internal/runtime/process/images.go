@@ -197,7 +197,11 @@ func (i *images) unpacked(ctx context.Context, name string) (folder string, c im
 	if err != nil {
 		return "", c, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() {
+		if left := os.RemoveAll(scratch); left != nil {
+			err = errors.Join(err, left)
+		}
+	}()
 	if c, err = unpack(ctx, name, scratch); err != nil {
 		return "", c, fmt.Errorf("unpacking the image %s: %w", name, err)
 	}

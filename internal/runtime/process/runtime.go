@@ -38,7 +38,7 @@ type Runtime struct {
 	accounts *accounts
 	tasks    map[string]*task
 	closed   bool
-	attended []*os.File // what Close has to close, so that nobody waits on it
+	attended map[*os.File]bool // supervisors of an earlier Neap; Close closes them, so that nobody waits on them
 }
 
 // record is what is known of a task before it begins.
@@ -80,7 +80,10 @@ func New(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	c.Folder = folder
-	r := &Runtime{config: c, tasks: map[string]*task{}}
+	r := &Runtime{config: c, tasks: map[string]*task{}, attended: map[*os.File]bool{}}
+	if err := keepDescriptors(); err != nil { // supervisors live long, and would hold them open
+		return nil, err
+	}
 	if r.accounts, err = newAccounts(c); err != nil {
 		return nil, err
 	}
@@ -127,16 +130,21 @@ func (r *Runtime) open() error {
 	if r.lock, err = os.OpenFile(filepath.Join(control, lockFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := takeLock(r.lock); err != nil {
+	if err = takeLock(r.lock); err == nil {
+		r.events, err = openEvents(filepath.Join(control, "events"))
+	}
+	if err != nil {
 		return errors.Join(err, r.lock.Close())
 	}
-	pipe := filepath.Join(control, "events")
-	if err := unix.Mkfifo(pipe, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	return nil
+}
+
+func openEvents(name string) (*os.File, error) {
+	if err := unix.Mkfifo(name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
 	}
 	// Open for writing too, so that it does not end when the last supervisor closes it.
-	r.events, err = os.OpenFile(pipe, os.O_RDWR|unix.O_NONBLOCK, 0)
-	return err
+	return os.OpenFile(name, os.O_RDWR|unix.O_NONBLOCK, 0)
 }
 
 // takeLock waits a moment: what a process that is just being started inherits holds a lock until it runs its own program.
@@ -191,9 +199,17 @@ func makeOwn(name string, mode fs.FileMode) error {
 // Close lets go of the folder, and removes what lies outside of it and is empty. Tasks go on.
 func (r *Runtime) Close() error {
 	r.mu.Lock()
-	files := append(r.attended, r.events, r.lock)
+	files := []*os.File{r.events, r.lock}
+	for pidfd := range r.attended {
+		files = append(files, pidfd)
+	}
+	clear(r.attended)
 	first := !r.closed
 	r.closed = true
+	busy := false
+	for _, t := range r.tasks {
+		busy = busy || t.ended == nil
+	}
 	r.mu.Unlock()
 	if !first {
 		return nil
@@ -203,6 +219,9 @@ func (r *Runtime) Close() error {
 		failed = errors.Join(failed, file.Close())
 	}
 	r.waiting.Wait()
+	if busy {
+		return failed // a supervisor may be about to make its task's group
+	}
 	r.groups.removeEmpty()
 	if outside := filepath.Dir(r.places.work); outside != r.config.Folder {
 		for _, folder := range []string{r.places.work, r.places.checkpoints, outside} {

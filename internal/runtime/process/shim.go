@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -58,7 +59,9 @@ func supervise(from io.Reader) error {
 	signal.Notify(s.signals, pokeSignal, syscall.SIGCHLD)
 	// These are not for it. Were they ignored, the task would inherit that; what is handled it does not.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
-	unix.CloseOnExec(lockDescriptor)
+	if err := keepDescriptors(); err != nil {
+		return err
+	}
 	unix.Umask(0o077)
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("becoming the parent of orphans: %w", err)
@@ -74,8 +77,13 @@ func supervise(from io.Reader) error {
 	return s.run()
 }
 
-// lockDescriptor is where the supervisor inherits its lock.
-const lockDescriptor = 3
+// keepDescriptors keeps what this process has open from those that it starts; its lock is among that, and whatever whoever started Neap has forgotten to close.
+func keepDescriptors() error {
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("keeping open files from tasks: %w", err)
+	}
+	return nil
+}
 
 func (s *shim) run() error {
 	if err := write(filepath.Join(s.Folder, begunFile), begun{Supervisor: os.Getpid(), Started: time.Now(), Limits: s.Groups.label()}, false); err != nil {

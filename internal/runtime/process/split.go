@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 )
 
+// longestLine is the contract's, in bytes.
 const longestLine = 16 << 10
 
 // splitter makes lines of what a stream brings: valid UTF-8 without NUL, which databases refuse, and at most longestLine bytes each.

@@ -66,6 +66,7 @@ func (s *suite) forgets() {
 	word := sleeper()
 	running := s.start(s.script("echo here", "exec "+word))
 	s.saying(running, 1)
+	s.eventually("it sleeps", func() bool { return s.alive(word) > 0 })
 	s.forget(running, "")
 	if task, ok := s.find(running); !ok || task.State != runtime.Running || s.alive(word) == 0 {
 		s.Errorf("after it was to be forgotten while it runs: %+v", task)
