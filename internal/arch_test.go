@@ -173,6 +173,9 @@ func libraries() []library {
 		{"go.yaml.in/yaml", []string{"cli"}, commands},
 		{"golang.org/x/crypto", []string{"identity"}, "identity alone hashes passwords"},
 		{"github.com/aws", []string{"cloud/aws"}, vendors},
+		{"github.com/moby/moby", []string{"runtime/docker"}, "Docker's own client is its back end's business"},
+		{"github.com/containerd/errdefs", []string{"runtime/docker"}, "Docker's own client says with it what went wrong"},
+		{"github.com/distribution/reference", []string{"runtime/docker"}, "it reads names of images, which nobody else interprets"},
 		{"golang.org/x/oauth2", []string{"cloud/gcp", "cloud/azure"}, vendors},
 		{"golang.org/x/sync", []string{"store", "workflow", "op", "cloud", "fleet", "market", "app"}, "layer 0 stands on the standard library alone"},
 	}

@@ -1,0 +1,186 @@
+package docker_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/runtime"
+	"github.com/neap-cloud/neap/internal/runtime/docker"
+	"github.com/neap-cloud/neap/internal/runtime/runtimetest"
+)
+
+// variable names the socket of a daemon that tests may do anything with.
+const variable = "NEAP_TEST_DOCKER"
+
+// daemon gives that socket.
+func daemon(t *testing.T) string {
+	t.Helper()
+	socket := os.Getenv(variable)
+	if socket == "" {
+		t.Skipf("%s is not set: nothing is tested on Docker; run: test/docker.sh run go test ./internal/runtime/docker", variable)
+	}
+	return socket
+}
+
+// api speaks to the daemon past the runtime.
+func api(t *testing.T) *client.Client {
+	t.Helper()
+	c, err := client.New(client.WithHost("unix://" + daemon(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+const shellImage = "neap-test/shell:1"
+
+// shell makes an image of Debian's static busybox, once.
+var shell = sync.OnceValue(func() error {
+	program, err := exec.LookPath("busybox")
+	if err != nil {
+		return fmt.Errorf("install Debian's package busybox-static: %w", err)
+	}
+	binary, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	list, err := exec.Command(program, "--list").Output()
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	archive := tar.NewWriter(&packed)
+	headers := []*tar.Header{
+		{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}, {Typeflag: tar.TypeReg, Name: "bin/busybox", Mode: 0o755, Size: int64(len(binary))},
+		{Typeflag: tar.TypeReg, Name: "etc/passwd", Mode: 0o644},
+	}
+	for _, name := range strings.Fields(string(list)) {
+		if name != "busybox" {
+			headers = append(headers, &tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + name, Linkname: "busybox", Mode: 0o777})
+		}
+	}
+	for _, header := range headers {
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if header.Size > 0 {
+			if _, err := archive.Write(binary); err != nil {
+				return err
+			}
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return err
+	}
+	return importImage(&packed, shellImage)
+})
+
+func importImage(packed io.Reader, name string, changes ...string) error {
+	c, err := client.New(client.WithHost("unix://" + os.Getenv(variable)))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	answer, err := c.ImageImport(context.Background(), client.ImageImportSource{Source: packed, SourceName: "-"}, name, client.ImageImportOptions{Changes: changes})
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	_, err = io.Copy(io.Discard, answer)
+	return err
+}
+
+// installation is a runtime with a folder that its successors find.
+type installation struct {
+	config docker.Config
+	*docker.Runtime
+}
+
+func open(t *testing.T, alter ...func(*docker.Config)) *installation {
+	t.Helper()
+	socket := daemon(t)
+	if err := shell(); err != nil {
+		t.Fatal(err)
+	}
+	i := &installation{config: docker.Config{
+		Socket: socket, Dir: filepath.Join(t.TempDir(), "tasks"), Installation: "test" + ident.Hex(6), Network: "none",
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}}
+	for _, a := range alter {
+		a(&i.config)
+	}
+	i.reopen(t)
+	t.Cleanup(func() { i.tidy(t) })
+	return i
+}
+
+// reopen puts a successor in its place.
+func (i *installation) reopen(t *testing.T) runtime.Runtime {
+	t.Helper()
+	if i.Runtime != nil {
+		if err := i.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next, err := docker.Open(i.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Runtime = next
+	return next
+}
+
+// tidy removes what the test left at Docker.
+func (i *installation) tidy(t *testing.T) {
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	c, ctx := api(t), context.Background()
+	ours := client.Filters{}.Add("label", "neap.installation="+i.config.Installation)
+	containers, err := c.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, each := range containers.Items {
+		if _, err := c.ContainerRemove(ctx, each.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
+	}
+	volumes, err := c.VolumeList(ctx, client.VolumeListOptions{Filters: ours})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, each := range volumes.Items {
+		if _, err := c.VolumeRemove(ctx, each.Name, client.VolumeRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDockerIsARuntime(t *testing.T) {
+	runtimetest.Run(t, func(t *testing.T) runtimetest.Harness {
+		i := open(t)
+		return runtimetest.Harness{
+			Runtime: i.Runtime, Image: shellImage, Reopen: i.reopen, LimitsMemory: true, Flood: 300_000, Timeout: 2 * time.Second,
+		}
+	})
+}
