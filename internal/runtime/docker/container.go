@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -156,15 +157,23 @@ func (r *Runtime) removeCheckpoint(ctx context.Context, checkpoint string) error
 	return nil
 }
 
-// adopt takes in containers of this installation that no record is left of, as after the folder was lost: their labels say what must be known.
+// adopt takes in containers of this installation that no record is left of, as after the folder was lost: their labels say what must be known. It removes those that
+// are left of tasks that have ended.
 func (r *Runtime) adopt() {
 	for attempt := 0; r.ctx.Err() == nil; attempt++ {
 		ours := client.Filters{}.Add("label", labelInstallation+"="+r.config.Installation)
 		found, err := r.docker.ContainerList(r.ctx, client.ContainerListOptions{All: true, Filters: ours})
 		if err == nil {
 			for _, each := range found.Items {
-				r.adoptOne(each)
+				id := each.Labels[labelTask]
+				if t := r.find(id); t == nil {
+					r.adoptOne(id, each)
+				} else if t.now().over() {
+					err = errors.Join(err, r.removeContainer(r.ctx, id))
+				}
 			}
+		}
+		if err == nil {
 			return
 		}
 		select {
@@ -174,8 +183,7 @@ func (r *Runtime) adopt() {
 	}
 }
 
-func (r *Runtime) adoptOne(found container.Summary) {
-	id := found.Labels[labelTask]
+func (r *Runtime) adoptOne(id string, found container.Summary) {
 	timeout, err := strconv.ParseInt(found.Labels[labelTimeout], 10, 64)
 	if err != nil {
 		timeout = 0

@@ -195,21 +195,31 @@ func (k *keeper) conclude(state runtime.State, exit runtime.Exit, at time.Time) 
 	})
 }
 
-// settle writes a task's end down; nothing changes it any more.
+// settle writes a task's end down; nothing changes it any more. Its container has nothing more to tell and goes before anybody hears of it, so that its room is free.
 func (k *keeper) settle(alter func(*record)) error {
 	if err := k.lines.flush(); err != nil {
 		return err
 	}
-	count := k.lines.count()
-	if err := k.change(func(r *record) {
-		alter(r)
-		r.Lines, r.Spec.Env = count, nil
-	}); err != nil {
+	over := k.now()
+	alter(&over)
+	over.Lines, over.Spec.Env = k.lines.count(), nil
+	if err := over.save(k.dir); err != nil {
 		return err
 	}
-	k.watches.tell(k.now().Spec.ID, true)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(k.ctx), removal)
+	defer cancel()
+	if err := k.removeContainer(ctx, over.Spec.ID); err != nil {
+		k.config.Log.Warn("the container of a task that has ended stays until it is forgotten", "task", over.Spec.ID, "err", err)
+	}
+	if err := k.change(func(r *record) { *r = over }); err != nil {
+		return err
+	}
+	k.watches.tell(over.Spec.ID, true)
 	return nil
 }
+
+// removal is how long removing a container may hold up the news of its end.
+const removal = 10 * time.Second
 
 // closeQuietly is for what was only read.
 func closeQuietly(c interface{ Close() error }) {
