@@ -28,7 +28,7 @@ func buildAzure(dir string) ([]byte, error) {
 // takeSize notes a size in the terms of an AWS type.
 func (f *facts) takeSize(r record) error {
 	parts := azureSize.FindStringSubmatch(r["size"])
-	if parts == nil || parts[4] < firstVersions[parts[1]] {
+	if parts == nil || parts[4] < firstVersions[parts[1]] || r["memory_mib"] == "0" { // less than a GiB is written as none
 		return nil
 	}
 	f.types[r["size"]] = record{

@@ -12,7 +12,7 @@ import (
 
 func (s *suite) output() {
 	began := time.Now()
-	task, lines := s.run(s.script("echo one", "sleep 1", "echo two >&2", "sleep 1", "echo three", "echo '  four\tfive '", "echo six >&2"))
+	task, lines := s.run(s.script("echo one", "sleep 1", "echo two >&2", "sleep 1", "echo three", "echo '  four\tfive '", "sleep 1", "echo six >&2"))
 	s.wrote(lines, "stdout", "one", "three", "  four\tfive ")
 	s.wrote(lines, "stderr", "two", "six")
 	if all := texts(lines, ""); len(all) < 3 || !slices.Equal(all[:3], []string{"one", "two", "three"}) {
