@@ -167,7 +167,7 @@ func libraries() []library {
 		{"modernc.org/sqlite", []string{"store", "workflow", "cloud/sim"}, sql},
 		{"database/sql", []string{"store", "workflow", "cloud/sim"}, sql},
 		{"github.com/go-json-experiment/json", []string{"store", "cloud/sim"}, "encoding/json does, where documents are not read by the thousand a second"},
-		{"github.com/klauspost/compress", []string{"journal"}, "compress/flate does, where nothing is packed by the hundred a second"},
+		{"github.com/klauspost/compress", []string{"journal", "runtime/process"}, "compress/flate does, where nothing is packed by the hundred a second, and no image has zstd layers"},
 		{"github.com/spf13", []string{"cli"}, commands},
 		{"github.com/knadh/koanf", []string{"cli"}, commands},
 		{"go.yaml.in/yaml", []string{"cli"}, commands},
@@ -177,6 +177,7 @@ func libraries() []library {
 		{"github.com/containerd/errdefs", []string{"runtime/docker"}, "Docker's own client says with it what went wrong"},
 		{"github.com/distribution/reference", []string{"runtime/docker"}, "it reads names of images, which nobody else interprets"},
 		{"golang.org/x/oauth2", []string{"cloud/gcp", "cloud/azure"}, vendors},
+		{"golang.org/x/sys", []string{"runtime/process"}, "tasks are held by what only Linux has; everything else runs everywhere"},
 		{"golang.org/x/sync", []string{"store", "workflow", "op", "cloud", "fleet", "market", "app"}, "layer 0 stands on the standard library alone"},
 	}
 }

@@ -11,12 +11,16 @@ import (
 
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/cli"
+	"github.com/neap-cloud/neap/internal/runtime/process"
 )
 
 // version is set by the release build.
 var version = "dev"
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == process.ShimArgument {
+		os.Exit(process.Supervise()) // Neap runs itself so, beside each task
+	}
 	os.Exit(cli.Main(cli.Hooks{
 		Version:    version,
 		Operations: operations,
