@@ -15,8 +15,8 @@ say() { echo "docker.sh: $*" >&2; }
 missing() {
     if [ "$(id -u)" != 0 ]; then echo "Docker's daemon needs root"; return; fi
     local program
-    for program in dockerd containerd runc docker-init; do
-        if ! command -v "$program" >/dev/null; then echo "$program is missing; install it with: apt-get install docker.io"; return; fi
+    for program in dockerd containerd runc docker-init docker busybox; do
+        if ! command -v "$program" >/dev/null; then echo "$program is missing; install it with: apt-get install docker.io busybox-static"; return; fi
     done
     if [ ! -e /sys/fs/cgroup/cgroup.controllers ] && [ ! -d /sys/fs/cgroup/memory ]; then echo "no cgroups are mounted below /sys/fs/cgroup"; fi
 }
@@ -37,9 +37,21 @@ launch() {
     local started=$! tries=300
     until answers; do
         tries=$((tries - 1))
-        if [ "$tries" = 0 ] || ! kill -0 "$started" 2>/dev/null; then return 1; fi
+        if [ "$tries" = 0 ] || ! kill -0 "$started" 2>/dev/null; then
+            kill "$started" 2>/dev/null || true
+            return 1
+        fi
         sleep 0.1
     done
+}
+
+# A daemon may well come up where no container does.
+works() {
+    local docker=(env DOCKER_CONFIG="$home" DOCKER_HOST="unix://$home/docker.sock" docker)
+    {
+        tar -cC / "$(realpath --relative-to=/ "$(command -v busybox)")" --transform='s,.*,busybox,' | "${docker[@]}" import - neap-test/probe:1 &&
+            "${docker[@]}" run --rm --init --network=none --memory=32m --cpus=0.5 --log-driver=local neap-test/probe:1 /busybox true
+    } >>"$home/log" 2>&1
 }
 
 start() {
@@ -49,8 +61,11 @@ start() {
     if [ -n "$why" ]; then say "$why"; exit 1; fi
     local driver
     for driver in overlay2 vfs; do
-        if launch "$driver"; then echo "$home/docker.sock"; return; fi
-        say "Docker does not start on $driver: $(tail -n 1 "$home/log" 2>/dev/null)"
+        if launch "$driver" && works; then
+            echo "$home/docker.sock"
+            return
+        fi
+        say "Docker does not work on $driver: $(tail -n 1 "$home/log" 2>/dev/null)"
         end
     done
     exit 1
@@ -62,7 +77,7 @@ end() {
         local pid
         pid="$(cat "$home/pid")"
         kill "$pid" 2>/dev/null || true
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+        while running; do sleep 0.1; done
     fi
     if [ -d "$home" ]; then
         local mounted

@@ -55,6 +55,14 @@ const shellImage = "neap-test/shell:1"
 
 // shell makes an image of Debian's static busybox, once.
 var shell = sync.OnceValue(func() error {
+	var packed bytes.Buffer
+	if err := shellFiles(&packed); err != nil {
+		return err
+	}
+	return importImage(&packed, shellImage)
+})
+
+func writeShell(archive *tar.Writer) error {
 	program, err := exec.LookPath("busybox")
 	if err != nil {
 		return fmt.Errorf("install Debian's package busybox-static: %w", err)
@@ -67,11 +75,8 @@ var shell = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	var packed bytes.Buffer
-	archive := tar.NewWriter(&packed)
 	headers := []*tar.Header{
 		{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}, {Typeflag: tar.TypeReg, Name: "bin/busybox", Mode: 0o755, Size: int64(len(binary))},
-		{Typeflag: tar.TypeReg, Name: "etc/passwd", Mode: 0o644},
 	}
 	for _, name := range strings.Fields(string(list)) {
 		if name != "busybox" {
@@ -88,11 +93,8 @@ var shell = sync.OnceValue(func() error {
 			}
 		}
 	}
-	if err := archive.Close(); err != nil {
-		return err
-	}
-	return importImage(&packed, shellImage)
-})
+	return nil
+}
 
 func importImage(packed io.Reader, name string, changes ...string) error {
 	c, err := client.New(client.WithHost("unix://" + os.Getenv(variable)))
@@ -195,11 +197,28 @@ func alive(word string) (int, error) {
 	return n, nil
 }
 
-func TestDockerIsARuntime(t *testing.T) {
+// TestDocker is one test, so that it is one that is left out where no daemon can run.
+func TestDocker(t *testing.T) {
+	daemon(t)
+	t.Run("keeps the contract of runtimes", keepsTheContract)
+	t.Run("tasks are locked in", locksIn)
+	t.Run("images are fetched from a registry, and it is told how far", fetches)
+	t.Run("a task whose image can't be had ends with the reason", noImage)
+	t.Run("a task is stopped while its image is fetched", stopsFetching)
+	t.Run("containers are taken in when the folder is lost", adopts)
+	t.Run("a task whose container is removed is lost", removed)
+	t.Run("a task that is killed while nobody watches is lost", killedUnseen)
+	t.Run("a time that is up while nobody watches is enforced afterwards", lateTimeout)
+	t.Run("an image that runs as somebody else writes to its checkpoint folder", checkpointOfOthers)
+	t.Run("what can never run is refused", refuses)
+	t.Run("a task waits for a daemon that does not answer", noDaemon)
+}
+
+func keepsTheContract(t *testing.T) {
 	runtimetest.Run(t, func(t *testing.T) runtimetest.Harness {
 		i := open(t)
 		return runtimetest.Harness{
-			Runtime: i.Runtime, Image: shellImage, Reopen: i.reopen, LimitsMemory: true, Flood: 300_000, Timeout: 2 * time.Second,
+			Runtime: i.Runtime, Image: shellImage, Reopen: i.reopen, LimitsMemory: true, Many: 40, Flood: 300_000, Timeout: 2 * time.Second,
 			Alive: alive,
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/jsonstream"
@@ -50,7 +49,6 @@ func (k *keeper) pull(ctx context.Context, spec runtime.Spec) error {
 	}
 	defer closeQuietly(pulling)
 	layers := map[string]jsonstream.Progress{}
-	told := time.Now()
 	for message, err := range pulling.JSONMessages(ctx) {
 		if err != nil {
 			return err
@@ -60,9 +58,6 @@ func (k *keeper) pull(ctx context.Context, spec runtime.Spec) error {
 		}
 		if message.Status == "Downloading" && message.Progress != nil {
 			layers[message.ID] = *message.Progress
-		}
-		if message.Status == "Download complete" || time.Since(told) > outputPause {
-			told = time.Now()
 			k.tellFetch(spec, layers)
 		}
 	}
