@@ -97,7 +97,11 @@ func writeShell(archive *tar.Writer) error {
 }
 
 func importImage(packed io.Reader, name string, changes ...string) error {
-	c, err := client.New(client.WithHost("unix://" + os.Getenv(variable)))
+	return importAt(os.Getenv(variable), packed, name, changes...)
+}
+
+func importAt(socket string, packed io.Reader, name string, changes ...string) error {
+	c, err := client.New(client.WithHost("unix://" + socket))
 	if err != nil {
 		return err
 	}
@@ -156,7 +160,13 @@ func (i *installation) tidy(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
-	c, ctx := api(t), context.Background()
+	c, err := client.New(client.WithHost("unix://" + i.config.Socket))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer c.Close()
+	ctx := context.Background()
 	ours := client.Filters{}.Add("label", "neap.installation="+i.config.Installation)
 	containers, err := c.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
 	if err != nil {
@@ -211,6 +221,7 @@ func TestDocker(t *testing.T) {
 	t.Run("a time that is up while nobody watches is enforced afterwards", lateTimeout)
 	t.Run("an image that runs as somebody else writes to its checkpoint folder", checkpointOfOthers)
 	t.Run("what can never run is refused", refuses)
+	t.Run("what a restarted Docker took with it is lost", restarts)
 	t.Run("a task waits for a daemon that does not answer", noDaemon)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -89,12 +90,12 @@ func (k *keeper) end(ctx context.Context, found container.InspectResponse) error
 		return fmt.Errorf("docker: when a container ended: %w", err)
 	}
 	exit := k.now().exit(*found.State, finished)
-	lost, err := k.endedWithDocker(ctx, exit, finished)
+	lost, err := k.endedFromOutside(ctx, found.ID, exit, finished)
 	if err != nil {
 		return err
 	}
 	if lost {
-		return k.lose("Docker, or somebody at it, ended it while nobody watched.")
+		return k.lose("Docker, or somebody at it, ended it.")
 	}
 	if exit.Code == codeUnknown && k.lines.mentions(noSuchCommand) {
 		exit.Reason = "There is no such command: " + k.command() + "."
@@ -141,11 +142,22 @@ func (r record) exit(state container.State, finished time.Time) runtime.Exit {
 	return exit
 }
 
-// endedWithDocker says that a task ended because Docker did, or somebody stopped it unseen: then its exit code says nothing about the command. Without live restore
-// Docker takes all containers with it, which may end properly upon its TERM.
-func (k *keeper) endedWithDocker(ctx context.Context, exit runtime.Exit, finished time.Time) (bool, error) {
+// endedFromOutside says that a task ended because Docker did, or because somebody stopped it there: then its exit code says nothing about the command. Without live
+// restore Docker takes all containers with it, which may end properly upon its TERM.
+func (k *keeper) endedFromOutside(ctx context.Context, id string, exit runtime.Exit, finished time.Time) (bool, error) {
+	if exit.TimedOut || exit.Stopped || exit.OutOfMemory {
+		return false, nil
+	}
+	signalled, err := k.signalled(ctx, id)
+	if err != nil {
+		// Docker is just going, and will not remember.
+		k.watched, k.broke = false, time.Now()
+		return false, err
+	}
 	switch {
-	case exit.TimedOut, exit.Stopped, exit.OutOfMemory, k.watched:
+	case signalled:
+		return true, nil
+	case k.watched:
 		return false, nil
 	case exit.Signal == "TERM", exit.Signal == "KILL", exit.Code == 255: // 255 is what Docker writes when it found it dead
 		return true, nil
@@ -157,6 +169,26 @@ func (k *keeper) endedWithDocker(ctx context.Context, exit runtime.Exit, finishe
 		return false, err
 	}
 	return !info.Info.LiveRestoreEnabled, nil
+}
+
+// signalled says whether Docker remembers that somebody had it signal a container; it remembers a few hundred things of all its containers.
+func (k *keeper) signalled(ctx context.Context, id string) (bool, error) {
+	remembered := k.docker.Events(ctx, client.EventsListOptions{
+		Since: k.now().Started.Format(time.RFC3339Nano), Until: time.Now().Format(time.RFC3339Nano),
+		Filters: client.Filters{}.Add("container", id).Add("event", "kill"),
+	})
+	found := false
+	for {
+		select {
+		case <-remembered.Messages:
+			found = true
+		case err := <-remembered.Err:
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return found, err
+		}
+	}
 }
 
 // signalName names signals that end a process; "" = it is none.
