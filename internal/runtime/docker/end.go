@@ -120,7 +120,7 @@ func (k *keeper) takeRest(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(log)
+	defer k.letGo(log)
 	c := k.replay(log)
 	if err := c.run(); err != nil {
 		return err
@@ -253,9 +253,9 @@ func (k *keeper) settle(alter func(*record)) error {
 // removal is how long removing a container may hold up the news of its end.
 const removal = 10 * time.Second
 
-// closeQuietly is for what was only read.
-func closeQuietly(c interface{ Close() error }) {
-	if err := c.Close(); err != nil && !errors.Is(err, context.Canceled) {
-		return
+// letGo closes what was only read: that it fails changes nothing.
+func (r *Runtime) letGo(c io.Closer) {
+	if err := c.Close(); err != nil {
+		r.config.Log.Debug("a connection to Docker ends with an error", "err", err)
 	}
 }

@@ -47,7 +47,7 @@ func (k *keeper) pull(ctx context.Context, spec runtime.Spec) error {
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(pulling)
+	defer k.letGo(pulling)
 	layers := map[string]jsonstream.Progress{}
 	for message, err := range pulling.JSONMessages(ctx) {
 		if err != nil {

@@ -175,8 +175,8 @@ func (k *keeper) follow(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(log)
-	return k.wait(ctx, id, k.replay(log), func() { closeQuietly(log) })
+	defer k.letGo(log)
+	return k.wait(ctx, id, k.replay(log), func() { k.letGo(log) })
 }
 
 // lastWords is how long the output of a container that has ended may still be on its way.

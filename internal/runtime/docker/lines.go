@@ -23,6 +23,7 @@ type lines struct {
 	dir string
 
 	mu       sync.Mutex
+	unread   bool // the files have not been looked at: nothing is added to them any more
 	segments []*segment
 	writer   *bufio.Writer
 	file     *os.File
@@ -61,6 +62,10 @@ const (
 func (l *lines) open() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.scanAll()
+}
+
+func (l *lines) scanAll() error {
 	names, err := filepath.Glob(filepath.Join(l.dir, "*"+segmentEnd))
 	if err != nil {
 		return err
@@ -206,9 +211,7 @@ func (l *lines) flushed() error {
 func (l *lines) abandon() error {
 	err := l.file.Close()
 	l.file, l.writer, l.segments, l.last, l.first = nil, nil, nil, entry{}, time.Time{}
-	l.mu.Unlock()
-	defer l.mu.Lock()
-	return errors.Join(err, l.open())
+	return errors.Join(err, l.scanAll())
 }
 
 // close lets go of the file.
@@ -234,6 +237,12 @@ func (l *lines) shut() error {
 func (l *lines) read(after int64, limit int) ([]runtime.Line, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.unread {
+		l.unread = false
+		if err := l.scanAll(); err != nil {
+			return nil, err
+		}
+	}
 	if err := l.flushed(); err != nil {
 		return nil, err
 	}

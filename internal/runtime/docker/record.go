@@ -94,13 +94,15 @@ func (r *Runtime) load() error {
 			return fmt.Errorf("docker: %s is no record of task %s; move it away to go on without that task: %w", filepath.Join(dir, recordName), e.Name(), err)
 		}
 		t := newTask(dir, found)
+		r.tasks[found.Spec.ID] = t
+		if found.over() {
+			t.lines.unread = true
+			continue
+		}
 		if err := t.lines.open(); err != nil {
 			return err
 		}
-		r.tasks[found.Spec.ID] = t
-		if !found.over() {
-			r.work.Go(func() { r.keep(t) })
-		}
+		r.work.Go(func() { r.keep(t) })
 	}
 	return nil
 }
