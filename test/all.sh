@@ -2,7 +2,7 @@
 # Installs what the tests need, and runs every check: format, vet, the tests of all modules. The last line counts tests.
 #
 # NEAP_TEST_POSTGRES=postgres://… uses a PostgreSQL that is there already; else one is started and stopped again. So does NEAP_TEST_MOTO=http://… with
-# the stand-in for AWS.
+# the stand-in for AWS, and NEAP_TEST_DOCKER=/…/docker.sock with Docker. Where no Docker can run, its one test is left out, and that is said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -18,18 +18,24 @@ fail() {
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v pg_ctl >/dev/null; }
 
 # Debian starts what it installs; the tests start their own, so its servers are held back meanwhile.
-install_postgres() {
+install_held() {
     local policy=/usr/sbin/policy-rc.d held=
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod +x "$policy"
         held=yes
     fi
-    say "installing postgresql"
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } </dev/null >&2 || true
+    say "installing $*"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } </dev/null >&2 || true
     if [ -n "$held" ]; then rm -f "$policy"; fi
+}
+
+install_postgres() {
+    install_held postgresql
     has_postgres || fail "PostgreSQL could not be installed; install Debian's package postgresql by hand."
 }
+
+has_docker() { command -v dockerd >/dev/null && command -v docker-init >/dev/null && command -v busybox >/dev/null; }
 
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -44,6 +50,7 @@ stop_servers() {
     if [ -n "${starting_moto:-}" ]; then kill "$starting_moto" 2>/dev/null || true; fi
     if [ -n "${started_moto:-}" ]; then test/moto.sh stop; fi
     if [ -n "${started_postgres:-}" ]; then test/postgres.sh stop; fi
+    if [ -n "${started_docker:-}" ]; then test/docker.sh stop; fi
 }
 trap stop_servers EXIT
 
@@ -77,6 +84,20 @@ if [ -z "${NEAP_TEST_POSTGRES:-}" ]; then
     started_postgres=yes
     NEAP_TEST_POSTGRES="$(test/postgres.sh start)"
     export NEAP_TEST_POSTGRES
+fi
+
+if [ -z "${NEAP_TEST_DOCKER:-}" ]; then
+    if ! has_docker && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then install_held docker.io busybox-static; fi
+    NEAP_TEST_DOCKER_HOME="$(mktemp -u)-neap-docker"
+    export NEAP_TEST_DOCKER_HOME
+    started_docker=yes
+    if NEAP_TEST_DOCKER="$(test/docker.sh start)"; then
+        export NEAP_TEST_DOCKER
+    else
+        say "no Docker can run here, so its test is left out"
+        unset NEAP_TEST_DOCKER
+        left_out=1
+    fi
 fi
 
 say "format"
@@ -117,4 +138,4 @@ if [ -n "${starting_moto:-}" ]; then
 fi
 
 say "tests"
-in_modules go test -json -count=1 -parallel 4 -timeout 12m ./... </dev/null | bin/report -skips test/skips-allowed.txt
+in_modules go test -json -count=1 -parallel 4 -timeout 12m ./... </dev/null | bin/report -skips test/skips-allowed.txt -more "${left_out:-0}"

@@ -47,7 +47,7 @@ func (f *facts) with(region string, sold []Sold) *facts {
 		base = f
 	}
 	next := &facts{
-		edition: f.edition + 1, base: base, sources: f.sources, regions: f.regions,
+		edition: f.edition + 1, base: base, sources: f.sources, vendors: f.vendors, regions: f.regions,
 		zones: maps.Clone(f.zones), types: maps.Clone(f.types), offers: maps.Clone(f.offers),
 	}
 	if !slices.Contains(next.regions, region) {

@@ -1,7 +1,7 @@
 // Package catalog holds the embedded facts of the clouds: instance types, list prices, interruption classes, regions and zones.
 //
 // It owns the data set and its look-ups. It must not know live prices or any account. Where the figures come from is told in
-// PROVENANCE.md and by Sources. Start reading at AWS.
+// PROVENANCE.md and by Sources. Start reading at AWS and Azure.
 package catalog
 
 import (
@@ -15,10 +15,14 @@ import (
 	"github.com/neap-cloud/neap/internal/money"
 )
 
-//go:generate go run ./generate -o aws.txt.gz $NEAP_CATALOG_DIR
+//go:generate go run ./generate -cloud aws -o aws.txt.gz $NEAP_CATALOG_DIR
+//go:generate go run ./generate -cloud azure -o azure.txt.gz $NEAP_CATALOG_DIR
 
 //go:embed aws.txt.gz
 var awsPacked []byte
+
+//go:embed azure.txt.gz
+var azurePacked []byte
 
 // The products that instances are sold with, in the vendor's spelling.
 const (
@@ -71,6 +75,7 @@ type facts struct {
 	edition int
 	base    *facts // as embedded; nil = these are
 	sources map[string]Source
+	vendors map[string]string // by region
 	regions []string
 	zones   map[string][]string
 	types   map[string]Type
@@ -80,16 +85,34 @@ type facts struct {
 // shelf is what one list of offers is for.
 type shelf struct{ region, product string }
 
+// The clouds that there is a catalogue of.
+const (
+	VendorAWS   = "aws"
+	VendorAzure = "azure"
+)
+
 // AWS decodes the embedded AWS catalogue once. It is everybody's: whoever wants to amend it takes a Copy. It panics when the embedded data are broken, which the tests rule out.
 func AWS() *Cloud { return decodeAWS() }
 
-var decodeAWS = sync.OnceValue(func() *Cloud {
-	embedded, err := decode(awsPacked)
+// Azure is the same for Azure's usual sizes, on Linux only. No source tells its zones and how often its spot machines are evicted: each region has one zone here,
+// and every Interruption is -1.
+func Azure() *Cloud { return decodeAzure() }
+
+var (
+	decodeAWS   = sync.OnceValue(func() *Cloud { return embedded(VendorAWS, awsPacked) })
+	decodeAzure = sync.OnceValue(func() *Cloud { return embedded(VendorAzure, azurePacked) })
+)
+
+func embedded(vendor string, packed []byte) *Cloud {
+	facts, err := decode(vendor, packed)
 	if err != nil {
-		panic(fmt.Sprintf("the embedded catalogue is broken: %v", err))
+		panic(fmt.Sprintf("the embedded catalogue of %s is broken: %v", vendor, err))
 	}
-	return hold(embedded)
-})
+	return hold(facts)
+}
+
+// Vendor says whose region it is: VendorAWS, VendorAzure, or "" when it is unknown.
+func (c *Cloud) Vendor(region string) string { return c.now.Load().vendors[region] }
 
 // Regions lists the regions, sorted.
 func (c *Cloud) Regions() []string { return c.now.Load().regions }

@@ -141,17 +141,17 @@ func TestBrokenDataAreRefusedAndNeverPanic(t *testing.T) {
 		"offer price":   head + region + kind + "0\tab\t\t\tcheap\t43660\n",
 		"offer windows": head + region + kind + "0\tab\t\t\t96000\t43660\t1\tcheap\n",
 	} {
-		if _, err := decode(pack(t, text)); err == nil {
+		if _, err := decode(VendorAWS, pack(t, text)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := decode([]byte("not gzip")); err == nil {
+	if _, err := decode(VendorAWS, []byte("not gzip")); err == nil {
 		t.Error("plain bytes were accepted")
 	}
 }
 
 func TestAProductThatIsNotSoldIsLeftOut(t *testing.T) {
-	embedded, err := decode(pack(t, "neap-catalog\t1\nR\tus-east-1\tab\nT\tm5.large\tm5\t2\t8192\tx\t0\t1\t0\t0\t0\t10.0\t29\n0\tb\t3\t\t96000\t43660\t92000\t\t\t\t30000\t1000\n"))
+	embedded, err := decode(VendorAWS, pack(t, "neap-catalog\t1\nR\tus-east-1\tab\nT\tm5.large\tm5\t2\t8192\tx\t0\t1\t0\t0\t0\t10.0\t29\n0\tb\t3\t\t96000\t43660\t92000\t\t\t\t30000\t1000\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func pack(t *testing.T, text string) []byte {
 
 func BenchmarkDecode(b *testing.B) {
 	for b.Loop() {
-		if _, err := decode(awsPacked); err != nil {
+		if _, err := decode(VendorAWS, awsPacked); err != nil {
 			b.Fatal(err)
 		}
 	}

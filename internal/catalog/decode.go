@@ -17,7 +17,7 @@ import (
 // The packed text has one fact a line, fields separated by tabs. The first line is "neap-catalog 1"; then
 //
 //	S table name asOf                        a source
-//	R region letters                         a region and the letters of its zones; regions are numbered from 0
+//	R region letters                         a region and the letters, or digits, of its zones; regions are numbered from 0
 //	T name family vcpus memory arch gpus current metal burstable nvme gbps pods
 //	n letters linuxClass windowsClass onDemand spot  (onDemand spot)×3
 //
@@ -33,7 +33,7 @@ type row struct {
 	costs [4]struct{ onDemand, spot money.Price }
 }
 
-func decode(packed []byte) (*facts, error) {
+func decode(vendor string, packed []byte) (*facts, error) {
 	unzip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func decode(packed []byte) (*facts, error) {
 		return nil, err
 	}
 	d := decoder{cloud: &facts{
-		sources: map[string]Source{}, zones: map[string][]string{}, types: map[string]Type{}, offers: map[shelf]func() []Offer{},
+		vendors: map[string]string{}, sources: map[string]Source{}, zones: map[string][]string{}, types: map[string]Type{}, offers: map[shelf]func() []Offer{},
 	}}
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	if lines[0] != "neap-catalog\t1" {
@@ -53,6 +53,9 @@ func decode(packed []byte) (*facts, error) {
 		if err := d.line(line); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number+2, err)
 		}
+	}
+	for _, region := range d.cloud.regions {
+		d.cloud.vendors[region] = vendor
 	}
 	return d.finish(), nil
 }
@@ -102,11 +105,13 @@ func (d *decoder) region() error {
 	return nil
 }
 
-// spell turns zone letters into zone names.
+// spell turns zone letters and digits into zone names: "us-east-1a", "eastus-1".
 func spell(region, letters string) []string {
 	zones := make([]string, len(letters))
 	for i := range zones {
-		zones[i] = region + letters[i:i+1]
+		if zones[i] = region + letters[i:i+1]; letters[i] <= '9' {
+			zones[i] = region + "-" + letters[i:i+1]
+		}
 	}
 	return zones
 }

@@ -225,6 +225,10 @@ type (
 	Pricer interface {
 		Prices(ctx context.Context, region string) ([]Price, error)
 	}
+	// Forewarner is a provider whose regions differ in how long before its end a spot instance is told; Info().Notice then holds for most. Ask through NoticeIn.
+	Forewarner interface {
+		NoticeIn(region string) time.Duration
+	}
 	// Interrupter interrupts spot instances exactly as the cloud itself would, notice first; what is not living spot is a *Refusal of kind BadRequest.
 	Interrupter interface {
 		Interrupt(ctx context.Context, region string, ids []string) error
@@ -255,6 +259,14 @@ type (
 		Modify(ctx context.Context, region, id, attribute, value string) error
 	}
 )
+
+// NoticeIn is how long before its end a spot instance of a region is told.
+func NoticeIn(p Provider, region string) time.Duration {
+	if one, ok := As[Forewarner](p); ok {
+		return one.NoticeIn(region)
+	}
+	return p.Info().Notice
+}
 
 // As finds an ability of a provider, looking through decorators that have Unwrap.
 func As[T any](p Provider) (T, bool) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/fleet/breaker"
 	"github.com/neap-cloud/neap/internal/fleet/offer"
@@ -77,7 +78,7 @@ func (f *Fleet) inputs(ctx context.Context, doc store.Doc[record], intent Intent
 			return nil, err
 		}
 	}
-	observed := plan.Observed{Deleting: doc.State == deleting, Notice: provider.Info().Notice}
+	observed := plan.Observed{Deleting: doc.State == deleting, Notice: cloud.NoticeIn(provider, intent.Region)}
 	for _, row := range rows {
 		observed.Instances = append(observed.Instances, row.Value.Instance)
 		if !row.Value.MissingAt.IsZero() {

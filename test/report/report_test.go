@@ -99,7 +99,7 @@ func TestReportCountsAndExplains(t *testing.T) {
 				}
 			}
 			var out strings.Builder
-			code, err := run(strings.NewReader(stream(c.lines...)), &out, allowed)
+			code, err := run(strings.NewReader(stream(c.lines...)), &out, allowed, 0)
 			if err != nil || code != c.code {
 				t.Errorf("code %d, error %v; code %d expected", code, err, c.code)
 			}
@@ -119,7 +119,7 @@ func TestReportCountsAndExplains(t *testing.T) {
 
 func TestTheTotalsAreTheLastLine(t *testing.T) {
 	var out strings.Builder
-	if _, err := run(strings.NewReader(stream("run p TestA", "pass p TestA | 1")), &out, ""); err != nil {
+	if _, err := run(strings.NewReader(stream("run p TestA", "pass p TestA | 1")), &out, "", 0); err != nil {
 		t.Fatal(err)
 	}
 	if got := lastLine(out.String()); got != "1 passed, 0 failed, 0 skipped\n" {
@@ -133,11 +133,24 @@ func TestAnAllowanceThatIsNoNumberIsRefused(t *testing.T) {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if code, err := run(strings.NewReader(""), &strings.Builder{}, name); err == nil || code != 1 {
+		if code, err := run(strings.NewReader(""), &strings.Builder{}, name, 0); err == nil || code != 1 {
 			t.Errorf("%q: code %d, error %v", content, code, err)
 		}
 	}
-	if _, err := run(strings.NewReader(""), &strings.Builder{}, filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := run(strings.NewReader(""), &strings.Builder{}, filepath.Join(t.TempDir(), "none"), 0); err == nil {
 		t.Error("a missing file passed")
+	}
+}
+
+func TestAMachineThatLacksSomethingMaySkipThatManyMore(t *testing.T) {
+	allowed := filepath.Join(t.TempDir(), "skips")
+	if err := os.WriteFile(allowed, []byte("0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines := stream("run p TestA", "pass p TestA | 1", "run p TestB", "skip p TestB | 0")
+	for more, want := range []int{1, 0} {
+		if code, err := run(strings.NewReader(lines), &strings.Builder{}, allowed, more); err != nil || code != want {
+			t.Errorf("%d more: code %d, %v; want %d", more, code, err, want)
+		}
 	}
 }

@@ -76,13 +76,16 @@ func (f *Fleets) open(ctx context.Context, lane Lane) (Queue, error) {
 
 // regions are those in which an account may have machines.
 func (f *Fleets) regions(ctx context.Context, account, of string) ([]string, error) {
-	switch {
-	case f.Regions != nil:
+	if f.Regions != nil {
 		return f.Regions(ctx, account, of)
-	case of == "aws":
-		return f.Catalog.Regions(), nil
 	}
-	return nil, nil
+	var own []string
+	for _, region := range f.Catalog.Regions() {
+		if f.Catalog.Vendor(region) == of {
+			own = append(own, region)
+		}
+	}
+	return own, nil
 }
 
 func never(format string, args ...any) error {

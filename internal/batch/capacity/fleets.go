@@ -29,7 +29,7 @@ type Config struct {
 	// Limit is what the machines of all lanes may lend together, because jobs really run within it; zero = no limit. A member that is zero has none, but for GPUs: with a limit, there are as
 	// many as it says.
 	Limit runtime.Resources
-	// Regions are those of a cloud in which an account may have machines; nil = all of the catalogue, in "aws".
+	// Regions are those of a cloud in which an account may have machines; nil = all of that cloud's in the catalogue.
 	Regions func(ctx context.Context, account, cloud string) ([]string, error)
 	// Template is what a lane's machines are made of; nil = an image that only simulated clouds take.
 	Template func(l Lane) plan.Template

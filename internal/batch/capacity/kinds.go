@@ -56,8 +56,9 @@ func (s shelf) classOf(task runtime.Resources) string {
 	return plain
 }
 
-// general are the families of types for any work, by the letter that they begin with, and since which generation they are current.
-var general = map[byte]int{'c': 5, 'm': 5, 'r': 5}
+// general are the families of types for any work, by the letter that they begin with, and since which generation they are current: AWS's in small letters, Azure's in
+// capitals.
+var general = map[byte]int{'c': 5, 'm': 5, 'r': 5, 'D': 4, 'E': 4, 'F': 2}
 
 // accelerated are those with GPUs.
 var accelerated = map[byte]int{'g': 4, 'p': 4}

@@ -1,7 +1,7 @@
-// Command generate builds the embedded AWS catalogue from a folder of catalogue CSV files.
+// Command generate builds the embedded catalogues from a folder of catalogue CSV files.
 //
 // It owns the reading of those files; the text format it writes is described in ../decode.go, which reads it back. Run from the
-// module's root with: go run ./internal/catalog/generate [-o FILE] DIR
+// module's root with: go run ./internal/catalog/generate [-cloud aws|azure] [-o FILE] DIR
 package main
 
 import (
@@ -22,16 +22,18 @@ import (
 )
 
 func main() {
-	out := flag.String("o", "internal/catalog/aws.txt.gz", "the file to write")
+	cloud := flag.String("cloud", "aws", "whose catalogue")
+	out := flag.String("o", "", "the file to write; none = internal/catalog/CLOUD.txt.gz")
 	flag.Parse()
-	if flag.NArg() != 1 {
-		log.Fatal("usage: generate [-o FILE] DIR, where DIR holds aws-prices.csv and its siblings")
+	build := map[string]func(string) ([]byte, error){"aws": buildAWS, "azure": buildAzure}[*cloud]
+	if flag.NArg() != 1 || build == nil {
+		log.Fatal("usage: generate [-cloud aws|azure] [-o FILE] DIR, where DIR holds aws-prices.csv and its siblings")
 	}
 	text, err := build(flag.Arg(0))
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := writeGzip(*out, text); err != nil {
+	if err := writeGzip(cmp.Or(*out, "internal/catalog/"+*cloud+".txt.gz"), text); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -44,6 +46,15 @@ type place struct{ region, name string }
 // price is in micro-dollars per hour; 0 means not sold that way.
 type price struct{ onDemand, spot int64 }
 
+// table is one CSV file and what is done with each of its lines.
+type table struct {
+	file string
+	take func(record) error
+}
+
+// source says where a table of the catalogue comes from; the dates are those in the CSV files' own as_of columns and description.
+type source struct{ table, name, asOf string }
+
 type facts struct {
 	types   map[string]record
 	zones   map[place][]string
@@ -51,27 +62,36 @@ type facts struct {
 	advisor map[place]map[string]string
 }
 
-func build(dir string) ([]byte, error) {
-	f := facts{
+func newFacts() facts {
+	return facts{
 		types: map[string]record{}, zones: map[place][]string{}, prices: map[place]map[string]price{},
 		advisor: map[place]map[string]string{},
 	}
-	tables := []struct {
-		file string
-		take func(record) error
-	}{
+}
+
+func buildAWS(dir string) ([]byte, error) {
+	f := newFacts()
+	return f.build(dir, []table{
 		{"aws-instance-types.csv", f.takeType},
 		{"aws-zone-offerings.csv.gz", f.takeZones},
 		{"aws-prices.csv", f.takePrice},
 		{"aws-prices-other-os.csv.gz", f.takePrice},
 		{"aws-spot-advisor.csv", f.takeAdvisor},
-	}
+	}, []source{
+		{"prices", "AWS price list with spot averages over zones, as carried by instances.vantage.sh", "2026-05-12"},
+		{"interruption", "AWS Spot Instance Advisor, as carried by alexei-led/spotinfo", "2025-06-28"},
+		{"types", "AWS instance type descriptions, as carried by getmoto/moto and aws/karpenter-provider-aws", "2026-08-02"},
+		{"zones", "AWS instance type offerings by zone, as carried by getmoto/moto", "2026-08-01"},
+	})
+}
+
+func (f *facts) build(dir string, tables []table, sources []source) ([]byte, error) {
 	for _, table := range tables {
 		if err := eachRecord(filepath.Join(dir, table.file), table.take); err != nil {
 			return nil, err
 		}
 	}
-	return f.encode()
+	return f.encode(sources)
 }
 
 func (f *facts) takeType(r record) error {
@@ -118,7 +138,7 @@ func (f *facts) takeAdvisor(r record) error {
 }
 
 // encode keeps what can be bought: a type in a region with a Linux price and at least one known zone.
-func (f *facts) encode() ([]byte, error) {
+func (f *facts) encode(sources []source) ([]byte, error) {
 	byType := map[string][]string{}
 	letters := map[string]map[byte]bool{}
 	for at, prices := range f.prices {
@@ -155,14 +175,6 @@ func (f *facts) encode() ([]byte, error) {
 		}
 	}
 	return out.Bytes(), nil
-}
-
-// sources say where each table comes from; the dates are those in the CSV files' own as_of columns and description.
-var sources = []struct{ table, name, asOf string }{
-	{"prices", "AWS price list with spot averages over zones, as carried by instances.vantage.sh", "2026-05-12"},
-	{"interruption", "AWS Spot Instance Advisor, as carried by alexei-led/spotinfo", "2025-06-28"},
-	{"types", "AWS instance type descriptions, as carried by getmoto/moto and aws/karpenter-provider-aws", "2026-08-02"},
-	{"zones", "AWS instance type offerings by zone, as carried by getmoto/moto", "2026-08-01"},
 }
 
 func (f *facts) encodeType(out *bytes.Buffer, name string) error {

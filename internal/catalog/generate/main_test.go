@@ -46,7 +46,7 @@ func folder(t *testing.T, tables map[string]string) string {
 }
 
 func TestWhatCanBeBoughtIsWrittenAndNothingElse(t *testing.T) {
-	text, err := build(folder(t, tables()))
+	text, err := buildAWS(folder(t, tables()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +62,12 @@ func TestWhatCanBeBoughtIsWrittenAndNothingElse(t *testing.T) {
 
 func TestTheSameTablesGiveTheSameBytes(t *testing.T) {
 	dir := folder(t, tables())
-	first, err := build(dir)
+	first, err := buildAWS(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		again, err := build(dir)
+		again, err := buildAWS(dir)
 		if err != nil || !bytes.Equal(first, again) {
 			t.Fatalf("another run gave other bytes: %v", err)
 		}
@@ -86,13 +86,13 @@ func TestTablesThatCannotBeTrustedAreRefused(t *testing.T) {
 	} {
 		changed := tables()
 		changed[change[0]] = strings.ReplaceAll(changed[change[0]], change[1], change[2])
-		if _, err := build(folder(t, changed)); err == nil {
+		if _, err := buildAWS(folder(t, changed)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 	missing := tables()
 	delete(missing, "aws-prices.csv")
-	if _, err := build(folder(t, missing)); err == nil {
+	if _, err := buildAWS(folder(t, missing)); err == nil {
 		t.Error("a missing table was accepted")
 	}
 }

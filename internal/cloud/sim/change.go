@@ -51,7 +51,7 @@ func (i *instance) end(now, shutdown physics.Instant, why string) {
 	i.ends, i.gone, i.ended = now, now+shutdown, why
 }
 
-// Interrupt takes spot instances back as the cloud itself would: a notice now, the end after Info().Notice.
+// Interrupt takes spot instances back as the cloud itself would: a notice now, the end after NoticeIn.
 func (a *Account) Interrupt(ctx context.Context, region string, ids []string) error {
 	return a.change(ctx, InterruptCall, region, ids, func(ctx context.Context, tx runner, i *instance, now physics.Instant) error {
 		switch {
@@ -72,7 +72,7 @@ func (c *Cloud) takeBack(ctx context.Context, tx runner, i *instance, now, notic
 		return err
 	}
 	d := c.dice.On("interrupt").At(i.seq)
-	i.notice, i.ends, i.ended = notice, notice+physics.Lasting(noticeTime), cloud.EndedByInterruption
+	i.notice, i.ends, i.ended = notice, notice+physics.Lasting(c.noticeIn(i.market.Region)), cloud.EndedByInterruption
 	i.gone = i.ends + c.tuning.End.Draw(&d)
 	return insertNotices(ctx, c.db, tx, c.foretell(d, i, physics.Fate{Notice: i.notice, Ends: i.ends}))
 }

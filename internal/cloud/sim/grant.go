@@ -62,9 +62,16 @@ func dryRefusal(m cloud.Market) *cloud.Refusal {
 		Message: fmt.Sprintf("There is not enough %s capacity of %s in %s now (simulated).", m.Lifecycle, m.Type, m.Zone)}
 }
 
-// quotaClass groups instance families as EC2 does for its vCPU limits, separately for spot and on demand.
+// quotaClass groups instance families as their cloud does for its vCPU limits: EC2 by the first letter, separately for spot and on demand; Azure by series, and all
+// of spot together.
 func quotaClass(offer catalog.Offer, lifecycle cloud.Lifecycle) string {
 	family := offer.Type.Family
+	if strings.HasPrefix(offer.Type.Name, "Standard_") {
+		if lifecycle == cloud.Spot {
+			return "lowPriorityCores"
+		}
+		return "standard" + family + "Family"
+	}
 	class := "other"
 	for _, rule := range []struct{ prefixes, class string }{
 		{"inf", "Inf"}, {"trn", "Trn"}, {"dl", "DL"}, {"hpc", "HPC"}, {"mac", "Mac"}, {"u-,u7", "High Memory"}, {"g,vt", "G and VT"},

@@ -88,7 +88,7 @@ func (c *Cloud) validate(l cloud.Launch) (catalog.Offer, error) {
 	case m.Lifecycle == cloud.Spot && offer.Spot == 0:
 		return offer, bad("InvalidParameterValue", "The type %q is not sold on spot in %s (simulated).", m.Type, m.Region)
 	}
-	if faults := checkTemplate(l.Template); len(faults) > 0 {
+	if faults := checkTemplate(l.Template, c.catalog.Vendor(m.Region)); len(faults) > 0 {
 		return offer, faults[0]
 	}
 	return offer, nil
@@ -144,7 +144,7 @@ func (a *Account) launchNew(ctx context.Context, tx runner, l cloud.Launch, offe
 			keyPair: l.Template.KeyPair, placementGroup: l.Template.PlacementGroup,
 		}
 		made.name(own, l)
-		future := pool.FateOf(own, l.Market.Lifecycle, a.cloud.tuning.pace(), now)
+		future := pool.FateOf(own, l.Market.Lifecycle, a.cloud.tuning.pace(a.cloud.noticeIn(l.Market.Region)), now)
 		made.running, made.ok, made.notice, made.ends, made.gone = future.Running, future.OK, future.Notice, future.Ends, future.Gone
 		if future.Ends != physics.Never {
 			made.ended = cloud.EndedByInterruption

@@ -53,7 +53,7 @@ func oneOf(values ...string) func(string) *cloud.Refusal {
 }
 
 func checkUserData(value string) *cloud.Refusal {
-	faults := checkTemplate(cloud.Template{Image: "ami-0abcdef1234567890", UserData: value})
+	faults := checkTemplate(cloud.Template{Image: "ami-0abcdef1234567890", UserData: value}, "")
 	if len(faults) == 0 {
 		return nil
 	}

@@ -82,11 +82,23 @@ type Account struct {
 
 // Info says that this cloud is simulated, and how long its read-back may lag.
 func (a *Account) Info() cloud.Info {
-	return cloud.Info{Name: "sim", Simulated: true, Settle: a.cloud.tuning.Settle, Notice: noticeTime}
+	return cloud.Info{Name: "sim", Simulated: true, Settle: a.cloud.tuning.Settle, Notice: ec2Notice}
 }
 
-// noticeTime is how long before its end a spot instance is told, as on EC2.
-const noticeTime = 2 * time.Minute
+// NoticeIn is how long before its end a spot instance of a region is told, as the region's own cloud would: Info tells EC2's.
+func (a *Account) NoticeIn(region string) time.Duration { return a.cloud.noticeIn(region) }
+
+const (
+	ec2Notice   = 2 * time.Minute
+	azureNotice = 30 * time.Second
+)
+
+func (c *Cloud) noticeIn(region string) time.Duration {
+	if c.catalog.Vendor(region) == catalog.VendorAzure {
+		return azureNotice
+	}
+	return ec2Notice
+}
 
 func (c *Cloud) now() physics.Instant { return physics.At(c.clock.Now()) }
 
@@ -159,6 +171,7 @@ func (r *readCount) of(call Call) int {
 var (
 	_ cloud.Provider    = (*Account)(nil)
 	_ cloud.Notifier    = (*Account)(nil)
+	_ cloud.Forewarner  = (*Account)(nil)
 	_ cloud.Pricer      = (*Account)(nil)
 	_ cloud.Interrupter = (*Account)(nil)
 	_ cloud.Tagger      = (*Account)(nil)

@@ -5,31 +5,34 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
 // The simulated cloud has no images, groups, subnets or keys of its own: it takes any id and any name of the right form for an existing one, but for ids of zeros
 // alone, which no cloud ever gives.
 var (
-	imageForm  = regexp.MustCompile(`^ami-[0-9A-Za-z]{2,32}$`)
-	groupForm  = regexp.MustCompile(`^sg-[0-9A-Za-z]{2,32}$`)
-	subnetForm = regexp.MustCompile(`^subnet-[0-9A-Za-z]{2,32}$`)
-	keyForm    = regexp.MustCompile(`^[ -~]{1,255}$`)
-	nameForm   = regexp.MustCompile(`^[0-9A-Za-z._-]{1,255}$`) // of groups, for security and for placement
-	neverGiven = regexp.MustCompile(`^[a-z]+-0+$`)
+	imageForm = regexp.MustCompile(`^ami-[0-9A-Za-z]{2,32}$`)
+	// Azure names an image of its market by publisher, offer, plan and version, and any other by its resource.
+	azureImageForm = regexp.MustCompile(`^([\w.-]{1,80}(:[\w.-]{1,80}){3}|/(subscriptions|communityGalleries|sharedGalleries)(/[\w.()-]{1,90})+)$`)
+	groupForm      = regexp.MustCompile(`^sg-[0-9A-Za-z]{2,32}$`)
+	subnetForm     = regexp.MustCompile(`^subnet-[0-9A-Za-z]{2,32}$`)
+	keyForm        = regexp.MustCompile(`^[ -~]{1,255}$`)
+	nameForm       = regexp.MustCompile(`^[0-9A-Za-z._-]{1,255}$`) // of groups, for security and for placement
+	neverGiven     = regexp.MustCompile(`^[a-z]+-0+$`)
 )
 
 // Check reports every id of the template that is malformed.
 func (a *Account) Check(ctx context.Context, region string, template cloud.Template) ([]*cloud.Refusal, error) {
 	return do(ctx, a, CheckCall, region, func() ([]*cloud.Refusal, error) {
 		a.cloud.reads.add(CheckCall)
-		return checkTemplate(template), nil
+		return checkTemplate(template, a.cloud.catalog.Vendor(region)), nil
 	})
 }
 
 const userDataMost = 16 << 10 // bytes, as on EC2
 
-func checkTemplate(t cloud.Template) []*cloud.Refusal {
+func checkTemplate(t cloud.Template, vendor string) []*cloud.Refusal {
 	var faults []*cloud.Refusal
 	fault := func(code, key, format string, args ...any) {
 		refusal := bad(code, format, args...)
@@ -38,6 +41,8 @@ func checkTemplate(t cloud.Template) []*cloud.Refusal {
 	}
 	if t.Image == "" {
 		fault("MissingParameter", "image", "An image is needed, such as ami-0abcdef1234567890.")
+	} else if vendor == catalog.VendorAzure && azureImageForm.MatchString(t.Image) {
+		// It is as good as any.
 	} else if !imageForm.MatchString(t.Image) {
 		fault("InvalidAMIID.Malformed", t.Image, "%q is not an image id; it looks like ami-0abcdef1234567890.", t.Image)
 	} else if neverGiven.MatchString(t.Image) {

@@ -82,7 +82,7 @@ func Tame() Tuning {
 	return t
 }
 
-// pace is how fast instances come and go.
-func (t Tuning) pace() physics.Pace {
-	return physics.Pace{Boot: t.Boot, Checks: t.Checks, End: t.End, Notice: noticeTime}
+// pace is how fast instances come and go, given how long before its end one is told.
+func (t Tuning) pace(notice time.Duration) physics.Pace {
+	return physics.Pace{Boot: t.Boot, Checks: t.Checks, End: t.End, Notice: notice}
 }

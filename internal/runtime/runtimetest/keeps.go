@@ -156,7 +156,7 @@ func (s *suite) stopsInherited() {
 }
 
 func (s *suite) many() {
-	const count = 200
+	count := s.Many
 	ids := make([]string, count)
 	specs := make(chan int)
 	all := make([]runtime.Spec, count)

@@ -34,6 +34,8 @@ type Harness struct {
 	LimitsMemory bool
 	// Flood is how many lines of 100 bytes are more than the runtime keeps of a task; 0 = it can't be flooded.
 	Flood int
+	// Many is how many tasks are run at once; 0 = 200.
+	Many int
 	// Timeout is the shortest that a task may have; 0 = one second.
 	Timeout time.Duration
 	// Patience is how long anything may take to come about; 0 = one minute.
@@ -115,6 +117,9 @@ func newSuite(t *testing.T, h Harness) *suite {
 	}
 	if h.Alive == nil {
 		h.Alive = aliveHere
+	}
+	if h.Many == 0 {
+		h.Many = 200
 	}
 	if h.Timeout == 0 {
 		h.Timeout = time.Second
