@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -44,7 +45,6 @@ import (
 	"github.com/neap-cloud/neap/internal/market"
 	"github.com/neap-cloud/neap/internal/money"
 	"github.com/neap-cloud/neap/internal/op"
-	"github.com/neap-cloud/neap/internal/runtime/process"
 	"github.com/neap-cloud/neap/internal/store"
 	"github.com/neap-cloud/neap/internal/workflow"
 )
@@ -131,9 +131,8 @@ type App struct {
 	clouds   clouds
 	upkeep   *upkeep
 	channels *channel.Hub
-	// processes are the tasks of jobs on this machine; nil = they run otherwise.
-	processes *process.Runtime
-	metered   *jobMetrics
+	locals   []io.Closer // what runs the tasks of jobs on this machine; they go on without it
+	metered  *jobMetrics
 }
 
 // Build opens the data and wires every room. On an error nothing is left open.
@@ -147,11 +146,11 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
-	facts := catalog.AWS().Copy()
-	if a.Cloud, err = sim.Open(ctx, a.simConfig(catalog.AWS())); err != nil {
+	facts, simulated := catalog.AWS().Copy(), catalog.Joined(catalog.AWS(), catalog.Azure())
+	if a.Cloud, err = sim.Open(ctx, a.simConfig(simulated)); err != nil {
 		return nil, fmt.Errorf("open the simulated cloud: %w", err)
 	}
-	prices, err := market.New(market.Config{DB: a.db, Clock: a.clock, Catalog: catalog.AWS(), Clouds: map[string]*catalog.Cloud{awsCloud: facts}})
+	prices, err := market.New(market.Config{DB: a.db, Clock: a.clock, Catalog: simulated, Clouds: map[string]*catalog.Cloud{awsCloud: facts}})
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +192,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	a.Workflow.AddPeriodic(a.upkeep.tidy())
 	a.Workflow.AddPeriodic(expiry{a.db, a.Identity, diary}.periodic())
 	a.Workflow.AddPeriodic(workflow.Periodic{Name: "store.prune", Every: a.pruneInterval(), Do: a.prune})
-	if err := a.jobs(ctx, facts, forms, books, machine); err != nil {
+	if err := a.jobs(ctx, simulated, facts, forms, books, machine); err != nil {
 		return nil, err
 	}
 	a.channels = channel.New(a.channelConfig())
@@ -354,8 +353,8 @@ func (a *App) close() error {
 	if a.health != nil {
 		a.health.stop()
 	}
-	if a.processes != nil {
-		failed = append(failed, a.processes.Close())
+	for _, local := range a.locals {
+		failed = append(failed, local.Close())
 	}
 	if a.replicas != nil {
 		failed = append(failed, a.replicas.end())

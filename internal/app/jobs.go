@@ -18,8 +18,10 @@ import (
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/fleet"
 	"github.com/neap-cloud/neap/internal/ident"
+	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/runtime"
+	"github.com/neap-cloud/neap/internal/runtime/docker"
 	"github.com/neap-cloud/neap/internal/runtime/process"
 )
 
@@ -42,24 +44,24 @@ type Jobs struct {
 }
 
 // jobs wires the batch room.
-func (a *App) jobs(ctx context.Context, facts *catalog.Cloud, forms jobForms, books *ledger.Ledger, machine string) error {
+func (a *App) jobs(ctx context.Context, simulated, facts *catalog.Cloud, forms jobForms, books *ledger.Ledger, machine string) error {
 	c := a.config
 	room, err := c.Jobs.room()
 	if err != nil {
 		return err
 	}
-	hosted, err := a.hosted()
-	if err != nil {
-		return err
-	}
-	a.metered = newJobMetrics()
-	a.Capacity = capacity.New(capacity.Config{DB: a.db, Fleet: a.Fleet, Catalog: facts, Clock: a.clock, Limit: room, Log: c.Log})
-	instances := instance.New(instance.Config{DB: a.db, Fleet: a.Fleet, Form: forms.instance, Clouds: a.clouds, Catalog: facts, Clock: a.clock, Log: c.Log})
-	a.Workflow.AddPeriodic(instances.Periodic())
 	self, err := a.Identity.Installation(ctx)
 	if err != nil {
 		return err
 	}
+	hosted, err := a.hosted(self)
+	if err != nil {
+		return err
+	}
+	a.metered = newJobMetrics()
+	a.Capacity = capacity.New(capacity.Config{DB: a.db, Fleet: a.Fleet, Catalog: simulated, Clock: a.clock, Limit: room, Log: c.Log})
+	instances := instance.New(instance.Config{DB: a.db, Fleet: a.Fleet, Form: forms.instance, Clouds: a.clouds, Catalog: facts, Clock: a.clock, Log: c.Log})
+	a.Workflow.AddPeriodic(instances.Periodic())
 	a.Batch = batch.New(batch.Config{
 		DB: a.db, Clock: a.clock, Workflow: a.Workflow, Ledger: books, Capacity: a.Capacity, Market: a.Capacity.Market, Seal: a.Identity,
 		Output: &output.Collector{Book: &output.Book{DB: a.db}},
@@ -82,20 +84,31 @@ type jobForms struct{ instance instance.Form }
 func (f jobForms) all() []fleet.Form { return []fleet.Form{capacity.Form{}, f.instance} }
 
 // hosted are the runtimes of this machine, the preferred ones first. What is not kept has no folder for them.
-func (a *App) hosted() ([]runtime.Runtime, error) {
+func (a *App) hosted(self identity.Installation) (all []runtime.Runtime, err error) {
 	j := a.config.Jobs
-	if j.Hosted != nil || a.config.Data == "" || !process.Supported {
+	if j.Hosted != nil || a.config.Data == "" {
 		return j.Hosted, nil
 	}
-	folder, err := filepath.Abs(filepath.Join(a.config.Data, "tasks"))
+	data, err := filepath.Abs(a.config.Data)
 	if err != nil {
 		return nil, err
 	}
-	a.processes, err = process.New(process.Config{Folder: folder, HostAllowed: j.Host, Images: j.Images, User: j.User, Log: a.config.Log})
-	if err != nil {
-		return nil, fmt.Errorf("run jobs as processes of this machine: %w", err)
+	if process.Supported {
+		processes, err := process.New(process.Config{Folder: filepath.Join(data, "tasks"), HostAllowed: j.Host, Images: j.Images, User: j.User, Log: a.config.Log})
+		if err != nil {
+			return nil, fmt.Errorf("run jobs as processes of this machine: %w", err)
+		}
+		all, a.locals = append(all, processes), append(a.locals, processes)
 	}
-	return []runtime.Runtime{a.processes}, nil
+	if j.Docker != "" {
+		plain := strings.NewReplacer("-", "", "_", "").Replace(self.ID)
+		containers, err := docker.Open(docker.Config{Socket: j.Docker, Dir: filepath.Join(data, "containers"), Installation: plain, Log: a.config.Log})
+		if err != nil {
+			return nil, fmt.Errorf("run jobs as containers: %w", err)
+		}
+		all, a.locals = append(all, containers), append(a.locals, containers)
+	}
+	return all, nil
 }
 
 // machine names this machine, for ever: what runs on it is found again by that.

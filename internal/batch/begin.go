@@ -216,7 +216,12 @@ func (c *choice) try(ctx context.Context, q *queue, passed bool) error {
 	}
 	var err error
 	if p.rt, p.why, err = c.d.choose(ctx, q.line, specOf(q.line, doc.Value.Submission, taskID(doc.ID, len(doc.Value.Attempts)+1))); err != nil {
-		return err
+		if ctx.Err() != nil {
+			return err
+		}
+		c.d.c.Log.Warn("a runtime does not answer; the job waits", "job", doc.ID, "error", err)
+		c.shut[q] = true // others may have a runtime that does
+		return nil
 	}
 	q.head = ""
 	c.next[q]++

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -86,7 +88,10 @@ func (r *Runtime) Info() runtime.Info {
 	return runtime.Info{Name: "docker", Local: true, Checkpoints: true}
 }
 
-var _ runtime.Runtime = (*Runtime)(nil)
+var (
+	_ runtime.Runtime = (*Runtime)(nil)
+	_ runtime.Lister  = (*Runtime)(nil)
+)
 
 func never(format string, args ...any) error {
 	return &runtime.Refusal{Kind: runtime.Never, Message: fmt.Sprintf(format, args...)}
@@ -178,6 +183,13 @@ func (r *Runtime) find(id string) *task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tasks[id]
+}
+
+// Known is part of runtime.Lister.
+func (r *Runtime) Known(context.Context) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.tasks)), nil
 }
 
 // Tasks is part of runtime.Runtime. While Docker does not answer it tells what was known last, and says so.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -327,6 +328,13 @@ func (r *Runtime) drop(t *task) {
 		r.accounts.free(t.UID)
 	}
 	delete(r.tasks, t.ID)
+}
+
+// Known is runtime.Lister's.
+func (r *Runtime) Known(context.Context) (ids []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.tasks)), nil
 }
 
 // Tasks tells how tasks stand, from their files where they go on.
