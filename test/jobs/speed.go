@@ -51,16 +51,18 @@ func speed(ctx context.Context, o options) error {
 		return err
 	}
 	began := time.Now()
-	waits, err := c.probe(ctx, token)
-	if err != nil {
-		return err
-	}
+	probed := make(chan error, 1)
+	var waits []time.Duration
+	go func() { waits, err = c.probe(ctx, token); probed <- err }()
 	if err := c.drained(ctx); err != nil {
 		return err
 	}
 	took = time.Since(began)
 	_, most, err := c.memory()
 	if err != nil {
+		return err
+	}
+	if err := <-probed; err != nil {
 		return err
 	}
 	fmt.Printf("They were worked off in %.1f s: %.0f a second. Resident memory: %d MiB at most.\n", took.Seconds(), float64(o.Jobs)/took.Seconds(), most)

@@ -231,7 +231,10 @@ func (f *Fleets) keepOne(ctx context.Context, made lane, id string) error {
 	if err != nil || first.Value.Group == made.Group {
 		return err
 	}
-	return f.Fleet.Delete(ctx, made.Account, author, made.Group)
+	if err := f.Fleet.Delete(ctx, made.Account, author, made.Group); !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return nil // another replica has deleted it, too
 }
 
 // document is a group as it is to be, before anything is known of its size.

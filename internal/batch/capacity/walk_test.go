@@ -45,6 +45,7 @@ func TestNoMachineWithWorkEverEndsUnlessTheCloudTakesIt(t *testing.T) {
 			busy[w.host] = true
 		}
 		y.dispatch()
+		y.settle()
 		for id := range busy {
 			if h := y.hosts[id]; h.Gone || !h.Until.IsZero() {
 				taken[id] = true
@@ -64,6 +65,16 @@ func TestNoMachineWithWorkEverEndsUnlessTheCloudTakesIt(t *testing.T) {
 	for _, g := range y.groups() {
 		if intent, _, _, err := (capacity.Form{}).Compile(g.Document); err != nil || intent.Capacity.Target != 0 {
 			t.Errorf("%s is to have %d, %v", g.Name, intent.Capacity.Target, err)
+		}
+	}
+}
+
+// settle waits until the fleet room has seen what was asked of it.
+func (y *yard) settle() {
+	y.T.Helper()
+	for _, g := range y.groups() {
+		if err := y.Neap.Workflow.Settled(y.T.Context(), "fleet", g.ID); err != nil {
+			y.T.Fatal(err)
 		}
 	}
 }

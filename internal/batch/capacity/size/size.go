@@ -73,8 +73,10 @@ func Unbounded() runtime.Resources {
 }
 
 const (
-	loose     = 4  // a type may have a 1/loose-th more units than the best-fitting one for the same tasks
-	mostKinds = 24 // types are offered to the market: enough for every choice, and few enough to be weighed in no time
+	loose = 4 // a type may have a 1/loose-th more units than the best-fitting one for the same tasks
+	// mostMachines spread the risk of losing one well enough. More and smaller ones would only take longer to come, and use up what may be launched in a minute.
+	mostMachines = 16
+	mostKinds    = 24 // types are offered to the market: enough for every choice, and few enough to be weighed in no time
 )
 
 // Decide answers a question.
@@ -229,6 +231,11 @@ func buy(tasks []runtime.Resources, kinds []Kind, room runtime.Resources) purcha
 		least = min(least, o.units())
 	}
 	offers = slices.DeleteFunc(offers, func(o offer) bool { return o.units() > least+least/loose })
+	fewest := math.MaxInt
+	for _, o := range offers {
+		fewest = min(fewest, o.machines)
+	}
+	offers = slices.DeleteFunc(offers, func(o offer) bool { return o.machines > max(fewest, mostMachines) })
 	slices.SortFunc(offers, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(int64(a.machines)*a.Price, int64(b.machines)*b.Price), cmp.Compare(a.Name, b.Name))
 	})

@@ -262,8 +262,8 @@ func TestWhatIsBoughtFitsTheWork(t *testing.T) {
 		short   int
 	}{
 		{"one task takes the smallest machine", family(), many(1, task(1, 2)), Unbounded(), 2, "c.2", "cmr", 0},
-		{"a hundred may be on small machines or larger ones", family(), many(100, task(1, 2)), Unbounded(), 100, "c.2", "cmr", 0},
-		{"memory asks for machines with memory", family(), many(100, task(1, 8)), Unbounded(), 100, "r.2", "r", 0},
+		{"a hundred may be on small machines or larger ones", family(), many(100, task(1, 2)), Unbounded(), 104, "c.8", "cmr", 0},
+		{"memory asks for machines with memory", family(), many(100, task(1, 8)), Unbounded(), 104, "r.8", "r", 0},
 		{"a machine must hold the largest", family(), []runtime.Resources{task(1, 2), task(7, 10)}, Unbounded(), 8, "c.8", "cmr", 0},
 		{"a GPU is bought for those that ask for one", gpus, many(3, gpu), Unbounded(), 12, "g.4", "g", 0},
 		{"half a machine's room is no room", family(), many(4, task(1, 2)), task(3, 100), 2, "c.2", "cmr", 2},
