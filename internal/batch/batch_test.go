@@ -15,7 +15,7 @@ func TestAJobRunsToItsEnd(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, at storetest.Place) {
 		w := newWorld(t, func(w *world) { w.at = at })
 		j := w.becomes(w.submit(asked("true")).ID, batch.Succeeded)
-		if len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host == "" || j.Attempts[0].Share == 0 || j.StoppedAt.IsZero() {
+		if len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host == "" || j.Attempts[0].Part == 0 || j.StoppedAt.IsZero() {
 			t.Errorf("%+v", j)
 		}
 		told, err := w.History(t.Context(), account, j.ID)

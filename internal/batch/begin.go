@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -307,7 +308,7 @@ func (c *choice) attempt(p *pick) (move, error) {
 	}
 	because := ""
 	if h := p.host; h != nil {
-		a.Host, a.Type, a.Zone, a.Group, a.Share = h.ID, h.Type, h.Zone, h.Group, part(job.Resources, h.Has)
+		a.Host, a.Type, a.Zone, a.Group, a.Part = h.ID, h.Type, h.Zone, h.Group, part(job.Resources, h.Has)
 		because = fmt.Sprintf("It takes room on %s (%s %s in %s).", h.ID, h.Lifecycle, h.Type, h.Zone)
 	}
 	job.Attempts = append(job.Attempts, a)
@@ -315,17 +316,24 @@ func (c *choice) attempt(p *pick) (move, error) {
 }
 
 // part is which part of a machine a task asks for: the mean over what the machine has, so that the parts of tasks that fit on it together never exceed the whole.
-func part(needs, has runtime.Resources) float64 {
-	sum, n := 0.0, 0
+func part(needs, has runtime.Resources) int64 {
+	var sum, n int64
 	for _, r := range [][2]int64{{needs.MilliCPU, has.MilliCPU}, {needs.MemoryMiB, has.MemoryMiB}, {needs.GPUs, has.GPUs}} {
 		if r[1] > 0 {
-			sum, n = sum+float64(r[0])/float64(r[1]), n+1
+			sum, n = sum+product(whole, min(r[0], r[1]), r[1]), n+1
 		}
 	}
 	if n == 0 {
 		return 0
 	}
-	return min(sum/float64(n), 1)
+	return sum / n
+}
+
+// product is a × b ÷ c, rounded down, for numbers that are not negative, where c is not smaller than one of the others.
+func product(a, b, c int64) int64 {
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	quotient, _ := bits.Div64(high, low, uint64(c))
+	return int64(quotient)
 }
 
 // start has a runtime begin a task, beside everything else. It goes on asking until the runtime has an answer.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -35,14 +34,15 @@ func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
 		if a.Group == "" {
 			continue
 		}
-		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, a.At, a.end(now))
+		// The ledger counts the seconds that begin in a time; the attempt may have begun and ended within one.
+		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, a.At.Truncate(time.Second), a.end(now))
 		if err != nil {
 			return Cost{}, err
 		}
 		for _, l := range lines {
 			if l.Meter.Instance == a.Host {
-				total.Actual += a.part(l, l.Price, now)
-				total.Potential += a.part(l, l.OnDemand, now)
+				total.Actual += a.owes(l, l.Price, now)
+				total.Potential += a.owes(l, l.OnDemand, now)
 			}
 		}
 	}
@@ -65,8 +65,8 @@ func (a *Attempt) took(now time.Time) time.Duration {
 	return max(0, a.end(now).Sub(a.StartedAt))
 }
 
-// part is what an attempt owes of a line: its share of the milliseconds that it took room, rounded down, so that all parts together never exceed the line.
-func (a *Attempt) part(l ledger.Line, price money.Price, now time.Time) money.Amount {
+// owes is what an attempt owes of a line: its part of the milliseconds that it took room, rounded down, so that what all owe together never exceeds the line.
+func (a *Attempt) owes(l ledger.Line, price money.Price, now time.Time) money.Amount {
 	from, to := later(a.At, l.From), a.end(now)
 	if to.After(l.To) {
 		to = l.To
@@ -74,8 +74,7 @@ func (a *Attempt) part(l ledger.Line, price money.Price, now time.Time) money.Am
 	if !to.After(from) {
 		return 0
 	}
-	second := float64(price.For(time.Second))
-	return money.Amount(math.Floor(second * a.Share * float64(to.Sub(from).Milliseconds()) / 1000))
+	return money.Amount(product(int64(price.For(time.Second))*to.Sub(from).Milliseconds(), a.Part, 1000*whole))
 }
 
 func later(a, b time.Time) time.Time {
@@ -102,7 +101,7 @@ func (b *Batch) Costs(ctx context.Context, account string, from, until time.Time
 	}
 	now := b.c.Clock.Now()
 	booked, of := map[capacity.Lane]*LaneCost{}, map[string]*LaneCost{} // by lane, and by group
-	lines := map[string][]ledger.Line{}
+	lines := map[string][]due{}
 	for _, group := range slices.Sorted(maps.Keys(lanes)) {
 		c := booked[lanes[group]]
 		if c == nil {
@@ -117,7 +116,7 @@ func (b *Batch) Costs(ctx context.Context, account string, from, until time.Time
 		for _, l := range spent {
 			c.Fleet += l.Actual
 			c.Running += l.To.Sub(l.From)
-			lines[l.Meter.Instance] = append(lines[l.Meter.Instance], l)
+			lines[l.Meter.Instance] = append(lines[l.Meter.Instance], due{l, l.Actual})
 		}
 	}
 	err = b.each(ctx, account, until, func(j *Job) {
@@ -127,9 +126,7 @@ func (b *Batch) Costs(ctx context.Context, account string, from, until time.Time
 				continue
 			}
 			c.Attempts++
-			for _, l := range lines[a.Host] {
-				c.Jobs += a.part(l, l.Price, now)
-			}
+			c.Jobs += a.pay(lines[a.Host], now)
 		}
 	})
 	costs := make([]LaneCost, 0, len(booked))
@@ -141,6 +138,29 @@ func (b *Batch) Costs(ctx context.Context, account string, from, until time.Time
 		return cmp.Or(cmp.Compare(a.Lane.Cloud, b.Lane.Cloud), cmp.Compare(a.Lane.Region, b.Lane.Region), cmp.Compare(a.Lane.Queue, b.Lane.Queue))
 	})
 	return costs, err
+}
+
+// due is a line, and what of it no job has paid yet.
+type due struct {
+	ledger.Line
+	left money.Amount
+}
+
+// pay takes what an attempt owes off the lines of its machine, which are in the order of time. A machine that was told to be larger later on, or smaller, may have held
+// attempts whose parts add up to more than the whole: nobody pays what others have paid already.
+func (a *Attempt) pay(lines []due, now time.Time) (paid money.Amount) {
+	first, _ := slices.BinarySearchFunc(lines, a.At, func(l due, at time.Time) int {
+		if l.To.After(at) {
+			return 1
+		}
+		return -1
+	})
+	for i := first; i < len(lines) && lines[i].From.Before(a.end(now)); i++ {
+		owed := min(a.owes(lines[i].Line, lines[i].Price, now), lines[i].left)
+		lines[i].left -= owed
+		paid += owed
+	}
+	return paid
 }
 
 // each hands every job that was submitted before a time to take, oldest first.
@@ -179,7 +199,7 @@ type UsageQuery struct {
 func (b *Batch) Usage(ctx context.Context, account string, q UsageQuery) (map[string]Usage, error) {
 	now := b.c.Clock.Now()
 	used, weight := map[string]Usage{}, map[string]int64{}
-	err := b.each(ctx, account, q.Until, func(j *Job) {
+	err := b.each(ctx, account, q.Until.Add(time.Millisecond), func(j *Job) {
 		if j.Cloud != q.Cloud || j.Region != q.Region {
 			return
 		}

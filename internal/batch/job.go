@@ -94,7 +94,7 @@ type Attempt struct {
 	Type      string        `json:"type,omitempty"`
 	Zone      string        `json:"zone,omitempty"`
 	Group     string        `json:"group,omitempty"` // that the ledger books the host under
-	Share     float64       `json:"share,omitempty"` // of the host that it asked for, 0 … 1
+	Part      int64         `json:"part,omitempty"`  // of the host that it asked for, in billionths, rounded down
 	At        time.Time     `json:"at"`              // when it was given its place
 	StartedAt time.Time     `json:"startedAt,omitzero"`
 	EndedAt   time.Time     `json:"endedAt,omitzero"`
@@ -104,6 +104,12 @@ type Attempt struct {
 	Limits    string        `json:"limits,omitempty"`
 	Lines     int64         `json:"lines,omitempty"`
 }
+
+// whole is all of a host, in the unit of Attempt.Part: integers, so that the parts of what fits on a host together never add up to more than the host.
+const whole = 1_000_000_000
+
+// Share is the part of the host that the attempt asked for, 0 … 1.
+func (a *Attempt) Share() float64 { return float64(a.Part) / whole }
 
 // Final reports whether nothing can become of a job in this state any more.
 func (s State) Final() bool {

@@ -51,7 +51,7 @@ func judged(d document, s sighting, now time.Time) (m move, changed bool, err er
 		return m, false, nil
 	}
 	if s.machine != nil && a.Group == "" {
-		a.Host, a.Type, a.Zone, a.Group, a.Share, changed = s.machine.Instance, s.machine.Type, s.machine.Zone, s.machine.Group, 1, true
+		a.Host, a.Type, a.Zone, a.Group, a.Part, changed = s.machine.Instance, s.machine.Type, s.machine.Zone, s.machine.Group, whole, true
 	}
 	a.Limits, a.Lines = task.Limits, task.Lines
 	switch task.State {

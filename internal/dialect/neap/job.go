@@ -123,7 +123,7 @@ func fromJob(j batch.Job) jobView {
 
 func fromAttempt(a batch.Attempt) attemptView {
 	view := attemptView{
-		N: a.N, Runtime: a.Runtime, Machine: a.Machine, Host: a.Host, Type: a.Type, Zone: a.Zone, Group: a.Group, Share: a.Share,
+		N: a.N, Runtime: a.Runtime, Machine: a.Machine, Host: a.Host, Type: a.Type, Zone: a.Zone, Group: a.Group, Share: a.Share(),
 		At: a.At, StartedAt: a.StartedAt, EndedAt: a.EndedAt, Outcome: a.Outcome, Reason: a.Reason, Limits: a.Limits, Lines: a.Lines,
 	}
 	if a.Exit != nil {

@@ -58,7 +58,7 @@ func TestAJobIsShownWithEverythingButItsSecrets(t *testing.T) {
 
 func TestAnAttemptTellsWhereItRanAndHowItEnded(t *testing.T) {
 	got := shown(t, fromAttempt(batch.Attempt{
-		N: 2, Runtime: "process", Machine: "a", Host: "i-1", Type: "c5.large", Zone: "us-east-1a", Group: "sig-1", Share: 0.5, At: noon, StartedAt: noon, EndedAt: noon.Add(time.Second),
+		N: 2, Runtime: "process", Machine: "a", Host: "i-1", Type: "c5.large", Zone: "us-east-1a", Group: "sig-1", Part: 500_000_000, At: noon, StartedAt: noon, EndedAt: noon.Add(time.Second),
 		Outcome: "failed", Reason: "It left with 3.", Exit: &runtime.Exit{Code: 137, Signal: "KILL", OutOfMemory: true}, Limits: "cgroup v2", Lines: 7,
 	}))
 	want := `{"n":2,"runtime":"process","machine":"a","host":"i-1","type":"c5.large","zone":"us-east-1a","group":"sig-1","share":0.5,"at":"2026-03-01T12:00:00Z","startedAt":"2026-03-01T12:00:00Z",` +
