@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -21,22 +22,27 @@ const (
 	underWay = 1000
 	// standBack is how long a job waits for room that it never finds before nobody smaller goes past it any more.
 	standBack = 2 * time.Minute
+	// forgetEvery is how often it is looked who of the customers is gone, in wall time.
+	forgetEvery = time.Second
 )
 
 // queue is the front of a line, as far as it was read.
 type queue struct {
 	line
+	pool string     // its line's
+	as   order.Line // its line, for the order
 	docs []document
 	more bool // there may be others behind these
 	// head is the first of docs since passed, the time when it found no room for the first time; "" = it has not been tried.
 	head   string
 	passed time.Time
+	asked  bool // whether head can ever have a machine
 }
 
 func (d *dispatcher) queue(l line) *queue {
 	q := d.lines[l]
 	if q == nil {
-		q = &queue{line: l}
+		q = &queue{line: l, pool: l.pool(), as: l.ordered()}
 		d.lines[l] = q
 	}
 	return q
@@ -70,15 +76,17 @@ func (d *dispatcher) begin(ctx context.Context) error {
 			delete(d.lines, l)
 			continue
 		}
-		pools[l.pool()] = append(pools[l.pool()], q)
+		pools[q.pool] = append(pools[q.pool], q)
 	}
+	d.forgetCustomers()
 	for _, t := range d.lanes {
 		t.waits = nil
 	}
+	rooms, now := d.rooms(pools), d.c.Clock.Now().UTC()
 	for pool, queues := range pools {
 		c := &choice{
-			d: d, order: d.order(pool), room: d.room(pool), now: d.c.Clock.Now().UTC(),
-			next: map[*queue]int{}, shut: map[*queue]bool{}, closed: map[capacity.Lane]bool{},
+			d: d, order: d.order(pool), room: rooms[pool], now: now,
+			next: make([]int, len(queues)), closed: map[capacity.Lane]bool{}, small: map[capacity.Lane]runtime.Resources{},
 		}
 		if err := c.fill(ctx, queues); err != nil {
 			return err
@@ -87,24 +95,43 @@ func (d *dispatcher) begin(ctx context.Context) error {
 	return nil
 }
 
-// room is what a pool has left, in resources or in attempts under way.
-func (d *dispatcher) room(pool string) room {
-	r := room{left: d.c.Room, attempts: underWay}
-	if pool == hosted {
-		r.attempts = 1 << 30
+// forgetCustomers closes the accounts of those who have nothing more to do with the order.
+func (d *dispatcher) forgetCustomers() {
+	if !d.isDue("customers", forgetEvery) {
+		return
 	}
-	for _, run := range d.active {
-		if run.line.pool() != pool {
-			continue
-		}
-		r.attempts--
-		if pool == hosted {
-			r.take(d.c.Room, run.needs)
-		}
+	type customer struct {
+		pool, name string
+		low        bool
 	}
-	return r
+	waits := make(map[customer]bool, len(d.lines))
+	for _, q := range d.lines {
+		waits[customer{q.pool, q.as.Customer, q.as.Low}] = true
+	}
+	for pool, o := range d.orders {
+		o.Forget(func(name string, low bool) bool { return waits[customer{pool, name, low}] })
+	}
 }
 
+// rooms are what pools have left.
+func (d *dispatcher) rooms(pools map[string][]*queue) map[string]*room {
+	rooms := make(map[string]*room, len(pools))
+	for pool := range pools {
+		rooms[pool] = &room{left: d.c.Room, attempts: underWay}
+		if pool == hosted {
+			rooms[pool].attempts = 1 << 30
+		}
+	}
+	for _, run := range d.active {
+		if r := rooms[run.pool]; r != nil {
+			r.attempts--
+			r.take(run.needs)
+		}
+	}
+	return rooms
+}
+
+// room is what a pool has left, in attempts under way and, for hosted tasks, in resources.
 type room struct {
 	left     runtime.Resources
 	attempts int
@@ -116,9 +143,7 @@ func (r *room) holds(of, needs runtime.Resources) bool {
 		(of.MemoryMiB == 0 || needs.MemoryMiB <= r.left.MemoryMiB) && (of.GPUs == 0 || needs.GPUs <= r.left.GPUs)
 }
 
-func (r *room) take(of, needs runtime.Resources) {
-	r.left = minus(r.left, needs)
-}
+func (r *room) take(needs runtime.Resources) { r.left = minus(r.left, needs) }
 
 func minus(a, b runtime.Resources) runtime.Resources {
 	return runtime.Resources{MilliCPU: a.MilliCPU - b.MilliCPU, MemoryMiB: a.MemoryMiB - b.MemoryMiB, GPUs: a.GPUs - b.GPUs}
@@ -128,12 +153,13 @@ func minus(a, b runtime.Resources) runtime.Resources {
 type choice struct {
 	d      *dispatcher
 	order  *order.Order
-	room   room
+	room   *room
 	now    time.Time
-	next   map[*queue]int         // by queue: which of its jobs is to be tried
-	shut   map[*queue]bool        // nobody else of these in this round
-	closed map[capacity.Lane]bool // somebody waits for a machine for so long that nobody goes past
-	full   bool                   // somebody waits for so long that nobody goes past at all
+	round  *order.Round
+	next   []int                               // by the place of a queue: which of its jobs is to be tried
+	closed map[capacity.Lane]bool              // somebody waits for a machine for so long that nobody goes past
+	small  map[capacity.Lane]runtime.Resources // what found no machine last: nothing larger will
+	full   bool                                // somebody waits for so long that nobody goes past at all
 	picked []*pick
 }
 
@@ -149,13 +175,23 @@ type pick struct {
 
 // fill gives as many turns as there is room for, and writes them down.
 func (c *choice) fill(ctx context.Context, queues []*queue) error {
+	c.round = c.order.Round(c.now)
+	for at := range queues {
+		c.join(queues, at)
+	}
 	for len(c.picked) < chunk && !c.full {
-		q, passed := c.turn(queues)
-		if q == nil {
+		w, passed, ok := c.round.Next()
+		if !ok {
 			break
 		}
-		if err := c.try(ctx, q, passed); err != nil {
+		q := queues[w.Place]
+		goesOn, err := c.try(ctx, q, q.docs[c.next[w.Place]], c.next[w.Place] == 0, passed)
+		if err != nil {
 			return err
+		}
+		if goesOn {
+			c.next[w.Place]++
+			c.join(queues, w.Place)
 		}
 	}
 	if len(c.picked) == 0 {
@@ -173,78 +209,106 @@ func (c *choice) fill(ctx context.Context, queues []*queue) error {
 	return c.write(ctx, queues)
 }
 
-// turn is the queue whose turn it is; passed says that an old LOW job waits.
-func (c *choice) turn(queues []*queue) (q *queue, passed bool) {
-	var waiters []order.Waiter
-	var of []*queue
-	for _, q := range queues {
-		if c.shut[q] || c.next[q] >= len(q.docs) {
-			continue
-		}
-		doc := q.docs[c.next[q]]
-		w := order.Waiter{Line: q.ordered(), Since: doc.At, CPU: doc.Value.Resources.MilliCPU}
-		passed = passed || w.Low && c.now.Sub(w.Since) > order.Patience
-		waiters, of = append(waiters, w), append(of, q)
+// join lets the next job of a queue wait for its turn.
+func (c *choice) join(queues []*queue, at int) {
+	if q := queues[at]; c.next[at] < len(q.docs) {
+		doc := &q.docs[c.next[at]]
+		c.round.Join(order.Waiter{Line: q.as, Since: doc.At, CPU: doc.Value.Resources.MilliCPU, Place: at})
 	}
-	at := c.order.Next(waiters, c.now)
-	if at < 0 {
-		return nil, passed
-	}
-	return of[at], passed
 }
 
-// try finds room for the next job of a queue.
-func (c *choice) try(ctx context.Context, q *queue, passed bool) error {
-	doc := q.docs[c.next[q]]
+// try finds room for a job of a queue; goesOn says that those behind it may be tried too.
+func (c *choice) try(ctx context.Context, q *queue, doc document, isHead, passed bool) (goesOn bool, err error) {
 	needs := doc.Value.Resources
-	waits := c.waits(q, doc.ID)
-	if !c.room.holds(c.d.c.Room, needs) {
-		c.shut[q], c.full = true, waits > standBack
-		return nil
+	waits := time.Duration(0)
+	if isHead {
+		waits = q.waits(doc.ID, c.now)
 	}
 	p := &pick{q: q, doc: doc}
-	if q.how == hosted {
-		if !c.closed[q.Lane] {
-			p.host = c.d.fit(q.Lane, needs)
+	if waits > standBack && !q.asked { // before it stops the others: can it ever be?
+		q.asked = true
+		if p.why, err = c.d.tooLarge(ctx, q, needs); err != nil {
+			return false, err
 		}
-		if p.host == nil {
+	}
+	switch {
+	case p.why != "":
+		return c.pick(p, passed), nil
+	case !c.room.holds(c.d.c.Room, needs):
+		c.full = waits > standBack
+		return false, nil
+	}
+	if q.how == hosted {
+		if p.host = c.fit(q.Lane, needs); p.host == nil {
 			c.d.lane(q.Lane).waits = append(c.d.lane(q.Lane).waits, needs)
 			c.closed[q.Lane] = c.closed[q.Lane] || waits > standBack
-			c.room.take(c.d.c.Room, needs)
-			c.next[q]++
-			return nil
+			c.room.take(needs)
+			return true, nil
 		}
 	}
-	var err error
 	if p.rt, p.why, err = c.d.choose(ctx, q.line, specOf(q.line, doc.Value.Submission, taskID(doc.ID, len(doc.Value.Attempts)+1))); err != nil {
 		if ctx.Err() != nil {
-			return err
+			return false, err
 		}
 		c.d.c.Log.Warn("a runtime does not answer; the job waits", "job", doc.ID, "error", err)
-		c.shut[q] = true // others may have a runtime that does
-		return nil
+		return false, nil // other queues may have a runtime that does
 	}
-	q.head = ""
-	c.next[q]++
-	c.picked = append(c.picked, p)
-	if p.rt != nil {
-		c.room.take(c.d.c.Room, needs)
-		c.room.attempts--
-		c.order.Began(q.ordered(), needs.MilliCPU, passed)
-		p.host.take(needs)
-	}
-	return nil
+	return c.pick(p, passed), nil
 }
 
-// waits is for how long the head of a queue has been passed over.
-func (c *choice) waits(q *queue, id string) time.Duration {
-	if c.next[q] > 0 {
-		return 0
+// fit finds a machine for a task.
+func (c *choice) fit(l capacity.Lane, needs runtime.Resources) *host {
+	if small, is := c.small[l]; c.closed[l] || is && covers(needs, small) {
+		return nil
 	}
+	h := c.d.fit(l, needs)
+	if h == nil {
+		c.small[l] = needs
+	}
+	return h
+}
+
+func covers(a, b runtime.Resources) bool {
+	return a.MilliCPU >= b.MilliCPU && a.MemoryMiB >= b.MemoryMiB && a.GPUs >= b.GPUs
+}
+
+// pick gives a job its turn.
+func (c *choice) pick(p *pick, passed bool) bool {
+	p.q.head = ""
+	c.picked = append(c.picked, p)
+	if p.rt != nil {
+		needs := p.doc.Value.Resources
+		c.room.take(needs)
+		c.room.attempts--
+		c.order.Began(p.q.as, needs.MilliCPU, passed)
+		p.host.take(needs)
+	}
+	return true
+}
+
+// waits is for how long a job at the head of the queue has been passed over.
+func (q *queue) waits(id string, now time.Time) time.Duration {
 	if q.head != id {
-		q.head, q.passed = id, c.now
+		q.head, q.passed, q.asked = id, now, false
 	}
-	return c.now.Sub(q.passed)
+	return now.Sub(q.passed)
+}
+
+// tooLarge says why a job can never have a machine any more, although it could when it was submitted: its queue has changed, or what this machine lends. "" = it can.
+func (d *dispatcher) tooLarge(ctx context.Context, q *queue, needs runtime.Resources) (string, error) {
+	if q.how != hosted {
+		return "", nil
+	}
+	all := room{left: d.c.Room, attempts: 1}
+	if !all.holds(d.c.Room, needs) {
+		return "It needs more than this machine lends to all jobs together.", nil
+	}
+	why, err := refusal(d.c.Capacity.Fits(ctx, q.Lane, needs))
+	if err != nil && ctx.Err() == nil {
+		d.c.Log.Warn("it cannot be told whether a job will ever find a machine", "queue", q.Queue, "region", q.Region, "error", err)
+		return "", nil
+	}
+	return why, err
 }
 
 // write makes attempts of what was picked. A job that somebody cancelled in the meantime is left out.
@@ -275,7 +339,7 @@ func (c *choice) write(ctx context.Context, queues []*queue) error {
 			continue
 		}
 		if err != nil || !is {
-			c.order.Ended(p.q.ordered(), p.doc.Value.Resources.MilliCPU)
+			c.order.Ended(p.q.as, p.doc.Value.Resources.MilliCPU)
 			p.host.take(minus(runtime.Resources{}, p.doc.Value.Resources))
 			continue
 		}
@@ -380,8 +444,9 @@ func (d *dispatcher) spec(r *run) (runtime.Spec, error) {
 	return spec, nil
 }
 
-// refused takes back attempts that their runtime did not take.
+// refused takes back attempts that their runtime did not take. Those that cannot be written down now are left for later.
 func (d *dispatcher) refused(ctx context.Context, failed map[string]error) error {
+	var errs []error
 	for task, cause := range failed {
 		r := d.active[task]
 		if r == nil {
@@ -391,9 +456,10 @@ func (d *dispatcher) refused(ctx context.Context, failed map[string]error) error
 		doc, err := d.change(ctx, r.doc, func(doc document) (move, bool, error) { return turnedAway(doc, cause, now) })
 		if err != nil {
 			d.desk.failedToBegin(task, cause)
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		d.settled(ctx, r, doc)
 	}
-	return nil
+	return errors.Join(errs...)
 }

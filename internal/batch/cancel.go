@@ -41,10 +41,10 @@ func (b *Batch) Announce(ctx context.Context, account, region, id, peer string) 
 	}
 	d, err = b.change(ctx, d, func(d document) (move, bool, error) {
 		m := move{doc: clone(d)}
-		if d.Value.State != Starting {
+		a, now := m.doc.Value.last(), b.c.Clock.Now().UTC()
+		if d.Value.State != Starting || a.N != found.last().N {
 			return m, false, nil
 		}
-		a, now := m.doc.Value.last(), b.c.Clock.Now().UTC()
 		a.StartedAt, a.Host = now, id
 		return m, true, m.to(Running, now, "Its instance has announced itself.")
 	})

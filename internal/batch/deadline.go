@@ -89,7 +89,10 @@ func (d *dispatcher) hurry(ctx context.Context) error {
 			}
 			for _, doc := range docs {
 				if err := d.hurryOne(ctx, doc, now); err != nil {
-					return err
+					if ctx.Err() != nil {
+						return err
+					}
+					d.c.Log.Warn("it cannot be decided what a job with a deadline runs on; it is tried again", "job", doc.ID, "error", err)
 				}
 			}
 			if after = next; after == "" {

@@ -22,14 +22,15 @@ type word struct {
 	holds  map[string]time.Time // by job: when it is looked at again
 	halts  []string             // jobs that came to their end while an attempt goes on
 	seen   map[string]runtime.Task
-	begun  []string // tasks that their runtime took
+	begun  []string                 // tasks that their runtime took
+	stops  map[string]time.Duration // tasks that could not be stopped, with their grace
 	failed map[string]error
 }
 
 func newDesk() *desk { return &desk{rung: make(chan struct{}, 1), left: newWord()} }
 
 func newWord() word {
-	return word{lines: map[line]bool{}, holds: map[string]time.Time{}, seen: map[string]runtime.Task{}, failed: map[string]error{}}
+	return word{lines: map[line]bool{}, holds: map[string]time.Time{}, seen: map[string]runtime.Task{}, stops: map[string]time.Duration{}, failed: map[string]error{}}
 }
 
 func (k *desk) leave(what func(*word)) {
@@ -68,9 +69,12 @@ func (k *desk) lead(yes bool) {
 	k.ring()
 }
 
-func (k *desk) joined(l line)                      { k.leave(func(w *word) { w.lines[l] = true }) }
-func (k *desk) hold(id string, until time.Time)    { k.leave(func(w *word) { w.holds[id] = until }) }
-func (k *desk) halt(id string)                     { k.leave(func(w *word) { w.halts = append(w.halts, id) }) }
+func (k *desk) joined(l line)                   { k.leave(func(w *word) { w.lines[l] = true }) }
+func (k *desk) hold(id string, until time.Time) { k.leave(func(w *word) { w.holds[id] = until }) }
+func (k *desk) halt(id string)                  { k.leave(func(w *word) { w.halts = append(w.halts, id) }) }
+func (k *desk) stopAgain(task string, grace time.Duration) {
+	k.leave(func(w *word) { w.stops[task] = grace })
+}
 func (k *desk) began(task string)                  { k.leave(func(w *word) { w.begun = append(w.begun, task) }) }
 func (k *desk) failedToBegin(task string, e error) { k.leave(func(w *word) { w.failed[task] = e }) }
 

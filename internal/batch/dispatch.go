@@ -24,6 +24,7 @@ const (
 	lookEvery  = 500 * time.Millisecond // at machines
 	sweepEvery = 20 * time.Second       // over all tasks, in case that a runtime did not tell
 	shareEvery = 500 * time.Millisecond // at what other replicas have done
+	heldEvery  = 5 * time.Second        // at jobs that other replicas hold back
 	wantEvery  = 10 * time.Second       // that a lane's needs are told again
 	retryAfter = time.Second
 )
@@ -43,6 +44,8 @@ type dispatcher struct {
 	lines   map[line]*queue
 	holds   map[string]time.Time
 	hosts   map[string]*host
+	ofLane  map[capacity.Lane][]*host
+	others  map[string]elsewhere    // by task: what other replicas have begun and run on
 	orders  map[string]*order.Order // by pool
 	lanes   map[capacity.Lane]*told
 	starts  chan struct{} // so many may be under way
@@ -55,6 +58,7 @@ type run struct {
 	task     string
 	runtime  runtime.Runtime
 	line     line
+	pool     string // its line's
 	host     string
 	needs    runtime.Resources
 	starting bool // its runtime is being asked to begin it
@@ -65,9 +69,16 @@ type run struct {
 	adopted  bool              // it was begun before this dispatcher was
 }
 
+// elsewhere is room that a task of another replica takes.
+type elsewhere struct {
+	host  string
+	needs runtime.Resources
+}
+
 func newDispatcher(b *Batch) *dispatcher {
 	return &dispatcher{
 		Batch: b, active: map[string]*run{}, lines: map[line]*queue{}, holds: map[string]time.Time{}, hosts: map[string]*host{},
+		ofLane: map[capacity.Lane][]*host{}, others: map[string]elsewhere{},
 		orders: map[string]*order.Order{}, lanes: map[capacity.Lane]*told{}, starts: make(chan struct{}, 64), due: map[string]time.Time{},
 	}
 }
@@ -135,7 +146,9 @@ func (d *dispatcher) turn(ctx context.Context) error {
 		d.queue(l).more = true
 	}
 	maps.Copy(d.holds, w.holds)
-	if err := errors.Join(d.settle(ctx, w), d.begun(ctx, w.begun), d.halt(ctx, w.halts)); err != nil {
+	d.begun(ctx, w.begun)
+	d.endAgain(ctx, w.stops)
+	if err := errors.Join(d.settle(ctx, w), d.halt(ctx, w.halts)); err != nil {
 		return err
 	}
 	if d.isDue("share", shareEvery) {
@@ -144,7 +157,9 @@ func (d *dispatcher) turn(ctx context.Context) error {
 		}
 	}
 	d.sweep(ctx)
-	if !d.leading {
+	if !d.leading { // who leads finds out by itself
+		clear(d.lines)
+		clear(d.holds)
 		return nil
 	}
 	if err := d.look(ctx); err != nil {
@@ -199,8 +214,13 @@ func (d *dispatcher) resume(ctx context.Context, leads bool) error {
 	if !leads {
 		return nil
 	}
-	if err := d.tally(ctx); err != nil {
-		return err
+	return errors.Join(d.tally(ctx), d.heldBack(ctx))
+}
+
+// heldBack finds out who is held back, also by other replicas.
+func (d *dispatcher) heldBack(ctx context.Context) error {
+	if !d.isDue("held", heldEvery) {
+		return nil
 	}
 	for after := ""; ; {
 		docs, next, err := jobs.List(ctx, d.c.DB, store.Installation(), store.Query{States: []string{held}, Limit: chunk, After: after})
@@ -223,31 +243,40 @@ func (d *dispatcher) adopt(ctx context.Context, doc document, leads bool) error 
 	if d.active[task] != nil {
 		return nil
 	}
+	l, err := lineOf(doc.Parent, doc.Name)
+	if err != nil {
+		return err
+	}
 	rt := d.named(a.Runtime)
 	if rt == nil {
 		d.c.Log.Error("an attempt runs on a runtime that this Neap does not have", "job", doc.ID, "attempt", a.N, "runtime", a.Runtime)
 		return nil
 	}
-	if rt.Info().Local && a.Machine != d.c.Machine || !rt.Info().Local && !leads {
+	if rt.Info().Local && a.Machine != d.c.Machine {
+		d.others[task] = elsewhere{host: a.Host, needs: doc.Value.Resources}
 		return nil
 	}
-	l, err := lineOf(doc.Parent, doc.Name)
-	if err != nil {
-		return err
+	if !rt.Info().Local && !leads {
+		return nil
 	}
 	r := d.note(doc, rt, l)
-	d.order(l.pool()).Resumed(l.ordered(), r.needs.MilliCPU)
+	d.order(r.pool).Resumed(l.ordered(), r.needs.MilliCPU)
 	if r.adopted = true; doc.State == ending {
 		go d.observe(ctx, rt, []string{r.task}, true)
-		return d.end(ctx, r, stop{}, stopGrace)
+		d.end(ctx, r, stop{}, stopGrace)
+		return nil
 	}
-	return d.start(ctx, r)
+	if err := d.start(ctx, r); err != nil { // it may have been begun before that went wrong
+		d.c.Log.Error("an attempt cannot be begun again", "job", doc.ID, "attempt", a.N, "error", err)
+		go d.observe(ctx, rt, []string{r.task}, true)
+	}
+	return nil
 }
 
 // note puts an attempt on the books.
 func (d *dispatcher) note(doc document, rt runtime.Runtime, l line) *run {
 	a := doc.Value.last()
-	r := &run{doc: doc, task: taskID(doc.ID, a.N), runtime: rt, line: l, needs: doc.Value.Resources}
+	r := &run{doc: doc, task: taskID(doc.ID, a.N), runtime: rt, line: l, pool: l.pool(), needs: doc.Value.Resources}
 	if l.how == hosted {
 		r.host = a.Host
 	}
@@ -260,7 +289,7 @@ func (d *dispatcher) note(doc document, rt runtime.Runtime, l line) *run {
 func (d *dispatcher) leave(r *run) {
 	delete(d.active, r.task)
 	d.owners.Delete(r.task)
-	d.order(r.line.pool()).Ended(r.line.ordered(), r.needs.MilliCPU)
+	d.order(r.pool).Ended(r.line.ordered(), r.needs.MilliCPU)
 	d.hosts[r.host].take(minus(runtime.Resources{}, r.needs))
 }
 
@@ -319,7 +348,7 @@ func (d *dispatcher) share(ctx context.Context) error {
 	if err := d.halt(ctx, halts); err != nil || !d.leading {
 		return err
 	}
-	return errors.Join(d.tally(ctx), d.bury(ctx))
+	return errors.Join(d.tally(ctx), d.heldBack(ctx), d.bury(ctx))
 }
 
 // tally finds out who waits.
@@ -355,26 +384,35 @@ func (d *dispatcher) halt(ctx context.Context, ids []string) error {
 				continue
 			}
 			r.doc = doc
-			if err := d.end(ctx, r, stop{}, stopGrace); err != nil {
-				return err
-			}
+			d.end(ctx, r, stop{}, stopGrace)
 		}
 	}
 	return nil
 }
 
-// end has a task stopped, and remembers why.
-func (d *dispatcher) end(ctx context.Context, r *run, why stop, grace time.Duration) error {
+// end has a task stopped, and remembers why. A runtime that cannot do that now is asked again, and keeps nobody else from moving along.
+func (d *dispatcher) end(ctx context.Context, r *run, why stop, grace time.Duration) {
 	if why.outcome != "" {
 		r.why = why
 	}
 	r.stopped = true
-	return r.runtime.Stop(ctx, r.task, grace)
+	if err := r.runtime.Stop(ctx, r.task, grace); err != nil && ctx.Err() == nil {
+		d.c.Log.Warn("a runtime cannot stop a task now; it is asked again", "task", r.task, "runtime", r.runtime.Info().Name, "error", err)
+		time.AfterFunc(retryAfter, func() { d.desk.stopAgain(r.task, grace) })
+	}
+}
+
+// endAgain stops tasks that could not be stopped before.
+func (d *dispatcher) endAgain(ctx context.Context, tasks map[string]time.Duration) {
+	for task, grace := range tasks {
+		if r := d.active[task]; r != nil {
+			d.end(ctx, r, stop{}, grace)
+		}
+	}
 }
 
 // begun notes that runtimes have tasks. One whose job was ended meanwhile is ended now.
-func (d *dispatcher) begun(ctx context.Context, tasks []string) error {
-	var failed []error
+func (d *dispatcher) begun(ctx context.Context, tasks []string) {
 	for _, task := range tasks {
 		r := d.active[task]
 		if r == nil {
@@ -384,10 +422,9 @@ func (d *dispatcher) begun(ctx context.Context, tasks []string) error {
 			go d.observe(ctx, r.runtime, []string{task}, true)
 		}
 		if r.stopped {
-			failed = append(failed, r.runtime.Stop(ctx, task, 0))
+			d.end(ctx, r, stop{}, 0)
 		}
 	}
-	return errors.Join(failed...)
 }
 
 // sweep asks every runtime how its tasks stand, in case that it did not tell.

@@ -25,7 +25,11 @@ func (d *dispatcher) release(ctx context.Context) error {
 		}
 		for _, doc := range docs {
 			if err := d.releaseOne(ctx, doc, now); err != nil {
-				return err
+				if ctx.Err() != nil {
+					return err
+				}
+				d.c.Log.Warn("a job that was held back cannot go on; it is tried again", "job", doc.ID, "error", err)
+				d.holds[doc.ID] = now.Add(decideEvery)
 			}
 		}
 		for _, id := range some {

@@ -38,11 +38,8 @@ func (h *host) holds(needs runtime.Resources) bool {
 
 // fit is the machine of a lane that has least left and still enough, so that others become free and can go; nil when there is none.
 func (d *dispatcher) fit(l capacity.Lane, needs runtime.Resources) (best *host) {
-	for _, h := range d.hosts {
-		if h.Lane != l || !h.holds(needs) {
-			continue
-		}
-		if best == nil || tighter(h, best) {
+	for _, h := range d.ofLane[l] {
+		if h.holds(needs) && (best == nil || tighter(h, best)) {
 			best = h
 		}
 	}
@@ -67,10 +64,15 @@ func (d *dispatcher) look(ctx context.Context) error {
 		return fmt.Errorf("look at the machines of jobs: %w", err)
 	}
 	clear(d.hosts)
+	clear(d.ofLane)
 	for _, h := range list {
 		if !h.Gone {
-			d.hosts[h.ID] = &host{Host: h}
+			is := &host{Host: h}
+			d.hosts[h.ID], d.ofLane[h.Lane] = is, append(d.ofLane[h.Lane], is)
 		}
+	}
+	for _, other := range d.others {
+		d.hosts[other.host].take(other.needs)
 	}
 	now := d.c.Clock.Now()
 	for _, r := range d.active {
@@ -79,23 +81,21 @@ func (d *dispatcher) look(ctx context.Context) error {
 		}
 		h := d.hosts[r.host]
 		h.take(r.needs)
-		if err := d.save(ctx, r, h, now); err != nil {
-			return err
-		}
+		d.save(ctx, r, h, now)
 	}
 	return nil
 }
 
 // save ends a task whose machine goes: asked in time to keep what it has done, made to when there is no time left.
-func (d *dispatcher) save(ctx context.Context, r *run, h *host, now time.Time) error {
+func (d *dispatcher) save(ctx context.Context, r *run, h *host, now time.Time) {
 	switch {
 	case h == nil && !r.killed:
 		r.killed = true
-		return d.end(ctx, r, stop{outcomePreempted, fmt.Sprintf("Its machine %s has gone.", r.host)}, 0)
+		d.end(ctx, r, stop{outcomePreempted, fmt.Sprintf("Its machine %s has gone.", r.host)}, 0)
 	case h == nil || h.Until.IsZero() || r.stopped || now.Before(h.Until.Add(-lastCall)):
-		return nil
+	default:
+		d.end(ctx, r, stop{outcomePreempted, fmt.Sprintf("Its machine %s is taken back at %s.", r.host, h.Until.UTC().Format(time.TimeOnly))}, max(0, h.Until.Sub(now)-margin))
 	}
-	return d.end(ctx, r, stop{outcomePreempted, fmt.Sprintf("Its machine %s is taken back at %s.", r.host, h.Until.UTC().Format(time.TimeOnly))}, max(0, h.Until.Sub(now)-margin))
 }
 
 // told is what a lane's capacity was told last, and what it is to be told next.

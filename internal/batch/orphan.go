@@ -64,11 +64,12 @@ func (d *dispatcher) drop(ctx context.Context, rt runtime.Runtime, tasks []strin
 	return nil
 }
 
-// bury takes attempts for lost whose machine has not been heard of: its own Neap is not there to tell how they ended.
+// bury takes attempts for lost whose machine has not been heard of: its own Neap is not there to tell how they ended. Of the others it takes note.
 func (d *dispatcher) bury(ctx context.Context) error {
 	if d.c.Alive == nil || !d.isDue("bury", sweepEvery) {
 		return nil
 	}
+	clear(d.others)
 	for after := ""; ; {
 		docs, next, err := jobs.List(ctx, d.c.DB, store.Installation(), store.Query{States: []string{active, ending}, Limit: chunk, After: after})
 		if err != nil {
@@ -76,7 +77,11 @@ func (d *dispatcher) bury(ctx context.Context) error {
 		}
 		for _, doc := range docs {
 			a := doc.Value.last()
-			if a.Machine == "" || a.Machine == d.c.Machine || d.c.Alive(a.Machine) {
+			if a.Machine == "" || a.Machine == d.c.Machine {
+				continue
+			}
+			if d.c.Alive(a.Machine) {
+				d.others[taskID(doc.ID, a.N)] = elsewhere{a.Host, doc.Value.Resources}
 				continue
 			}
 			if err := d.buryOne(ctx, doc, taskID(doc.ID, a.N)); err != nil {

@@ -1,7 +1,7 @@
 // Package order decides whose turn it is: which of the jobs that wait for the same machines is begun next.
 //
 // It owns the rule between priorities, between customers, and between the old and the new. It must not know where jobs are kept or what runs them: it is told who waits
-// and what has begun and ended, and the same story gives the same order. Start reading at Order and Next.
+// and what has begun and ended, and the same story gives the same order. Start reading at Order and Round.
 //
 // The rule:
 //
@@ -14,6 +14,7 @@ package order
 
 import (
 	"cmp"
+	"container/heap"
 	"time"
 )
 
@@ -48,8 +49,9 @@ type Order struct {
 	Slots int64 // that all jobs share, in thousandths of vCPUs; 0 = no limit: then old LOW jobs are owed one start in so many
 
 	accounts map[customer]*account
-	low      int64 // running in LOW, in thousandths of vCPUs
-	credit   int64 // owed to old LOW jobs, in the same, × owed
+	level    map[bool]int64 // what least gave in this round, of HIGH and of LOW
+	low      int64          // running in LOW, in thousandths of vCPUs
+	credit   int64          // owed to old LOW jobs, in the same, × owed
 }
 
 // Waiter is the job at the head of a line.
@@ -57,16 +59,25 @@ type Waiter struct {
 	Line
 	Since time.Time // it has waited
 	CPU   int64     // thousandths of vCPUs that it asks for
+	Place int       // for the caller, to know it again
+
+	account  *account
+	standing account // as it was when the waiter was last looked at
 }
 
 func (o *Order) of(l Line) *account {
 	if o.accounts == nil {
-		o.accounts = map[customer]*account{}
+		o.accounts, o.level = map[customer]*account{}, map[bool]int64{}
 	}
 	key := customer{l.Customer, l.Low}
 	a := o.accounts[key]
 	if a == nil {
-		a = &account{served: o.least(l.Low)}
+		level, known := o.level[l.Low]
+		if !known {
+			level = o.least(l.Low)
+			o.level[l.Low] = level
+		}
+		a = &account{served: level}
 		o.accounts[key] = a
 	}
 	return a
@@ -83,22 +94,79 @@ func (o *Order) least(low bool) int64 {
 	return least
 }
 
-// Next is the place in waiters of the job whose turn it is; -1 when there is none.
-func (o *Order) Next(waiters []Waiter, now time.Time) int {
-	best, old := -1, -1
-	for i := range waiters {
-		w := &waiters[i]
-		if best < 0 || o.before(w, &waiters[best]) {
-			best = i
-		}
-		if w.Low && now.Sub(w.Since) > Patience && (old < 0 || o.before(w, &waiters[old])) {
-			old = i
-		}
+// Round is one round of giving turns. Nothing may end while it goes on, so that whoever has stood behind somebody stays behind him until he gets his turn.
+type Round struct {
+	o    *Order
+	now  time.Time
+	high heads // HIGH
+	old  heads // LOW, and waits for longer than Patience
+	rest heads // LOW
+}
+
+// Round begins one.
+func (o *Order) Round(now time.Time) *Round {
+	clear(o.level)
+	return &Round{o: o, now: now}
+}
+
+// Join lets the head of a line take part; of each line one at a time.
+func (r *Round) Join(w Waiter) {
+	w.account = r.o.of(w.Line)
+	w.standing = *w.account
+	heap.Push(r.heads(&w), &w)
+}
+
+func (r *Round) heads(w *Waiter) *heads {
+	switch {
+	case !w.Low:
+		return &r.high
+	case r.now.Sub(w.Since) > Patience:
+		return &r.old
 	}
-	if best >= 0 && old >= 0 && !waiters[best].Low && o.owes(waiters[old].CPU) {
-		return old
+	return &r.rest
+}
+
+// Next takes out the waiter whose turn it is; passed says that an old LOW job waits, be it this one.
+func (r *Round) Next() (w Waiter, passed, ok bool) {
+	high, old, rest := r.high.first(), r.old.first(), r.rest.first()
+	passed = old != nil
+	of := &r.high
+	switch {
+	case high != nil && (old == nil || !r.o.owes(old.CPU)):
+	case old != nil && (high != nil || rest == nil || before(old, rest)):
+		of = &r.old
+	case rest != nil:
+		of = &r.rest
+	default:
+		return Waiter{}, passed, false
 	}
-	return best
+	return *heap.Pop(of).(*Waiter), passed, true
+}
+
+// heads are waiters as a heap, in the order of what their customers had when they were last looked at. That only ever grows within a round.
+type heads []*Waiter
+
+// first is the waiter who goes before the others; nil when there is none.
+func (h *heads) first() *Waiter {
+	for len(*h) > 0 {
+		w := (*h)[0]
+		if w.standing == *w.account {
+			return w
+		}
+		w.standing = *w.account // his customer has got a turn since
+		heap.Fix(h, 0)
+	}
+	return nil
+}
+
+func (h heads) Len() int           { return len(h) }
+func (h heads) Less(i, j int) bool { return before(h[i], h[j]) }
+func (h heads) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *heads) Push(w any)        { *h = append(*h, w.(*Waiter)) }
+func (h *heads) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // owes reports whether an old LOW job goes before HIGH ones.
@@ -109,20 +177,14 @@ func (o *Order) owes(cpu int64) bool {
 	return (o.low+cpu)*owed <= o.Slots
 }
 
-func (o *Order) before(a, b *Waiter) bool {
+func before(a, b *Waiter) bool {
 	if a.Low != b.Low {
 		return b.Low
 	}
-	if a.Customer != b.Customer {
-		x, y := o.of(a.Line), o.of(b.Line)
-		if c := cmp.Or(cmp.Compare(x.running, y.running), cmp.Compare(x.served, y.served)); c != 0 {
-			return c < 0
-		}
-	}
-	if c := a.Since.Compare(b.Since); c != 0 {
-		return c < 0
-	}
-	return cmp.Or(cmp.Compare(a.Customer, b.Customer), cmp.Compare(a.Lane, b.Lane)) < 0
+	return cmp.Or(
+		cmp.Compare(a.standing.running, b.standing.running), cmp.Compare(a.standing.served, b.standing.served), a.Since.Compare(b.Since),
+		cmp.Compare(a.Customer, b.Customer), cmp.Compare(a.Lane, b.Lane),
+	) < 0
 }
 
 // Began notes that a job of a line was begun; passed says that an old LOW job was waiting then.

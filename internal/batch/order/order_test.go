@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,29 +30,36 @@ func (h *hall) add(customer string, low bool, n int, age time.Duration) {
 	}
 }
 
-func (h *hall) heads() (heads []Waiter, isOld bool) {
+func (h *hall) head(l Line) Waiter { return Waiter{Line: l, Since: h.waiting[l][0], CPU: 1000} }
+
+func (h *hall) heads() (heads []Waiter) {
 	for l, since := range h.waiting {
 		if len(since) > 0 {
-			heads = append(heads, Waiter{Line: l, Since: since[0], CPU: 1000})
-			isOld = isOld || l.Low && h.now.Sub(since[0]) > Patience
+			heads = append(heads, h.head(l))
 		}
 	}
-	return heads, isOld
+	return heads
 }
 
 // begin fills the slots.
 func (h *hall) begin() (begun []Line) {
+	round := h.Round(h.now)
+	for _, w := range h.heads() {
+		round.Join(w)
+	}
 	for int64(len(h.running))*1000 < h.Slots {
-		heads, isOld := h.heads()
-		at := h.Next(heads, h.now)
-		if at < 0 {
+		w, passed, ok := round.Next()
+		if !ok {
 			return begun
 		}
-		l := heads[at].Line
+		l := w.Line
 		h.waiting[l] = h.waiting[l][1:]
-		h.Began(l, 1000, isOld)
+		h.Began(l, 1000, passed)
 		h.running = append(h.running, l)
 		begun = append(begun, l)
+		if len(h.waiting[l]) > 0 {
+			round.Join(h.head(l))
+		}
 	}
 	return begun
 }
@@ -168,15 +176,104 @@ func TestTheOrderDoesNotDependOnHowTheWaitersAreListed(t *testing.T) {
 		for i := range rapid.IntRange(1, 12).Draw(t, "waiters") {
 			waiters = append(waiters, Waiter{
 				Line:  Line{Lane: fmt.Sprint(i % 3), Low: rapid.Bool().Draw(t, "low"), Customer: fmt.Sprint("c", i)},
-				Since: noon.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "age")) * time.Minute), CPU: 1000,
+				Since: noon.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "age")) * time.Minute), CPU: 1000, Place: i,
 			})
 		}
-		want := waiters[o.Next(waiters, noon)]
-		shuffled := rapid.Permutation(waiters).Draw(t, "shuffled")
-		if got := shuffled[o.Next(shuffled, noon)]; got != want {
+		want := drained(&o, waiters)
+		if got := drained(&o, rapid.Permutation(waiters).Draw(t, "shuffled")); !slices.Equal(got, want) {
 			t.Fatalf("%v instead of %v", got, want)
 		}
 	})
+}
+
+// drained are the places of waiters in the order of their turns, if nobody were ever begun.
+func drained(o *Order, waiters []Waiter) (places []int) {
+	round := o.Round(noon)
+	for _, w := range waiters {
+		round.Join(w)
+	}
+	for {
+		w, _, ok := round.Next()
+		if !ok {
+			return places
+		}
+		places = append(places, w.Place)
+	}
+}
+
+// model is the rule as it is written down: of all waiters, every time anew.
+func model(o *Order, waiters []Waiter) (best int, passed bool) {
+	best, old := -1, -1
+	for i := range waiters {
+		w := &waiters[i]
+		w.standing = *o.of(w.Line)
+		if best < 0 || before(w, &waiters[best]) {
+			best = i
+		}
+		if w.Low && noon.Sub(w.Since) > Patience && (old < 0 || before(w, &waiters[old])) {
+			old = i
+		}
+	}
+	if best >= 0 && old >= 0 && !waiters[best].Low && o.owes(waiters[old].CPU) {
+		return old, true
+	}
+	return best, old >= 0
+}
+
+func TestARoundGivesTurnsAsIfItLookedAtEverybodyEveryTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := Order{Slots: rapid.SampledFrom([]int64{0, 5_000, 20_000, 400_000}).Draw(t, "slots")}
+		draw := func(place int) Waiter {
+			return Waiter{
+				Line: Line{
+					Lane: fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "lane")), Low: rapid.Bool().Draw(t, "low"),
+					Customer: fmt.Sprint("c", rapid.IntRange(0, 4).Draw(t, "customer")),
+				},
+				Since: noon.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "age")) * time.Minute),
+				CPU:   rapid.Int64Range(0, 4_000).Draw(t, "cpu"), Place: place,
+			}
+		}
+		for range rapid.IntRange(0, 5).Draw(t, "running") {
+			w := draw(0)
+			o.Resumed(w.Line, w.CPU)
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "rounds") {
+			round, waiters, n := o.Round(noon), []Waiter(nil), 0
+			for range rapid.IntRange(1, 60).Draw(t, "steps") {
+				if len(waiters) == 0 || rapid.Bool().Draw(t, "joins") {
+					n++
+					w := draw(n)
+					round.Join(w)
+					waiters = append(waiters, w)
+					continue
+				}
+				want, wantPassed := model(&o, waiters)
+				got, passed, ok := round.Next()
+				if !ok || before(&waiters[want], &got) && got.Place != waiters[want].Place || passed != wantPassed {
+					t.Fatalf("%+v (%v, %v) instead of %+v", got, passed, ok, waiters[want])
+				}
+				waiters = slices.DeleteFunc(waiters, func(w Waiter) bool { return w.Place == got.Place })
+				if rapid.Bool().Draw(t, "begins") {
+					o.Began(got.Line, got.CPU, passed)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkARoundOfManyCustomers(b *testing.B) {
+	for range b.N {
+		o := Order{}
+		round := o.Round(noon)
+		for i := range 10_000 {
+			round.Join(Waiter{Line: Line{Lane: "a", Low: i%2 == 0, Customer: fmt.Sprint("c", i)}, Since: noon, CPU: 1000})
+		}
+		for range 256 {
+			w, passed, _ := round.Next()
+			o.Began(w.Line, w.CPU, passed)
+			round.Join(w)
+		}
+	}
 }
 
 func TestAccountsOfThoseWhoAreGoneAreForgotten(t *testing.T) {
