@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"time"
 
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/store"
@@ -18,14 +19,17 @@ func (b *Batch) finish(ctx context.Context, account, id string, state State, bec
 	if err != nil {
 		return Job{}, err
 	}
-	d, err = b.change(ctx, d, func(d document) (move, bool, error) {
-		m := move{doc: clone(d)}
-		if d.Value.State.Final() {
-			return m, false, fault.Of(fault.Conflict, "state", "Job %s is %s already.", id, d.Value.State)
-		}
-		return m, true, m.to(state, b.c.Clock.Now().UTC(), because)
-	})
+	d, err = b.change(ctx, d, func(d document) (move, bool, error) { return concluded(d, state, because, b.c.Clock.Now().UTC()) })
 	return job(d), err
+}
+
+// concluded is a job that somebody brings to its end; fault.Conflict when it has come to one.
+func concluded(d document, state State, because string, now time.Time) (m move, changed bool, err error) {
+	m = move{doc: clone(d)}
+	if d.Value.State.Final() {
+		return m, false, fault.Of(fault.Conflict, "state", "Job %s is %s already.", d.ID, d.Value.State)
+	}
+	return m, true, m.to(state, now, because)
 }
 
 // Announce is called by an instance job's own machine when it has booted: its job runs from now on. The same answer on repeat. fault.Invalid when the instance is no
