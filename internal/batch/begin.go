@@ -143,6 +143,11 @@ func (r *room) holds(of, needs runtime.Resources) bool {
 		(of.MemoryMiB == 0 || needs.MemoryMiB <= r.left.MemoryMiB) && (of.GPUs == 0 || needs.GPUs <= r.left.GPUs)
 }
 
+// isFull reports whether not even the smallest task finds room.
+func (r *room) isFull(of runtime.Resources) bool {
+	return !r.holds(of, runtime.Resources{MilliCPU: 1, MemoryMiB: 1})
+}
+
 func (r *room) take(needs runtime.Resources) { r.left = minus(r.left, needs) }
 
 func minus(a, b runtime.Resources) runtime.Resources {
@@ -179,7 +184,7 @@ func (c *choice) fill(ctx context.Context, queues []*queue) error {
 	for at := range queues {
 		c.join(queues, at)
 	}
-	for len(c.picked) < chunk && !c.full {
+	for len(c.picked) < chunk && !c.full && !c.room.isFull(c.d.c.Room) {
 		w, passed, ok := c.round.Next()
 		if !ok {
 			break
@@ -201,7 +206,10 @@ func (c *choice) fill(ctx context.Context, queues []*queue) error {
 	for _, p := range c.picked {
 		taken[p.doc.ID] = true
 	}
-	for _, q := range queues {
+	for at, q := range queues {
+		if c.next[at] == 0 {
+			continue
+		}
 		q.docs = slices.DeleteFunc(q.docs, func(doc document) bool { return taken[doc.ID] })
 		q.more = q.more || len(q.docs) == 0
 	}

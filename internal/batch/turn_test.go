@@ -369,7 +369,7 @@ func TestWhoComesBackIsNotOwedWhatOthersHadInTheMeantime(t *testing.T) {
 
 // BenchmarkATurn is one turn with 10,000 customers who wait, 1,000 machines and 5,000 attempts that run; in each, 50 attempts end and as many are begun.
 func BenchmarkATurn(b *testing.B) {
-	s := newStage(b, 1000, vcpus(5), vcpus(1_000_000))
+	s := newStage(b, 1000, vcpus(5), vcpus(5_000))
 	for i := range 5_000 {
 		s.ask("act-1", fmt.Sprint("c", i%100), Low, 1000)
 	}
@@ -383,7 +383,7 @@ func BenchmarkATurn(b *testing.B) {
 	}
 	began := time.Now()
 	s.turns()
-	b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms-first")
+	first := time.Since(began)
 	b.ResetTimer()
 	for range b.N {
 		n := 0
@@ -396,4 +396,5 @@ func BenchmarkATurn(b *testing.B) {
 		s.due["look"] = time.Time{}
 		s.must(s.turn(b.Context()))
 	}
+	b.ReportMetric(float64(first.Milliseconds()), "ms/first")
 }
