@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/neap-cloud/neap/internal/batch"
@@ -88,5 +89,18 @@ func TestAttemptsOnAMachineThatIsGoneAreTakenForLost(t *testing.T) {
 	})
 	if where(t, j.ID+".2", second) != second {
 		t.Error("the second attempt does not run on")
+	}
+}
+
+func TestAJobWithADeadlineGoesOnWhicheverReplicaTookIt(t *testing.T) {
+	var isOpen atomic.Bool
+	isOpen.Store(true)
+	at := storetest.Postgres(t)
+	var worlds []*world
+	for _, name := range []string{"a", "b"} {
+		worlds = append(worlds, newWorld(t, func(w *world) { w.at, w.machine, w.alive = at, name, func(string) bool { return true } }, markets(&isOpen)))
+	}
+	for _, w := range worlds {
+		w.becomes(w.submit(timed()).ID, batch.Running)
 	}
 }
