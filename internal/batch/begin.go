@@ -117,9 +117,9 @@ func (d *dispatcher) forgetCustomers() {
 func (d *dispatcher) rooms(pools map[string][]*queue) map[string]*room {
 	rooms := make(map[string]*room, len(pools))
 	for pool := range pools {
-		rooms[pool] = &room{left: d.c.Room, attempts: underWay}
+		rooms[pool] = &room{attempts: underWay}
 		if pool == hosted {
-			rooms[pool].attempts = 1 << 30
+			rooms[pool] = d.hostedRoom()
 		}
 	}
 	for _, run := range d.active {
@@ -131,21 +131,26 @@ func (d *dispatcher) rooms(pools map[string][]*queue) map[string]*room {
 	return rooms
 }
 
-// room is what a pool has left, in attempts under way and, for hosted tasks, in resources.
+// hostedRoom is what this machine lends to hosted tasks, as long as none of them runs.
+func (d *dispatcher) hostedRoom() *room {
+	return &room{of: d.c.Room, left: d.c.Room, attempts: 1 << 30}
+}
+
+// room is what a pool has left, in attempts under way and in resources.
 type room struct {
-	left     runtime.Resources
+	of, left runtime.Resources // a member of of that is zero is not limited
 	attempts int
 }
 
-// holds reports whether a task finds room. What is not limited at all holds everything.
-func (r *room) holds(of, needs runtime.Resources) bool {
-	return r.attempts > 0 && (of.MilliCPU == 0 || needs.MilliCPU <= r.left.MilliCPU) &&
-		(of.MemoryMiB == 0 || needs.MemoryMiB <= r.left.MemoryMiB) && (of.GPUs == 0 || needs.GPUs <= r.left.GPUs)
+// holds reports whether a task finds room.
+func (r *room) holds(needs runtime.Resources) bool {
+	return r.attempts > 0 && (r.of.MilliCPU == 0 || needs.MilliCPU <= r.left.MilliCPU) &&
+		(r.of.MemoryMiB == 0 || needs.MemoryMiB <= r.left.MemoryMiB) && (r.of.GPUs == 0 || needs.GPUs <= r.left.GPUs)
 }
 
 // isFull reports whether not even the smallest task finds room.
-func (r *room) isFull(of runtime.Resources) bool {
-	return !r.holds(of, runtime.Resources{MilliCPU: 1, MemoryMiB: 1})
+func (r *room) isFull() bool {
+	return !r.holds(runtime.Resources{MilliCPU: 1, MemoryMiB: 1})
 }
 
 func (r *room) take(needs runtime.Resources) { r.left = minus(r.left, needs) }
@@ -184,7 +189,7 @@ func (c *choice) fill(ctx context.Context, queues []*queue) error {
 	for at := range queues {
 		c.join(queues, at)
 	}
-	for len(c.picked) < chunk && !c.full && !c.room.isFull(c.d.c.Room) {
+	for len(c.picked) < chunk && !c.full && !c.room.isFull() {
 		w, passed, ok := c.round.Next()
 		if !ok {
 			break
@@ -242,7 +247,7 @@ func (c *choice) try(ctx context.Context, q *queue, doc document, isHead, passed
 	switch {
 	case p.why != "":
 		return c.pick(p, passed), nil
-	case !c.room.holds(c.d.c.Room, needs):
+	case !c.room.holds(needs):
 		c.full = waits > standBack
 		return false, nil
 	}
@@ -307,8 +312,7 @@ func (d *dispatcher) tooLarge(ctx context.Context, q *queue, needs runtime.Resou
 	if q.how != hosted {
 		return "", nil
 	}
-	all := room{left: d.c.Room, attempts: 1}
-	if !all.holds(d.c.Room, needs) {
+	if !d.hostedRoom().holds(needs) {
 		return "It needs more than this machine lends to all jobs together.", nil
 	}
 	why, err := refusal(d.c.Capacity.Fits(ctx, q.Lane, needs))

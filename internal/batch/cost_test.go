@@ -145,7 +145,7 @@ func TestWhatJobsAndIdleTimeCostIsExactlyWhatTheMachinesCost(t *testing.T) {
 		span := func(name string, most time.Duration) time.Duration {
 			return time.Duration(rapid.Int64Range(0, most.Milliseconds()).Draw(rt, name)) * time.Millisecond
 		}
-		var ids []string
+		var attempts []Attempt
 		for m := range rapid.IntRange(0, 3).Draw(rt, "machines") {
 			host, group := fmt.Sprintf("i-%d-%d", round, m), fmt.Sprint("g-", rapid.SampledFrom([]int{0, 1, 2, 9}).Draw(rt, "group"))
 			from, until := morning.Add(span("from", time.Hour)), time.Time{}
@@ -164,12 +164,18 @@ func TestWhatJobsAndIdleTimeCostIsExactlyWhatTheMachinesCost(t *testing.T) {
 					} else {
 						at = now
 					}
-					ids = append(ids, l.put("a", a))
+					attempts = append(attempts, a)
 					if at.Equal(now) {
 						break
 					}
 				}
 			}
+		}
+		var ids []string
+		for len(attempts) > 0 { // some jobs had several, on machines of several lanes
+			n := min(len(attempts), rapid.IntRange(1, 3).Draw(rt, "attempts"))
+			ids = append(ids, l.put("a", attempts[:n]...))
+			attempts = attempts[n:]
 		}
 		all := l.costs(morning.Add(-time.Hour), now)
 		begin := morning.Add(span("begin", 4*time.Hour))

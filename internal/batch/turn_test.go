@@ -113,8 +113,13 @@ func (s *stage) turns() {
 
 func (s *stage) ask(account, customer string, p Priority, milliCPU int64) string {
 	s.Helper()
+	return s.askIn(hosted, account, customer, p, milliCPU)
+}
+
+func (s *stage) askIn(how, account, customer string, p Priority, milliCPU int64) string {
+	s.Helper()
 	s.n++
-	l := line{Lane: capacity.Lane{Account: account, Cloud: cloudAWS, Region: "us-east-1", Queue: "spot"}, how: hosted, low: p == Low, customer: customer}
+	l := line{Lane: capacity.Lane{Account: account, Cloud: cloudAWS, Region: "us-east-1", Queue: "spot"}, how: how, low: p == Low, customer: customer}
 	id := fmt.Sprintf("job-%06d", s.n)
 	sub := Submission{Customer: customer, Cloud: cloudAWS, Image: "host", Priority: p, Resources: runtime.Resources{MilliCPU: milliCPU, MemoryMiB: 1}}
 	at := s.clock.Now()
@@ -253,6 +258,21 @@ func TestAJobThatNoMachineCanHoldAnyMoreFailsAndStopsNobody(t *testing.T) {
 	s.turns()
 	if j, o := s.get(huge), s.get(other); j.State != Failed || o.State != Starting {
 		t.Errorf("%s (%s), the small one %s", j.State, j.Reason, o.State)
+	}
+}
+
+func TestTheRoomOfThisMachineIsNoLimitForWhatRunsElsewhere(t *testing.T) {
+	s := newStage(t, 1, vcpus(2), vcpus(2))
+	s.c.Remote = s.runtime
+	var ids []string
+	for range 3 {
+		ids = append(ids, s.askIn(remote, "act-1", "a", Low, 64_000))
+	}
+	s.turns()
+	for _, id := range ids {
+		if j := s.get(id); j.State != Starting {
+			t.Errorf("%s: %s", j.State, j.Reason)
+		}
 	}
 }
 
