@@ -64,7 +64,7 @@ func (c *client) submitAll(ctx context.Context, token string, ids []string) erro
 				command := []string{"true"}
 				switch {
 				case n%200 == 100:
-					command = []string{"sleep", "2500ms"}
+					command = []string{"sleep", (c.Kill * 6 / 10).String()}
 				case n%10 == 0:
 					command = []string{"sleep", fmt.Sprint(n%700, "ms")}
 				}
