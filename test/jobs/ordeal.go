@@ -16,14 +16,7 @@ const patience = 3 * time.Minute
 
 // ordeal submits jobs while the node is killed and its machines are taken back, waits for all to come to their end, and judges what is left.
 func ordeal(ctx context.Context, o options) error {
-	c, err := newClient(o)
-	if err != nil {
-		return err
-	}
-	if err := c.start(ctx); err != nil {
-		return err
-	}
-	token, err := c.token()
+	c, token, err := launched(ctx, o)
 	if err != nil {
 		return err
 	}
