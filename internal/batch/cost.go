@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/share"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/money"
@@ -21,6 +22,9 @@ type Cost struct {
 	Potential money.Amount // the same seconds at the on-demand list price of the same type
 	Running   time.Duration
 }
+
+// clocksApart is how far a cloud's clock may be from ours.
+const clocksApart = time.Hour
 
 // Cost adds up what the job's attempts cost, from when each got its place until it ended.
 func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
@@ -35,12 +39,20 @@ func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
 		if a.Group == "" {
 			continue
 		}
-		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, a.At, a.end(now))
+		isOwn := a.Group == instance.GroupOf(taskID(id, a.N))
+		from, until := a.At, a.end(now)
+		if isOwn { // the whole group is the attempt's, also what the cloud's clock books before or behind it
+			from, until = from.Add(-clocksApart), until.Add(clocksApart)
+		}
+		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, from, until)
 		if err != nil {
 			return Cost{}, err
 		}
 		for _, l := range lines {
-			if l.Meter.Instance == a.Host {
+			switch {
+			case isOwn:
+				total.Actual, total.Potential = total.Actual+l.Actual, total.Potential+l.Potential
+			case l.Meter.Instance == a.Host:
 				total.Actual += a.part(l, l.Price, now)
 				total.Potential += a.part(l, l.OnDemand, now)
 			}

@@ -104,7 +104,10 @@ var (
 	imageForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._:-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 )
 
-const reserved = "AWS_BATCH" // how names of variables can't begin
+const (
+	reserved   = "AWS_BATCH" // how names of variables can't begin
+	mostLabels = 47          // of the 50 tags that a job has; see jobOf
+)
 
 // Check is runtime.Runtime's. Of the cloud it asks for the queue alone.
 func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
@@ -182,6 +185,14 @@ func checkForm(spec runtime.Spec) error {
 		return never("AWS Batch picks its instances itself; a job that is an instance can't be submitted to the queue %s.", spec.Place.Queue)
 	case spec.Image == "host" || !imageForm.MatchString(spec.Image):
 		return never("AWS Batch runs images of a registry, such as library/alpine:3; %q is none.", spec.Image)
+	}
+	if len(spec.Labels) > mostLabels {
+		return never("AWS Batch takes no more than %d tags of a job, Neap's own among them; there are %d.", mostLabels, len(spec.Labels))
+	}
+	for name := range spec.Labels {
+		if strings.HasPrefix(strings.ToLower(name), "aws:") {
+			return never("AWS keeps tags that begin with aws: for itself; name the tag %q otherwise.", name)
+		}
 	}
 	for name := range spec.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.HasPrefix(name, reserved) {
