@@ -1,0 +1,92 @@
+package app_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/neap-cloud/neap/internal/cloud"
+)
+
+// jobGround is the region of the stand-in as ground for jobs that are instances.
+func (e *employer) jobGround(t *testing.T) *ground {
+	return &ground{
+		Neap: e.Neap, region: amazonRegion, image: e.Image,
+		until: func(what string, done func() bool) { t.Helper(); e.until(t, what, done) },
+		alive: func() (ids []string) {
+			for id := range e.living("") {
+				ids = append(ids, id)
+			}
+			return ids
+		},
+		look: e.lookAt,
+		end: func(t *testing.T, id string) {
+			e.Server.EC2(t, amazonRegion, url.Values{"Action": {"TerminateInstances"}, "InstanceId.1": {id}})
+		},
+		interrupt: func(t *testing.T, id string) {
+			e.Announce(id)
+			e.Front.End(t, amazonRegion, id, "Server.SpotInstanceTermination", "Server.SpotInstanceTermination")
+		},
+	}
+}
+
+// lookAt looks at what the stand-in itself has of a job's instance.
+func (e *employer) lookAt(t *testing.T, id string) {
+	for _, i := range e.Instances(e.Neap) {
+		if i.ID == id && (i.Tags["team"] != "video" || i.Tags["shots"] != "7" || i.Tags["final"] != "true" || i.Tags["neap.customer"] != "lightning" || i.Market.Lifecycle != cloud.Spot) {
+			t.Errorf("%+v", i)
+		}
+	}
+	answer := string(e.Server.EC2(t, amazonRegion, url.Values{"Action": {"DescribeInstanceAttribute"}, "Attribute": {"userData"}, "InstanceId": {id}}))
+	_, rest, _ := strings.Cut(answer, "<userData>")
+	given := regexp.MustCompile(`[A-Za-z0-9+/=]{8,}`).FindString(rest)
+	if text, err := base64.StdEncoding.DecodeString(given); err != nil || string(text) != bootScript {
+		t.Errorf("its user data are %q: %s (%v)", text, answer, err)
+	}
+	if shown := string(e.Server.EC2(t, amazonRegion, url.Values{"Action": {"DescribeInstances"}, "InstanceId.1": {id}})); !strings.Contains(shown, "<imageId>"+e.Image+"</imageId>") || !strings.Contains(shown, "<instanceType>c5.large</instanceType>") {
+		t.Error(shown)
+	}
+}
+
+func TestAmazonInstanceJobsLiveTheirWholeLifeAndLeaveNothing(t *testing.T) {
+	e := employing(t)
+	g := e.jobGround(t)
+	g.live(t)
+	e.said.mu.Lock()
+	log := e.said.text.String()
+	e.said.mu.Unlock()
+	if !strings.Contains(log, "an instance's call came from another address than its own") {
+		t.Errorf("the log does not tell who called: %s", log)
+	}
+	if strings.Contains(log, "a-secret-of-the-boot-script") {
+		t.Error("the log tells user data")
+	}
+
+	// It goes on while Neap is away, and what its instance asks for afterwards is answered.
+	kept, id := g.submit(nil)
+	g.call("get-info", amazonRegion, id, http.StatusCreated)
+	e.end()
+	e.begin(t)
+	g = e.jobGround(t)
+	if again := g.call("get-info", amazonRegion, id, http.StatusCreated); again["job_id"] != kept {
+		t.Errorf("%v", again)
+	}
+	g.call("destroy", amazonRegion, id, http.StatusCreated)
+	g.isOver()
+	g.costs(t, kept)
+
+	if left := e.Left(e.Neap, e.account); len(left) > 0 {
+		t.Errorf("%v are left", left)
+	}
+	requests := string(e.Server.EC2(t, amazonRegion, url.Values{"Action": {"DescribeSpotInstanceRequests"}}))
+	templates := string(e.Server.EC2(t, amazonRegion, url.Values{"Action": {"DescribeLaunchTemplates"}}))
+	if made := regexp.MustCompile(`<state>(open|active)</state>`).FindString(requests); made != "" {
+		t.Errorf("a spot request is left: %s", requests)
+	}
+	if strings.Contains(templates, "job-") || strings.Contains(templates, "<launchTemplateId>") {
+		t.Errorf("a launch template is left: %s", templates)
+	}
+}
