@@ -21,6 +21,7 @@ type ground struct {
 	region, image string
 	until         func(what string, done func() bool)
 	alive         func() []string               // the instances that the cloud itself shows
+	second        func()                        // lets one pass on the cloud's own clock, which books go by
 	look          func(t *testing.T, id string) // at an instance that has just come
 	end           func(t *testing.T, id string) // behind our back
 	interrupt     func(t *testing.T, id string) // as the cloud does
@@ -28,17 +29,17 @@ type ground struct {
 
 const bootScript = "#!/bin/sh\necho a-secret-of-the-boot-script\n"
 
-// submit begins a job, and waits for the instance that is its attempt number n.
-func (g *ground) submit(members map[string]any) (job, id string) {
+// submit begins a job that is an instance.
+func (g *ground) submit(members map[string]any) (job string) {
 	g.T.Helper()
 	asked := map[string]any{"ami": g.image, "user_data": bootScript, "tags": map[string]any{"team": "video", "shots": 7, "final": true}}
 	for name, value := range members {
 		asked[name] = value
 	}
-	job = submitted(g.Neap, g.region, asked)
-	return job, g.attempt(job, 1)
+	return submitted(g.Neap, g.region, asked)
 }
 
+// attempt waits for the instance that is a job's attempt number n.
 func (g *ground) attempt(job string, n int) (id string) {
 	g.T.Helper()
 	g.until(fmt.Sprintf("attempt %d of job %s has an instance", n, job), func() bool {
@@ -105,25 +106,17 @@ func (g *ground) costs(t *testing.T, job string) {
 	}
 }
 
-// live is the life of such jobs, wherever they live.
+// live is the life of such jobs, wherever they live: of one that is done, one that is cancelled, one whose instance somebody else ends, and one that is interrupted.
 func (g *ground) live(t *testing.T) {
-	done, id := g.submit(nil)
+	done, unwanted, robbed, moved := g.submit(nil), g.submit(map[string]any{"priority": "HIGH"}), g.submit(nil), g.submit(nil)
+	id, unwantedID, robbedID, movedID := g.attempt(done, 1), g.attempt(unwanted, 1), g.attempt(robbed, 1), g.attempt(moved, 1)
+	g.look(t, id)
 	if j := shownJob(g.Neap, done); j.State != batch.Starting && j.State != batch.Running {
 		t.Errorf("%+v", j)
 	}
-	g.look(t, id)
-	first := g.call("get-info", g.region, id, http.StatusCreated)
-	if publish, subscribe := fmt.Sprint(first["publish_key"]), fmt.Sprint(first["subscribe_key"]); first["job_id"] != done || !strings.HasPrefix(publish, "pub-c-") || !strings.HasPrefix(subscribe, "sub-c-") {
-		t.Errorf("%v", first)
-	}
-	if j := shownJob(g.Neap, done); j.State != batch.Running || j.Attempts[0].StartedAt.IsZero() {
-		t.Errorf("%+v", j)
-	}
-	if again := g.call("get-info", g.region, id, http.StatusCreated); fmt.Sprint(again) != fmt.Sprint(first) {
-		t.Errorf("%v, then %v", first, again)
-	}
-	g.call("get-info", "us-west-2", id, http.StatusBadRequest)
-	g.call("get-info", g.region, "i-0123456789abcdef0", http.StatusBadRequest)
+	g.announces(t, done, id)
+	g.second()
+
 	g.call("destroy", "us-west-2", id, http.StatusBadRequest)
 	g.call("destroy", g.region, id, http.StatusCreated)
 	if j := shownJob(g.Neap, done); j.State != batch.Succeeded {
@@ -131,45 +124,55 @@ func (g *ground) live(t *testing.T) {
 	}
 	g.call("destroy", g.region, id, http.StatusBadRequest)
 	g.call("get-info", g.region, id, http.StatusBadRequest)
-	g.isOver()
-	g.costs(t, done)
-	if j := shownJob(g.Neap, done); len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host != id || j.Attempts[0].Type != "c5.large" || j.Attempts[0].Zone == "" {
-		t.Errorf("%+v", j)
-	}
 
-	unwanted, id := g.submit(map[string]any{"priority": "HIGH"})
 	if answer := mapsor(g.Neap, http.MethodGet, "/cancel/"+unwanted, nil); answer.Status != http.StatusOK {
 		t.Errorf("%d %s", answer.Status, answer.Raw)
 	}
-	g.call("destroy", g.region, id, http.StatusBadRequest)
-	g.isOver()
-	g.costs(t, unwanted)
-	g.is(unwanted, batch.Cancelled)
+	g.call("destroy", g.region, unwantedID, http.StatusBadRequest)
 
-	robbed, id := g.submit(nil)
 	g.is(robbed, batch.Running)
-	g.end(t, id)
-	if j := g.is(robbed, batch.Failed); j.Reason != "terminated from outside" {
-		t.Errorf("%+v", j)
-	}
-	g.isOver()
-	g.costs(t, robbed)
-
-	moved, id := g.submit(nil)
-	g.call("get-info", g.region, id, http.StatusCreated)
-	g.interrupt(t, id)
+	g.end(t, robbedID)
+	g.call("get-info", g.region, movedID, http.StatusCreated)
+	g.interrupt(t, movedID)
 	next := g.attempt(moved, 2)
-	if j := shownJob(g.Neap, moved); j.State != batch.Starting && j.State != batch.Running || j.Attempts[0].Outcome != "lost" || j.Attempts[0].Reason != "interrupted by the cloud" || next == id {
-		t.Errorf("%+v", j)
-	}
-	g.call("destroy", g.region, id, http.StatusBadRequest)
+	g.call("destroy", g.region, movedID, http.StatusBadRequest)
 	if again := g.call("get-info", g.region, next, http.StatusCreated); again["job_id"] != moved {
 		t.Errorf("%v", again)
 	}
+	g.second()
 	g.call("destroy", g.region, next, http.StatusCreated)
-	g.is(moved, batch.Succeeded)
+
 	g.isOver()
-	g.costs(t, moved)
+	for _, job := range []string{done, unwanted, robbed, moved} {
+		g.costs(t, job)
+	}
+	if j := g.is(done, batch.Succeeded); len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host != id || j.Attempts[0].Type != "c5.large" || j.Attempts[0].Zone == "" {
+		t.Errorf("%+v", j)
+	}
+	g.is(unwanted, batch.Cancelled)
+	if j := g.is(robbed, batch.Failed); j.Reason != "terminated from outside" {
+		t.Errorf("%+v", j)
+	}
+	if j := g.is(moved, batch.Succeeded); len(j.Attempts) != 2 || j.Attempts[0].Outcome != "lost" || j.Attempts[0].Reason != "interrupted by the cloud" || next == movedID {
+		t.Errorf("%+v", j)
+	}
+}
+
+// announces lets a job's instance ask for what it is to know.
+func (g *ground) announces(t *testing.T, job, id string) {
+	t.Helper()
+	first := g.call("get-info", g.region, id, http.StatusCreated)
+	if publish, subscribe := fmt.Sprint(first["publish_key"]), fmt.Sprint(first["subscribe_key"]); first["job_id"] != job || !strings.HasPrefix(publish, "pub-c-") || !strings.HasPrefix(subscribe, "sub-c-") {
+		t.Errorf("%v", first)
+	}
+	if j := shownJob(g.Neap, job); j.State != batch.Running || j.Attempts[0].StartedAt.IsZero() {
+		t.Errorf("%+v", j)
+	}
+	if again := g.call("get-info", g.region, id, http.StatusCreated); fmt.Sprint(again) != fmt.Sprint(first) {
+		t.Errorf("%v, then %v", first, again)
+	}
+	g.call("get-info", "us-west-2", id, http.StatusBadRequest)
+	g.call("get-info", g.region, "i-0123456789abcdef0", http.StatusBadRequest)
 }
 
 func TestInstanceJobsLiveTheirWholeLifeOnTheSimulatedCloud(t *testing.T) {
@@ -194,6 +197,10 @@ func TestInstanceJobsLiveTheirWholeLifeOnTheSimulatedCloud(t *testing.T) {
 				}
 			}
 			return ids
+		},
+		second: func() {
+			end := n.Clock.Now().Add(time.Second)
+			n.Until("a second has passed", time.Minute, func() bool { return n.Clock.Now().After(end) })
 		},
 		look: func(t *testing.T, id string) {
 			for _, i := range all(t) {
