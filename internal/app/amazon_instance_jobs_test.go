@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/batch"
 	"github.com/neap-cloud/neap/internal/cloud"
 )
 
@@ -70,9 +71,38 @@ func TestAmazonInstanceJobsLiveTheirWholeLifeAndLeaveNothing(t *testing.T) {
 		t.Error("the log tells user data")
 	}
 
+	for _, asked := range append(e.Front.Requests("RunInstances"), e.Front.Requests("CreateFleet")...) {
+		if asked.Get("InstanceMarketOptions.SpotOptions.SpotInstanceType") != "one-time" && asked.Get("Type") != "instant" {
+			t.Errorf("%v may bring more than one instance, once", asked)
+		}
+	}
+
+	// Where spot has no room, one job waits and says so, and the other takes what is there on demand.
+	for zone := range e.Subnets {
+		e.Front.Room("c5.large/"+zone+"/spot", 0)
+	}
+	low, high := g.submit(nil), g.submit(map[string]any{"priority": "HIGH"})
+	id := g.attempt(high, 1)
+	if lifecycle := e.living("")[id]; lifecycle != string(cloud.OnDemand) {
+		t.Errorf("it is %q", lifecycle)
+	}
+	e.until(t, "it says what it waits for", func() bool {
+		j := shownJob(e.Neap, low)
+		return j.State == batch.Starting && strings.HasPrefix(j.Reason, "Waits for a spot c5.large in "+amazonRegion+". Asked last: ")
+	})
+	for _, job := range []string{low, high} {
+		if answer := e.mapsor(http.MethodGet, "/cancel/"+job, nil); answer.Status != http.StatusOK {
+			t.Errorf("%d %s", answer.Status, answer.Raw)
+		}
+	}
+	for zone := range e.Subnets {
+		e.Front.Room("c5.large/"+zone+"/spot", 100)
+	}
+	g.isOver()
+
 	// It goes on while Neap is away, and what its instance asks for afterwards is answered.
 	kept := g.submit(nil)
-	id := g.attempt(kept, 1)
+	id = g.attempt(kept, 1)
 	g.call("get-info", amazonRegion, id, http.StatusCreated)
 	e.end()
 	e.begin(t)

@@ -355,10 +355,10 @@ func TestAmazonJobsAreCancelledWhereverTheyStand(t *testing.T) {
 
 func TestAmazonJobsOutliveNeapLostAnswersAndTheirMachines(t *testing.T) {
 	e := employing(t)
-	counts := e.submit(map[string]any{"image": "library/alpine:3", "command": shell("for n in 1 2 3 4 5; do echo $n; sleep 1; done")})
+	counts := e.submit(map[string]any{"image": "library/alpine:3", "command": shell("for n in 1 2 3 4 5; do echo $n; sleep 0.6; done")})
 	e.Front.Lose("submitjob", 1)
 	lost := e.submit(map[string]any{"image": "library/alpine:3", "command": shell("echo once")})
-	displaced := e.submit(map[string]any{"image": "spot/alpine:3", "command": shell("echo try; sleep 2")})
+	displaced := e.submit(map[string]any{"image": "spot/alpine:3", "command": shell("echo try; sleep 1")})
 	e.until(t, "it counts", func() bool { return slices.Contains(e.log(t, counts), "2") })
 
 	e.end()

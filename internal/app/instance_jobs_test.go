@@ -149,6 +149,16 @@ func (g *ground) live(t *testing.T) {
 	if j := g.is(done, batch.Succeeded); len(j.Attempts) != 1 || j.Attempts[0].Outcome != "succeeded" || j.Attempts[0].Host != id || j.Attempts[0].Type != "c5.large" || j.Attempts[0].Zone == "" {
 		t.Errorf("%+v", j)
 	}
+	history, err := g.Batch.History(t.Context(), g.Account.ID, moved)
+	var states []batch.State
+	for _, to := range history {
+		if len(states) == 0 || states[len(states)-1] != to.To {
+			states = append(states, to.To)
+		}
+	}
+	if want := []batch.State{batch.Runnable, batch.Starting, batch.Running, batch.Runnable, batch.Starting, batch.Running, batch.Succeeded}; err != nil || !slices.Equal(states[max(0, len(states)-len(want)):], want) {
+		t.Errorf("it went through %v: %v", states, err)
+	}
 	g.is(unwanted, batch.Cancelled)
 	if j := g.is(robbed, batch.Failed); j.Reason != "terminated from outside" {
 		t.Errorf("%+v", j)
