@@ -77,6 +77,10 @@ func TestAmazonInstanceJobsLiveTheirWholeLifeAndLeaveNothing(t *testing.T) {
 		}
 	}
 
+	kept := g.submit(nil)
+	keptID := g.attempt(kept, 1)
+	g.call("get-info", amazonRegion, keptID, http.StatusCreated)
+
 	// Where spot has no room, one job waits and says so, and the other takes what is there on demand.
 	for zone := range e.Subnets {
 		e.Front.Room("c5.large/"+zone+"/spot", 0)
@@ -95,22 +99,15 @@ func TestAmazonInstanceJobsLiveTheirWholeLifeAndLeaveNothing(t *testing.T) {
 			t.Errorf("%d %s", answer.Status, answer.Raw)
 		}
 	}
-	for zone := range e.Subnets {
-		e.Front.Room("c5.large/"+zone+"/spot", 100)
-	}
-	g.isOver()
 
-	// It goes on while Neap is away, and what its instance asks for afterwards is answered.
-	kept := g.submit(nil)
-	id = g.attempt(kept, 1)
-	g.call("get-info", amazonRegion, id, http.StatusCreated)
+	// A job goes on while Neap is away, and what its instance asks for afterwards is answered.
 	e.end()
 	e.begin(t)
 	g = e.jobGround(t)
-	if again := g.call("get-info", amazonRegion, id, http.StatusCreated); again["job_id"] != kept {
+	if again := g.call("get-info", amazonRegion, keptID, http.StatusCreated); again["job_id"] != kept {
 		t.Errorf("%v", again)
 	}
-	g.call("destroy", amazonRegion, id, http.StatusCreated)
+	g.call("destroy", amazonRegion, keptID, http.StatusCreated)
 	g.isOver()
 	g.costs(t, kept)
 
