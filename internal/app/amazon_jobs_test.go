@@ -259,10 +259,19 @@ func TestAmazonJobsGoToTheirQueuesAndTellHowTheyEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := e.Call(http.MethodPost, "/neap/v1/jobs?accountId="+outside.ID, map[string]any{"customer": "c", "cloud": "aws", "region": amazonRegion, "id": "early", "image": image})
-	if answer.Status != http.StatusServiceUnavailable || !strings.Contains(string(answer.Raw), "check its credentials") {
-		t.Errorf("an account without a role: %d %s", answer.Status, answer.Raw)
+	refused := func(says string) bool {
+		t.Helper()
+		answer := e.Call(http.MethodPost, "/neap/v1/jobs?accountId="+outside.ID, map[string]any{"customer": "c", "cloud": "aws", "region": amazonRegion, "id": "early", "image": image})
+		if answer.Status != http.StatusServiceUnavailable {
+			t.Errorf("%d %s", answer.Status, answer.Raw)
+		}
+		return strings.Contains(string(answer.Raw), says)
 	}
+	if !refused("check its credentials") {
+		t.Error("nothing says that the account has no role")
+	}
+	e.Server.Grant(t, e.Admit(e.Neap, outside.ID), awstest.Allow("ec2:*"))
+	e.until(t, "it says what the role lacks", func() bool { return refused("AWS does not let Neap look for a queue of AWS Batch") })
 
 	for name, id := range quick {
 		j := e.becomes(t, id, batch.Succeeded)

@@ -93,14 +93,14 @@ func (a *Amazon) Connect(n *Neap) (account string) {
 }
 
 // Admit lets an account in by a role that may do what `neap aws init` says and nothing else.
-func (a *Amazon) Admit(n *Neap, account string) {
+func (a *Amazon) Admit(n *Neap, account string) (role string) {
 	a.T.Helper()
 	ctx, organisation := a.T.Context(), n.Account.Organisation
 	external, _, err := n.Identity.OfferExternalID(ctx, organisation, account)
 	if err != nil {
 		a.T.Fatal(err)
 	}
-	role := a.Server.Role(a.T, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, a.principal, external))
+	role = a.Server.Role(a.T, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, a.principal, external))
 	policy, err := aws.Policy(aws.Grant{Queue: a.Queue})
 	if err != nil {
 		a.T.Fatal(err)
@@ -109,6 +109,7 @@ func (a *Amazon) Admit(n *Neap, account string) {
 	if err := n.Identity.SetRole(ctx, organisation, account, role); err != nil {
 		a.T.Fatal(err)
 	}
+	return role
 }
 
 // Announce lets AWS say that it takes an instance back in two minutes.
