@@ -180,8 +180,6 @@ func (e *employer) log(t *testing.T, id string) (lines []string) {
 type batchJob struct {
 	Name   string `json:"jobName"`
 	Status string
-	Reason string            `json:"statusReason"`
-	Tags   map[string]string `json:"tags"`
 }
 
 // inBatch are the jobs of AWS Batch that one of ours was made of, in any of the queues, as the stand-in itself tells.
@@ -334,7 +332,7 @@ func TestAmazonJobsAreCancelledWhereverTheyStand(t *testing.T) {
 		t.Errorf("afterwards its log is %q", lines)
 	}
 
-	// AWS has no room for it: it waits for its turn, again and again.
+	// AWS throttles its submission, which is tried again and again.
 	e.Front.Refuse("submitjob", 1<<20, http.StatusTooManyRequests, "TooManyRequestsException", "Too many requests")
 	starts := e.submit(long)
 	e.becomes(t, starts, batch.Starting)
