@@ -118,6 +118,7 @@ type App struct {
 	db      *store.DB
 	server  *op.Server
 	diary   *journal.Journal
+	books   *ledger.Ledger
 	lock    *os.File
 	started time.Time
 	demo    string // id of a group to show to a newcomer: the account's oldest
@@ -157,6 +158,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 	diary := journal.New(journal.Config{DB: a.db, Clock: a.clock, Log: c.Log, Signer: a.Identity})
 	a.diary = diary
 	books := ledger.New(ledger.Config{DB: a.db, Clock: a.clock, Market: prices})
+	a.books = books
 	a.Workflow, err = workflow.New(workflow.Config{DB: a.db, Clock: a.clock, Log: c.Log, Replica: ident.UUID(), Lease: 5 * time.Second, Alone: c.Database == ""})
 	if err != nil {
 		return nil, err

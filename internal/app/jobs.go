@@ -72,7 +72,7 @@ func (a *App) jobs(ctx context.Context, simulated, facts *catalog.Cloud, forms j
 			return of.Cloud == simCloud, err
 		},
 		Hosted: hosted, Instances: instances,
-		Remote:       remote.New(remote.Config{DB: a.db, Clouds: a.clouds, Installation: self.ID, Clock: clock.Wall{}, Log: c.Log}),
+		Remote:       remote.New(remote.Config{DB: a.db, Clouds: a.clouds, Catalog: facts, Installation: self.ID, Clock: clock.Wall{}, Log: c.Log}),
 		RemoteQueues: map[batch.Priority]string{batch.Low: c.Jobs.SpotQueue, batch.High: c.Jobs.OnDemandQueue},
 		Room:         room, Machine: machine, Alive: a.replicas.alive, Meter: a.metered, Log: c.Log,
 	})

@@ -81,28 +81,35 @@ func (a *Amazon) Clouds() app.Clouds {
 	return app.Clouds{Real: true, AWSEndpoint: a.Front.Endpoint, AWSQueue: a.Queue}
 }
 
-// Connect adds an account, by a role that may do what `neap aws init` says and nothing else.
+// Connect adds an account; see Admit.
 func (a *Amazon) Connect(n *Neap) (account string) {
 	a.T.Helper()
+	made, err := n.Identity.AddAccount(a.T.Context(), identity.Account{Organisation: n.Account.Organisation, Name: "prod"})
+	if err != nil {
+		a.T.Fatal(err)
+	}
+	a.Admit(n, made.ID)
+	return made.ID
+}
+
+// Admit lets an account in by a role that may do what `neap aws init` says and nothing else.
+func (a *Amazon) Admit(n *Neap, account string) (role string) {
+	a.T.Helper()
 	ctx, organisation := a.T.Context(), n.Account.Organisation
-	made, err := n.Identity.AddAccount(ctx, identity.Account{Organisation: organisation, Name: "prod"})
+	external, _, err := n.Identity.OfferExternalID(ctx, organisation, account)
 	if err != nil {
 		a.T.Fatal(err)
 	}
-	external, _, err := n.Identity.OfferExternalID(ctx, organisation, made.ID)
-	if err != nil {
-		a.T.Fatal(err)
-	}
-	role := a.Server.Role(a.T, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, a.principal, external))
+	role = a.Server.Role(a.T, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, a.principal, external))
 	policy, err := aws.Policy(aws.Grant{Queue: a.Queue})
 	if err != nil {
 		a.T.Fatal(err)
 	}
 	a.Server.Grant(a.T, role, awstest.ActionsOnly(a.T, policy))
-	if err := n.Identity.SetRole(ctx, organisation, made.ID, role); err != nil {
+	if err := n.Identity.SetRole(ctx, organisation, account, role); err != nil {
 		a.T.Fatal(err)
 	}
-	return made.ID
+	return role
 }
 
 // Announce lets AWS say that it takes an instance back in two minutes.

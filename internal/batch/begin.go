@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/order"
 	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/runtime"
@@ -383,6 +384,9 @@ func (c *choice) attempt(p *pick) (move, error) {
 		a.Machine = c.d.c.Machine
 	}
 	because := ""
+	if p.q.how == single { // it is known before there is an instance: whatever that costs is the job's, even if nobody saw it run
+		a.Group, a.Part = instance.GroupOf(taskID(p.doc.ID, a.N)), whole
+	}
 	if h := p.host; h != nil {
 		a.Host, a.Type, a.Zone, a.Group, a.Part = h.ID, h.Type, h.Zone, h.Group, part(job.Resources, h.Has)
 		because = fmt.Sprintf("It takes room on %s (%s %s in %s).", h.ID, h.Lifecycle, h.Type, h.Zone)
@@ -452,7 +456,6 @@ func (d *dispatcher) spec(r *run) (runtime.Spec, error) {
 	spec := specOf(r.line, s, r.task)
 	spec.Place.Host = r.host
 	spec.Checkpoint = r.doc.Value.checkpoint(r.doc.ID)
-	spec.Labels = map[string]string{"neap.job": r.doc.ID, "neap.account": r.doc.Account, "neap.customer": s.Customer, "neap.class": s.Class}
 	return spec, nil
 }
 

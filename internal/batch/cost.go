@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
+	"github.com/neap-cloud/neap/internal/batch/instance"
 	"github.com/neap-cloud/neap/internal/batch/share"
 	"github.com/neap-cloud/neap/internal/ledger"
 	"github.com/neap-cloud/neap/internal/money"
@@ -20,6 +21,9 @@ type Cost struct {
 	Potential money.Amount // the same seconds at the on-demand list price of the same type
 	Running   time.Duration
 }
+
+// clocksApart is how far a cloud's clock may be from ours.
+const clocksApart = time.Hour
 
 // Cost adds up what the job's attempts cost, from when each got its place until it ended.
 func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
@@ -34,13 +38,21 @@ func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
 		if a.Group == "" {
 			continue
 		}
+		isOwn := a.Group == instance.GroupOf(taskID(id, a.N))
 		// The ledger counts the seconds that begin in a time; the attempt may have begun and ended within one.
-		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, a.At.Truncate(time.Second), a.end(now))
+		from, until := a.At.Truncate(time.Second), a.end(now)
+		if isOwn { // the whole group is the attempt's, also what the cloud's clock books before or behind it
+			from, until = from.Add(-clocksApart), until.Add(clocksApart)
+		}
+		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, from, until)
 		if err != nil {
 			return Cost{}, err
 		}
 		for _, l := range lines {
-			if l.Meter.Instance == a.Host {
+			switch {
+			case isOwn:
+				total.Actual, total.Potential = total.Actual+l.Actual, total.Potential+l.Potential
+			case l.Meter.Instance == a.Host:
 				total.Actual += a.owes(l, l.Price, now)
 				total.Potential += a.owes(l, l.OnDemand, now)
 			}

@@ -50,8 +50,8 @@ func judged(d document, s sighting, now time.Time) (m move, changed bool, err er
 	if a == nil || a.Outcome != "" {
 		return m, false, nil
 	}
-	if s.machine != nil && a.Group == "" {
-		a.Host, a.Type, a.Zone, a.Group, a.Part, changed = s.machine.Instance, s.machine.Type, s.machine.Zone, s.machine.Group, whole, true
+	if s.machine != nil && a.Type == "" {
+		a.Host, a.Type, a.Zone, changed = s.machine.Instance, s.machine.Type, s.machine.Zone, true
 	}
 	a.Limits, a.Lines = task.Limits, task.Lines
 	switch task.State {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/neap-cloud/neap/internal/batch/capacity"
@@ -325,7 +326,7 @@ func (b *Batch) opened(d document) (Submission, error) {
 // specOf is a submission as a runtime is asked to run it.
 func specOf(l line, s Submission, id string) runtime.Spec {
 	spec := runtime.Spec{
-		ID: id, Image: s.Image, Command: s.Command, Env: s.Env, Resources: s.Resources, Timeout: s.Timeout,
+		ID: id, Image: s.Image, Command: s.Command, Env: s.Env, Resources: s.Resources, Timeout: s.Timeout, Labels: s.labels(l.Account, id),
 		Place: runtime.Place{Account: l.Account, Cloud: l.Cloud, Region: l.Region, Queue: l.Queue},
 	}
 	if l.how == single {
@@ -335,4 +336,20 @@ func specOf(l line, s Submission, id string) runtime.Spec {
 		spec.Checkpoint = "check"
 	}
 	return spec
+}
+
+// labels are the submitter's tags, and what tells whose a task is.
+func (s Submission) labels(account, task string) map[string]string {
+	of, _ := jobOf(task)
+	labels := map[string]string{}
+	for name, value := range s.Tags {
+		text, isText := value.(string)
+		if !isText {
+			encoded, _ := json.Marshal(value) // a number or a truth value, which came as JSON
+			text = string(encoded)
+		}
+		labels[name] = text
+	}
+	maps.Copy(labels, map[string]string{"neap.job": of, "neap.account": account, "neap.customer": s.Customer, "neap.class": s.Class})
+	return labels
 }

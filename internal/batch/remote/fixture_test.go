@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
 	"github.com/neap-cloud/neap/internal/runtime"
@@ -250,7 +251,7 @@ func newBatches(c *clock.Manual) *batches {
 
 // restart forgets what a process remembers.
 func (w *world) restart() {
-	w.Runtime = New(Config{DB: w.db, Clouds: w.cloud, Installation: "inst-1", Clock: w.clock})
+	w.Runtime = New(Config{DB: w.db, Clouds: w.cloud, Catalog: catalog.AWS(), Installation: "inst-1", Clock: w.clock})
 }
 
 func spec(id string) runtime.Spec {

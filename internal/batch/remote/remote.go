@@ -20,8 +20,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/catalog"
 	"github.com/neap-cloud/neap/internal/clock"
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -35,8 +37,9 @@ type Clouds interface {
 type Config struct {
 	DB           *store.DB
 	Clouds       Clouds
-	Installation string      // goes into the tags of what is made
-	Clock        clock.Clock // nil = the wall
+	Catalog      *catalog.Cloud // what regions there are; nil = whatever is named is asked
+	Installation string         // goes into the tags of what is made
+	Clock        clock.Clock    // nil = the wall
 	Log          *slog.Logger
 }
 
@@ -82,7 +85,7 @@ func (r *Runtime) Info() runtime.Info {
 func (r *Runtime) queues(ctx context.Context, account string) (cloud.JobQueues, time.Duration, error) {
 	provider, err := r.Clouds.For(ctx, account)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, fault.Of(fault.Unavailable, "cloud", "The cloud of account %s can't be reached; check its credentials.", account).With(err)
 	}
 	queues, is := cloud.As[cloud.JobQueues](provider)
 	if !is {
@@ -101,18 +104,24 @@ var (
 	imageForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._:-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 )
 
-const reserved = "AWS_BATCH" // how names of variables can't begin
+const (
+	reserved   = "AWS_BATCH" // how names of variables can't begin
+	mostLabels = 47          // of the 50 tags that a job has; see jobOf
+)
 
 // Check is runtime.Runtime's. Of the cloud it asks for the queue alone.
 func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
 	if err := checkForm(spec); err != nil {
 		return err
 	}
-	queues, _, err := r.queues(ctx, spec.Place.Account)
+	place := spec.Place
+	if r.Catalog != nil && len(r.Catalog.Zones(place.Region)) == 0 {
+		return never("There is no region %q.", place.Region)
+	}
+	queues, _, err := r.queues(ctx, place.Account)
 	if err != nil {
 		return err
 	}
-	place := spec.Place
 	key, now := place.Account+"/"+place.Region+"/"+place.Queue, r.Clock.Now()
 	r.mu.Lock()
 	isFresh := now.Sub(r.open[key]) < openFor
@@ -123,7 +132,7 @@ func (r *Runtime) Check(ctx context.Context, spec runtime.Spec) error {
 	found, err := queues.JobQueues(ctx, place.Region, []string{place.Queue})
 	switch {
 	case err != nil:
-		return answered("look for a queue", err)
+		return answered("look for a queue of AWS Batch", err)
 	case len(found) == 0:
 		return r.noQueue(ctx, queues, place)
 	case found[0].State == cloud.JobQueueClosed:
@@ -143,7 +152,7 @@ const mostNamed = 5 // queues in a sentence
 func (r *Runtime) noQueue(ctx context.Context, queues cloud.JobQueues, place runtime.Place) error {
 	all, err := queues.JobQueues(ctx, place.Region, nil)
 	if err != nil {
-		return answered("list the queues", err)
+		return answered("list the queues of AWS Batch", err)
 	}
 	var names []string
 	for _, q := range all {
@@ -177,6 +186,14 @@ func checkForm(spec runtime.Spec) error {
 	case spec.Image == "host" || !imageForm.MatchString(spec.Image):
 		return never("AWS Batch runs images of a registry, such as library/alpine:3; %q is none.", spec.Image)
 	}
+	if len(spec.Labels) > mostLabels {
+		return never("AWS Batch takes no more than %d tags of a job, Neap's own among them; there are %d.", mostLabels, len(spec.Labels))
+	}
+	for name := range spec.Labels {
+		if strings.HasPrefix(strings.ToLower(name), "aws:") {
+			return never("AWS keeps tags that begin with aws: for itself; name the tag %q otherwise.", name)
+		}
+	}
 	for name := range spec.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.HasPrefix(name, reserved) {
 			return never("AWS Batch takes no environment variable named %q.", name)
@@ -193,8 +210,10 @@ func answered(what string, err error) error {
 		return &runtime.Refusal{Kind: runtime.Never, Message: "AWS Batch refuses: " + refusal.Message}
 	case is && slices.Contains([]cloud.RefusalKind{cloud.NoCapacity, cloud.NoQuota}, refusal.Kind):
 		return &runtime.Refusal{Kind: runtime.Full, Message: "AWS Batch has no room: " + refusal.Message}
+	case is && refusal.Kind == cloud.Denied:
+		return fault.Of(fault.Unavailable, "cloud", "AWS does not let Neap %s: %s Check the account's credentials and permissions.", what, refusal.Message).With(err)
 	}
-	return fmt.Errorf("%s of AWS Batch: %w", what, err)
+	return fault.Of(fault.Unavailable, "cloud", "AWS Batch did not answer when it was to %s; try again.", what).With(err)
 }
 
 var _ runtime.Runtime = (*Runtime)(nil)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neap-cloud/neap/internal/cloud"
+	"github.com/neap-cloud/neap/internal/fault"
 	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
 )
@@ -38,7 +39,16 @@ func TestATaskThatCanNeverRunIsRefusedWithTheReason(t *testing.T) {
 		"needs an account, a region and a queue":                             func(s *runtime.Spec) { s.Place.Region = "" },
 		"picks its instances itself":                                         func(s *runtime.Spec) { s.UserData = "x" },
 		`named "AWS_BATCH_JOB_ID"`:                                           func(s *runtime.Spec) { s.Env = map[string]string{"AWS_BATCH_JOB_ID": "1"} },
-		`"a/b" is none`:                                                      func(s *runtime.Spec) { s.ID = "a/b" },
+		"name the tag \"AWS:x\" otherwise":                                   func(s *runtime.Spec) { s.Labels = map[string]string{"AWS:x": ""} },
+		"no more than 47 tags of a job, Neap's own among them; there are 48.": func(s *runtime.Spec) {
+			s.Labels = map[string]string{}
+			for n := range 48 {
+				s.Labels[fmt.Sprint(n)] = ""
+			}
+		},
+		`There is no region "moon-1".`:                 func(s *runtime.Spec) { s.Place.Region = "moon-1" },
+		`There is no region "us-east-1.example.com/".`: func(s *runtime.Spec) { s.Place.Region = "us-east-1.example.com/" },
+		`"a/b" is none`:                                func(s *runtime.Spec) { s.ID = "a/b" },
 	} {
 		s := spec("a.1")
 		change(&s)
@@ -58,7 +68,7 @@ func TestATaskThatCanNeverRunIsRefusedWithTheReason(t *testing.T) {
 	}
 	w.cloud.fail("JobQueues", &cloud.Refusal{Kind: cloud.Denied, Message: "no"})
 	w.clock.Advance(openFor)
-	if err := w.Check(t.Context(), spec("a.1")); err == nil || errors.As(err, new(*runtime.Refusal)) {
+	if err := w.Check(t.Context(), spec("a.1")); !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.As(err).Sentence(), "permissions") {
 		t.Errorf("%v: what is mended later is no refusal", err)
 	}
 }
