@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: bench-market live-aws explore faults faults-aws disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
+.PHONY: jobs bench-jobs bench-market live-aws explore faults faults-aws disasters disasters-nightly help run build test soak replicas bench size fuzz race reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,15 @@ bench: ## measure speed, each figure beside its yardstick
 	go test -run '^$$' -bench . -benchmem ./internal/...
 	go run ./test/bench
 
-soak: ## live through a simulated month, and look at memory and database; ARGS="-days 9 -rate 7200" is shorter
+soak: ## live through a simulated month, and look at memory and database; ARGS="-days 9 -rate 7200" is shorter. Then a million jobs, as under jobs
 	go run ./test/soak $(ARGS)
+	go run ./test/jobs -jobs 1000000
+
+jobs: ## run 100,000 jobs while Neap is killed and machines are taken back, and judge what is left; ARGS="-jobs 5000" is shorter
+	go run ./test/jobs $(ARGS)
+
+bench-jobs: ## measure how many jobs a second, how soon they begin, and in how much memory; ARGS="-jobs 10000" is shorter
+	go run ./test/jobs -speed $(ARGS)
 
 size: ## measure 10,000 groups, and the growth from 1,000 to 100,000 instances; ARGS="-database postgres://…" for PostgreSQL
 	go run ./test/size -groups 10000 $(ARGS)

@@ -75,7 +75,7 @@ func config(c cli.UpConfig) app.Config {
 func jobs(c cli.UpConfig) app.Jobs {
 	j := c.Jobs
 	return app.Jobs{
-		VCPUs: j.VCPUs, MemoryMiB: j.MemoryMiB, Host: c.HostJobs(), User: j.User, Images: j.Images, Docker: j.Docker,
+		VCPUs: j.VCPUs, MemoryMiB: j.MemoryMiB, Host: c.HostJobs(), User: j.User, Images: j.Images, Docker: j.Docker, DockerNetwork: j.Network,
 		SpotQueue: j.SpotQueue, OnDemandQueue: j.OnDemandQueue,
 	}
 }

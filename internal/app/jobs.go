@@ -37,6 +37,8 @@ type Jobs struct {
 	Images string
 	// Docker is the socket of a Docker Engine; "" = none is used.
 	Docker string
+	// DockerNetwork is the network that its containers are on; "" = Docker's own default, "none" = none.
+	DockerNetwork string
 	// SpotQueue and OnDemandQueue are the queues of AWS Batch that jobs go to which name none, by their priority.
 	SpotQueue, OnDemandQueue string
 	// Hosted are the runtimes of this machine, instead of its own; for tests.
@@ -102,7 +104,7 @@ func (a *App) hosted(self identity.Installation) (all []runtime.Runtime, err err
 	}
 	if j.Docker != "" {
 		plain := strings.NewReplacer("-", "", "_", "").Replace(self.ID)
-		containers, err := docker.Open(docker.Config{Socket: j.Docker, Dir: filepath.Join(data, "containers"), Installation: plain, Log: a.config.Log})
+		containers, err := docker.Open(docker.Config{Socket: j.Docker, Dir: filepath.Join(data, "containers"), Installation: plain, Network: j.DockerNetwork, Log: a.config.Log})
 		if err != nil {
 			return nil, fmt.Errorf("run jobs as containers: %w", err)
 		}

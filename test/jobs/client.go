@@ -57,6 +57,7 @@ func (c *client) start(ctx context.Context) error {
 func (c *client) arguments() []string {
 	return []string{
 		"-node", "-data", c.Data, "-at", c.At, "-gate", c.Gate, "-storm", c.Storm.String(), "-rate", fmt.Sprint(c.Rate), "-slots", fmt.Sprint(c.Slots), "-seed", fmt.Sprint(c.Seed),
+		"-real=" + fmt.Sprint(c.Real),
 	}
 }
 

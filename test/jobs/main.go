@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"github.com/neap-cloud/neap/internal/app"
 )
 
 // options are what is asked for on the command line.
@@ -24,12 +26,16 @@ type options struct {
 	Seed  uint64
 	Data  string
 	Speed bool
+	Real  bool // of a node: tasks are real processes
 	Node  bool
 	Gate  string // of a node: a file whose coming opens it; "" = it is open
 	At    string // of a node: its address
 }
 
 func main() {
+	if is, code := app.Supervise(os.Args); is {
+		os.Exit(code)
+	}
 	var o options
 	flag.IntVar(&o.Jobs, "jobs", 100_000, "how many jobs")
 	flag.DurationVar(&o.Kill, "kill", 4*time.Second, "how often the node is killed; 0 = never")
@@ -39,6 +45,7 @@ func main() {
 	flag.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
 	flag.StringVar(&o.Data, "data", "", "folder of what is kept (default: a new one, removed if all is well)")
 	flag.BoolVar(&o.Speed, "speed", false, "measure speed instead")
+	flag.BoolVar(&o.Real, "real", false, "of a node: tasks are processes of this machine")
 	flag.BoolVar(&o.Node, "node", false, "be the node")
 	flag.StringVar(&o.Gate, "gate", "", "of a node: no task begins before there is this file")
 	flag.StringVar(&o.At, "at", "", "of a node: its address")

@@ -23,17 +23,20 @@ func (o options) evidence() string { return filepath.Join(o.Data, "evidence") }
 
 // node is a Neap whose tasks run inside of it, until it is killed.
 func node(ctx context.Context, o options) error {
-	instant, err := batchtest.NewInstant(o.evidence())
-	if err != nil {
-		return err
-	}
-	if o.Gate != "" {
-		instant.Gate = gate(ctx, o.Gate)
+	jobs := app.Jobs{VCPUs: float64(o.Slots), MemoryMiB: int64(o.Slots) * 4096, Host: true}
+	if !o.Real {
+		instant, err := batchtest.NewInstant(o.evidence())
+		if err != nil {
+			return err
+		}
+		if o.Gate != "" {
+			instant.Gate = gate(ctx, o.Gate)
+		}
+		jobs.Hosted = []runtime.Runtime{instant}
 	}
 	a, err := app.Build(ctx, app.Config{
-		Version: "jobs", Data: o.Data, Seed: int64(o.Seed), Rate: o.Rate,
-		Jobs: app.Jobs{VCPUs: float64(o.Slots), MemoryMiB: int64(o.Slots) * 4096, Hosted: []runtime.Runtime{instant}},
-		Log:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Version: "jobs", Data: o.Data, Seed: int64(o.Seed), Rate: o.Rate, Jobs: jobs,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err

@@ -20,6 +20,48 @@ const probes = 400
 // speed measures, on a store that is flushed at every commit: how fast jobs are taken while none can begin, what that costs in memory, how fast they are worked off
 // then, and how soon an urgent job begins meanwhile; and at last how fast jobs go from submission to their end when both happens at once.
 func speed(ctx context.Context, o options) error {
+	if err := inside(ctx, o); err != nil {
+		return err
+	}
+	o.Data, o.Real, o.Slots = filepath.Join(o.Data, "real"), true, 8
+	return processes(ctx, o)
+}
+
+// processes measures the same with processes of this machine that do nothing.
+func processes(ctx context.Context, o options) error {
+	const jobs = 500
+	o.Storm, o.Rate = 0, 1
+	c, err := newClient(o)
+	if err != nil {
+		return err
+	}
+	if err := c.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = orFirst(err, c.kill()) }()
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	if _, err := c.flood(ctx, token, 1); err != nil { // a machine boots first
+		return err
+	}
+	if err := c.drained(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	if _, err := c.flood(ctx, token, jobs); err != nil {
+		return err
+	}
+	if err := c.drained(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("%d real processes that do nothing, %d at a time: %.0f a second.\n", jobs, o.Slots, jobs/time.Since(began).Seconds())
+	return err
+}
+
+// inside measures jobs whose tasks run inside of the node.
+func inside(ctx context.Context, o options) error {
 	o.Storm, o.Rate, o.Gate = 0, 1, filepath.Join(o.Data, "gate")
 	c, err := newClient(o)
 	if err != nil {
@@ -99,6 +141,9 @@ func (c *client) flood(ctx context.Context, token string, jobs int) (time.Durati
 			for n := int(next.Add(1)); n <= jobs; n = int(next.Add(1)) {
 				job := submission(n, "true")
 				job["priority"] = "LOW"
+				if c.Real {
+					job["image"] = "host"
+				}
 				if _, err := c.submit(ctx, token, "", job); err != nil {
 					failed <- err
 					return

@@ -45,6 +45,8 @@ type Config struct {
 type Fleets struct {
 	Config
 
+	shelves sync.Map // shelfKey → shelf: every job that is submitted asks for one
+
 	mu     sync.Mutex
 	crews  map[string]*crew // by id of the lane's row
 	stamp  string           // of the rows

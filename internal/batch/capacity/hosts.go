@@ -215,8 +215,8 @@ func (f *Fleets) has(i fleet.Instance) runtime.Resources {
 	return f.lends(t)
 }
 
-// admit makes machines ready as long as they do not lend more, with those that may have work, than the whole installation may: where another one leaves, its place is taken when it has
-// left.
+// admit makes machines ready as long as those that stay do not lend more than the whole installation may. One that leaves does not count: it takes nothing new, and whoever places tasks
+// counts those that it still has. Were its place kept until it has left, everything would stand still for the time of its notice.
 func (f *Fleets) admit(list []berth) {
 	rank := func(b berth) int {
 		switch {
@@ -237,7 +237,7 @@ func (f *Fleets) admit(list []berth) {
 		if b.Ready {
 			b.c.handed[b.ID] = true
 		}
-		if b.isHanded() || !b.Until.IsZero() {
+		if b.isHanded() && b.Until.IsZero() {
 			room = less(room, b.Has)
 		}
 	}
@@ -255,11 +255,6 @@ func (f *Fleets) yield(list []berth) {
 			continue
 		}
 		room := less(f.limit(), f.used(nil))
-		for _, b := range list {
-			if !b.Until.IsZero() {
-				room = plus(room, b.Has)
-			}
-		}
 		order := slices.Clone(list)
 		slices.SortStableFunc(order, func(a, b berth) int {
 			return cmp.Or(cmp.Compare(a.Has.MilliCPU, b.Has.MilliCPU), b.Since.Compare(a.Since), strings.Compare(a.ID, b.ID))

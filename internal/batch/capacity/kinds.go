@@ -26,7 +26,26 @@ func classes() []string { return []string{plain, gpu} }
 type shelf map[string][]size.Kind
 
 // shelf lists the types that a queue may use: its own, or else the current ones for general work, with x86 processors, as large as the installation's limit lets them be.
+// It is not to be changed: whoever asks for the same is given the same.
 func (f *Fleets) shelf(q Queue) shelf {
+	key := shelfKey{q.Region, q.Lifecycle, strings.Join(q.Types, " "), f.Catalog.Edition()}
+	if known, is := f.shelves.Load(key); is {
+		return known.(shelf)
+	}
+	s := f.stocked(q)
+	f.shelves.Store(key, s)
+	return s
+}
+
+// shelfKey is what a shelf depends on.
+type shelfKey struct {
+	region    string
+	lifecycle cloud.Lifecycle
+	types     string
+	edition   int // of the catalogue
+}
+
+func (f *Fleets) stocked(q Queue) shelf {
 	s := shelf{}
 	for _, offer := range f.Catalog.Offers(q.Region, product) {
 		price := offer.OnDemand

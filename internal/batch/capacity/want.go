@@ -138,7 +138,7 @@ func (f *Fleets) room(q Queue, own *crew) runtime.Resources {
 	return least(less(f.limit(), all), less(bounds(q.Most), here))
 }
 
-// used is what all machines take, with those that are still to come, but for one crew's.
+// used is what all machines take that stay, with those that are still to come, but for one crew's.
 func (f *Fleets) used(but *crew) (all runtime.Resources) {
 	for _, c := range f.crews {
 		all = plus(all, f.usedBy(c, c != but))
@@ -148,7 +148,9 @@ func (f *Fleets) used(but *crew) (all runtime.Resources) {
 
 func (f *Fleets) usedBy(c *crew, andComing bool) (used runtime.Resources) {
 	for _, i := range c.members {
-		used = plus(used, f.has(i))
+		if i.ID == "" || !isLeaving(i) {
+			used = plus(used, f.has(i))
+		}
 	}
 	if andComing && f.expects(c) {
 		used = plus(used, c.lacks.takes)

@@ -14,6 +14,7 @@ type Jobs struct {
 	User      string  // whom they run as; "" = somebody of their own for each
 	Images    string  // a folder of images; "" = none
 	Docker    string  // the socket of a Docker Engine; "" = none
+	Network   string  // of its containers; "" = Docker's default
 	// The queues of AWS Batch for jobs that name none.
 	SpotQueue, OnDemandQueue string
 	host                     bool
@@ -26,6 +27,7 @@ func (j *Jobs) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&j.User, "job-user", "", "user of this machine that jobs run as (default: one of their own for each if Neap is root, else Neap's own)")
 	flags.StringVar(&j.Images, "job-images", "", "folder with root filesystems and OCI archives that jobs may name as images")
 	flags.StringVar(&j.Docker, "docker", "", "socket of a Docker Engine that runs images of registries: /run/docker.sock (default: none)")
+	flags.StringVar(&j.Network, "docker-network", "", "Docker network that jobs' containers are on, or none (default: Docker's own)")
 	flags.StringVar(&j.SpotQueue, "batch-spot-queue", "neap-spot", "AWS Batch queue of LOW jobs that name none")
 	flags.StringVar(&j.OnDemandQueue, "batch-on-demand-queue", "neap-on-demand", "AWS Batch queue of HIGH jobs that name none")
 }
