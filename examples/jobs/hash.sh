@@ -6,6 +6,10 @@
 # It needs a running Neap (make run) whose jobs may run commands of this machine, and neap in the PATH. NEAP_URL and NEAP_DATA say which Neap.
 set -eu
 
+if ! command -v neap >/dev/null; then
+    echo "There is no neap in the PATH; in the repository: make build, then export PATH=\$PWD/bin:\$PATH" >&2
+    exit 2
+fi
 folder=$(cd "${1:-docs}" && pwd)
 class=hash-$$
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -40,7 +44,7 @@ if [ "$code" != 0 ]; then
         cat >&2 <<END
 $why
 If Neap runs as root, each job runs as a user of its own who reads only what everybody may read: not what is below /root or a home of mode 0700.
-Put the files elsewhere (cp -r $folder /tmp/files), open them (chmod -R a+rX), or start Neap with --job-user and the user whose files they are.
+Copy the files to where everybody may go, open them (chmod -R a+rX), or start Neap with --job-user and the user whose files they are.
 END
         break
     done
