@@ -32,6 +32,18 @@ func newClient(o options) (*client, error) {
 	return &client{options: o, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}, listener.Close()
 }
 
+// launched is a client with a node of its own, and the token for it.
+func launched(ctx context.Context, o options) (c *client, token string, err error) {
+	if c, err = newClient(o); err != nil {
+		return nil, "", err
+	}
+	if err = c.start(ctx); err != nil {
+		return nil, "", err
+	}
+	token, err = c.token()
+	return c, token, err
+}
+
 // start starts a node and waits until it answers.
 func (c *client) start(ctx context.Context) error {
 	c.running = exec.Command(os.Args[0], c.arguments()...)

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestNoJobIsLostCompletedTwiceOrStuckWhateverIsKilledAndTakenBack(t *testing.T) {
-	o := options{Jobs: 2000, Kill: 1500 * time.Millisecond, Storm: 700 * time.Millisecond, Rate: 60, Slots: 32, Seed: 7, Data: t.TempDir()}
+	o := options{Jobs: 2000, Kill: 1500 * time.Millisecond, Storm: 2 * time.Second, Rate: 60, Slots: 32, Seed: 7, Data: t.TempDir()}
 	if err := ordeal(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}

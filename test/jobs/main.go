@@ -40,7 +40,7 @@ func main() {
 	flag.IntVar(&o.Jobs, "jobs", 100_000, "how many jobs")
 	flag.DurationVar(&o.Kill, "kill", 4*time.Second, "how often the node is killed; 0 = never")
 	flag.DurationVar(&o.Storm, "storm", 3*time.Second, "how often machines are taken back; 0 = never")
-	flag.Float64Var(&o.Rate, "rate", 30, "how many times faster than the wall simulated time runs")
+	flag.Float64Var(&o.Rate, "rate", 60, "how many times faster than the wall simulated time runs")
 	flag.IntVar(&o.Slots, "slots", 64, "vCPUs that jobs may use all together")
 	flag.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
 	flag.StringVar(&o.Data, "data", "", "folder of what is kept (default: a new one, removed if all is well)")

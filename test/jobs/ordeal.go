@@ -16,14 +16,7 @@ const patience = 3 * time.Minute
 
 // ordeal submits jobs while the node is killed and its machines are taken back, waits for all to come to their end, and judges what is left.
 func ordeal(ctx context.Context, o options) error {
-	c, err := newClient(o)
-	if err != nil {
-		return err
-	}
-	if err := c.start(ctx); err != nil {
-		return err
-	}
-	token, err := c.token()
+	c, token, err := launched(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -49,7 +42,7 @@ func ordeal(ctx context.Context, o options) error {
 	return nil
 }
 
-// submitAll submits every job, some at a time. Most do nothing, one in ten takes a while.
+// submitAll submits every job, some at a time. Most do nothing, one in ten takes a while, and one in two hundred for so long that it hardly escapes kills and storms.
 func (c *client) submitAll(ctx context.Context, token string, ids []string) error {
 	var next atomic.Int64
 	var working sync.WaitGroup
@@ -62,7 +55,10 @@ func (c *client) submitAll(ctx context.Context, token string, ids []string) erro
 					return
 				}
 				command := []string{"true"}
-				if n%10 == 0 {
+				switch {
+				case n%200 == 100:
+					command = []string{"sleep", (c.Kill * 6 / 10).String()}
+				case n%10 == 0:
 					command = []string{"sleep", fmt.Sprint(n%700, "ms")}
 				}
 				id, err := c.submit(ctx, token, fmt.Sprint("job-", n), submission(n, command...))

@@ -28,21 +28,14 @@ func speed(ctx context.Context, o options) error {
 }
 
 // processes measures the same with processes of this machine that do nothing.
-func processes(ctx context.Context, o options) error {
+func processes(ctx context.Context, o options) (err error) {
 	const jobs = 500
 	o.Storm, o.Rate = 0, 1
-	c, err := newClient(o)
+	c, token, err := launched(ctx, o)
 	if err != nil {
-		return err
-	}
-	if err := c.start(ctx); err != nil {
 		return err
 	}
 	defer func() { err = orFirst(err, c.kill()) }()
-	token, err := c.token()
-	if err != nil {
-		return err
-	}
 	if _, err := c.flood(ctx, token, 1); err != nil { // a machine boots first
 		return err
 	}
@@ -61,20 +54,13 @@ func processes(ctx context.Context, o options) error {
 }
 
 // inside measures jobs whose tasks run inside of the node.
-func inside(ctx context.Context, o options) error {
+func inside(ctx context.Context, o options) (err error) {
 	o.Storm, o.Rate, o.Gate = 0, 1, filepath.Join(o.Data, "gate")
-	c, err := newClient(o)
+	c, token, err := launched(ctx, o)
 	if err != nil {
-		return err
-	}
-	if err := c.start(ctx); err != nil {
 		return err
 	}
 	defer func() { err = orFirst(err, c.kill()) }()
-	token, err := c.token()
-	if err != nil {
-		return err
-	}
 	before, _, err := c.memory()
 	if err != nil {
 		return err
