@@ -42,6 +42,7 @@ type world struct {
 	Machines *batchtest.Fixed
 	Instant  *batchtest.Instant
 	engine   *workflow.Engine
+	books    *ledger.Ledger
 	end      context.CancelFunc
 	file     string
 	at       storetest.Place
@@ -85,8 +86,9 @@ func (w *world) begin() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.books = ledger.New(ledger.Config{DB: w.DB, Clock: w.Clock, Market: flat{}})
 	w.Batch = batch.New(batch.Config{
-		DB: w.DB, Clock: w.Clock, Workflow: w.engine, Ledger: ledger.New(ledger.Config{DB: w.DB, Clock: w.Clock}), Capacity: w.Machines, Seal: open{}, Output: &output.Collector{Book: &output.Book{DB: w.DB}},
+		DB: w.DB, Clock: w.Clock, Workflow: w.engine, Ledger: w.books, Capacity: w.Machines, Seal: open{}, Output: &output.Collector{Book: &output.Book{DB: w.DB}},
 		Simulated: func(context.Context, string) (bool, error) { return true, nil }, Hosted: []runtime.Runtime{w.Instant},
 		Room: w.room, Machine: w.machine, Alive: w.alive, Market: w.market, Log: log,
 	})
