@@ -35,8 +35,8 @@ func (b *Batch) Cost(ctx context.Context, account, id string) (Cost, error) {
 		if a.Group == "" {
 			continue
 		}
-		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, a.At.Truncate(time.Second), a.end(now)) // the ledger leaves out seconds that begin before
-		// what is asked for; part cuts them to the millisecond
+		// The ledger leaves out a second that begins before what is asked for; part cuts to the millisecond.
+		lines, err := b.c.Ledger.Lines(ctx, account, a.Group, a.At.Truncate(time.Second), a.end(now))
 		if err != nil {
 			return Cost{}, err
 		}
