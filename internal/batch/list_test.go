@@ -46,3 +46,13 @@ func TestAListIsFilteredAndItsPagesAddUp(t *testing.T) {
 		t.Errorf("%d jobs within three seconds, both ends included, %v", len(some), err)
 	}
 }
+
+func TestAListSinceTheVeryMomentThatAJobTellsHasThatJob(t *testing.T) {
+	w := newWorld(t)
+	w.Clock.Advance(1234567*time.Nanosecond + 89)
+	j := w.submit(asked("true"))
+	found, _, err := w.List(t.Context(), account, batch.ListQuery{From: j.SubmittedAt})
+	if err != nil || len(found) != 1 {
+		t.Errorf("%d jobs since %s, when the first was submitted, %v; want it", len(found), j.SubmittedAt.Format(time.RFC3339Nano), err)
+	}
+}

@@ -49,10 +49,11 @@ func (b *Batch) List(ctx context.Context, account string, q ListQuery) (found []
 	if !until.IsZero() {
 		until = until.Add(time.Millisecond) // the wire knows milliseconds, and both ends count
 	}
+	from := q.From.Truncate(time.Microsecond) // as precise as what is stored: else the very moment that a job tells would leave it out
 	looked := 0
 	for next = q.After; ; {
 		docs, after, err := jobs.List(ctx, b.c.DB, store.Account(account), store.Query{
-			Name: q.Customer, Since: q.From, Until: until, Descending: true, Limit: listPage, After: next,
+			Name: q.Customer, Since: from, Until: until, Descending: true, Limit: listPage, After: next,
 		})
 		if err != nil {
 			return nil, "", err

@@ -40,11 +40,11 @@ func (c commands) submit() *cobra.Command {
 		Use:   "submit [flags] [-- COMMAND ...]",
 		Short: "Submit a job, or one for each of many",
 		Long: "Submit a job, or one for each of many, and print their ids.\n\n" +
-			"With --each one job is made for each file, and {} in the command stands for it; with --many for each number from 1 on. --wait shows how far they are and ends when all of them have: " +
+			"With --each one job is made for each file, and {} in the command stands for it (a job begins in a folder of its own, so give whole paths); with --many for each number from 1 on. --wait shows how far they are and ends when all of them have: " +
 			"with 0 when all have succeeded; else with the exit code of the only job's command (125 for larger ones, 124 when its time was up), or 1. An interrupt ends the waiting, not the jobs.\n\n" +
 			"--env NAME without a value takes the variable of this very shell, so that a secret need not be on the command line. What --file describes is what flags add to.",
 		Example: "neap job submit --image host --customer lightning --region us-east-1 --wait -- echo hello\n" +
-			"neap job submit --image ffmpeg:7 --customer lightning --region us-east-1 --vcpus 4 --each *.mov -- ffmpeg -i {} {}.mp4\n" +
+			`neap job submit --image host --customer lightning --region us-east-1 --vcpus 4 --each /srv/in/*.mov -- sh -c 'ffmpeg -nostdin -i "$1" "/srv/out/$(basename "$1").mp4"' encode {}` + "\n" +
 			"neap job submit --file job.json --deadline 2h --expected 30m",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

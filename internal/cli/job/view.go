@@ -110,7 +110,12 @@ func (v view) paid() string {
 }
 
 // dollars has as many places as a job of some seconds costs.
-func dollars(amount float64) string { return fmt.Sprintf("$%.6f", amount) }
+func dollars(amount float64) string {
+	if amount > 0 && amount < 0.00001 {
+		return fmt.Sprintf("$%.9f", amount)
+	}
+	return fmt.Sprintf("$%.6f", amount)
+}
 
 // needs says what it asks for.
 func (v view) needs() string {
