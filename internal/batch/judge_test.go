@@ -98,7 +98,7 @@ func (l *life) begin(t *rapid.T) {
 		return
 	}
 	d := &dispatcher{Batch: &Batch{c: Config{Machine: "here"}}}
-	p := &pick{doc: l.doc, rt: &batchtest.Instant{}}
+	p := &pick{q: &queue{line: line{how: hosted}}, doc: l.doc, rt: &batchtest.Instant{}}
 	if rapid.Bool().Draw(t, "hosted") {
 		p.host = &host{Host: capacity.Host{ID: "i-1", Has: runtime.Resources{MilliCPU: 3000, MemoryMiB: 4096}}}
 	}
