@@ -46,3 +46,12 @@ func TestAListIsFilteredAndItsPagesAddUp(t *testing.T) {
 		t.Errorf("%d jobs within three seconds, both ends included, %v", len(some), err)
 	}
 }
+
+func TestAListFromAJobOnHasThatJob(t *testing.T) {
+	w := newWorld(t)
+	w.Clock.Advance(251_878_927 * time.Nanosecond)
+	j := w.submit(asked("true"))
+	if some, _, err := w.List(t.Context(), account, batch.ListQuery{From: j.SubmittedAt, Until: j.SubmittedAt}); err != nil || len(some) != 1 {
+		t.Errorf("%d jobs were submitted at %s, %v", len(some), j.SubmittedAt, err)
+	}
+}
