@@ -21,10 +21,10 @@ func TestJobsAreRealProcesses(t *testing.T) {
 		t.Parallel()
 		n := up(t, bin, "127.0.0.1", "--rate", "30", "--job-vcpus", "8", "--job-memory", "8192")
 		t.Run("cases", func(t *testing.T) {
-			for name, run := range cases() {
-				t.Run(name, func(t *testing.T) {
+			for _, c := range cases() {
+				t.Run(c.job, func(t *testing.T) {
 					t.Parallel()
-					run(t, n)
+					c.runs(t, n)
 				})
 			}
 		})
@@ -44,22 +44,29 @@ func TestJobsAreRealProcesses(t *testing.T) {
 	})
 }
 
-func cases() map[string]func(*testing.T, *neap) {
-	return map[string]func(*testing.T, *neap){
-		"writes on both streams":              speaks,
-		"fails with its own code":             fails,
-		"names no command":                    unknownCommand,
-		"runs out of time":                    timesOut,
-		"is cancelled with stubborn children": cancelled,
-		"takes more memory than it asked for": outOfMemory,
-		"has its environment":                 hasEnvironment,
-		"names an image of a registry":        registryImage,
-		"runs in a folder and in an archive":  runsInImages,
-		"loses its machine":                   losesItsMachine,
-		"is submitted twenty times at once":   submittedOnce,
-		"is only tried":                       dryRun,
-		"is followed while it writes":         followed,
-		"is awaited on the command line":      awaited,
+// example is a job, named by what becomes of it.
+type example struct {
+	job  string
+	runs func(*testing.T, *neap)
+}
+
+// cases begin with those that take long, as few of them run at a time.
+func cases() []example {
+	return []example{
+		{"is cancelled with stubborn children", cancelled},
+		{"is awaited on the command line", awaited},
+		{"loses its machine", losesItsMachine},
+		{"runs out of time", timesOut},
+		{"takes more memory than it asked for", outOfMemory},
+		{"runs in a folder and in an archive", runsInImages},
+		{"is only tried", dryRun},
+		{"is followed while it writes", followed},
+		{"writes on both streams", speaks},
+		{"fails with its own code", fails},
+		{"names no command", unknownCommand},
+		{"has its environment", hasEnvironment},
+		{"names an image of a registry", registryImage},
+		{"is submitted twenty times at once", submittedOnce},
 	}
 }
 
