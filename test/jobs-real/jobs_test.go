@@ -209,8 +209,9 @@ func runsInImages(t *testing.T, n *neap) {
 }
 
 func losesItsMachine(t *testing.T, n *neap) {
-	id := n.submit(t, with(document("long", `n=$(cat $NEAP_CHECKPOINT_DIR/n 2>/dev/null || echo 0); echo begins at $n; test $n = 0 || exit 0
-		trap 'echo asked to end; echo 7 > $NEAP_CHECKPOINT_DIR/n; exit 1' TERM; while :; do sleep 0.1; done`), "checkpoint", true))
+	asked := with(document("long", `n=$(cat $NEAP_CHECKPOINT_DIR/n 2>/dev/null || echo 0); echo begins at $n; test $n = 0 || exit 0
+		trap 'echo asked to end; echo 7 > $NEAP_CHECKPOINT_DIR/n; exit 1' TERM; while :; do sleep 0.1; done`), "checkpoint", true)
+	id := n.submit(t, with(asked, "priority", "LOW"))
 	n.words(t, id, 1, "begins at 0")
 	until(t, "it has a machine", func() bool { return n.read(t, id).Attempts[0].Host != "" })
 	if out, code := n.cli(t, "interrupt", n.read(t, id).Attempts[0].Host); code != 0 {
@@ -270,7 +271,7 @@ func dryRun(t *testing.T, n *neap) {
 
 func awaited(t *testing.T, n *neap) {
 	for script, want := range map[string]int{"exit 0": 0, "exit 41": 41, "exit 200": 125, "sleep 600": 124} {
-		arguments := []string{"job", "submit", "--image", "host", "--customer", "lightning", "--region", "us-east-1", "--vcpus", "0.05", "--memory", "64", "--wait"}
+		arguments := []string{"job", "submit", "--image", "host", "--customer", "lightning", "--region", "us-east-1", "--priority", "HIGH", "--vcpus", "0.05", "--memory", "64", "--wait"}
 		if want == 124 {
 			arguments = append(arguments, "--timeout", "1s")
 		}

@@ -231,11 +231,11 @@ func must[T any](t *testing.T, n *neap, method, path string, body any, headers .
 // mapsor is a path of the published API, with its token.
 func (n *neap) mapsor(path string) string { return path + "?token=" + n.token }
 
-// document is a small job that runs a script of this machine's shell.
+// document is a small job that runs a script of this machine's shell, where no machine is taken back.
 func document(class, script string) map[string]any {
 	return map[string]any{
 		"customer": "lightning", "cloud": "aws", "region": "us-east-1", "id": class, "image": "host", "command": []string{"/bin/sh", "-c", script},
-		"resources": map[string]any{"vcpus": 0.05, "memory": 64},
+		"resources": map[string]any{"vcpus": 0.05, "memory": 64}, "priority": "HIGH",
 	}
 }
 
@@ -295,8 +295,14 @@ func (n *neap) ended(t *testing.T, id, state string, attempts int) job {
 
 func (n *neap) reaches(t *testing.T, id string, states ...string) {
 	t.Helper()
+	var is string
+	defer func() {
+		if t.Failed() {
+			t.Logf("the job is %s: %+v", is, n.read(t, id))
+		}
+	}()
 	until(t, fmt.Sprint("the job is one of ", states), func() bool {
-		is := n.status(t, id)
+		is = n.status(t, id)
 		for _, state := range states {
 			if is == state {
 				return true
