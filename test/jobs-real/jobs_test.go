@@ -135,7 +135,8 @@ func cancelled(t *testing.T, n *neap) {
 }
 
 func outOfMemory(t *testing.T, n *neap) {
-	id := n.submit(t, document("large", "head -c 300m /dev/zero | tail > /dev/null && echo took it all"))
+	whole := map[string]any{"vcpus": 1, "memory": 64} // with little of a processor it takes the kernel half a minute to end it
+	id := n.submit(t, with(document("large", "head -c 300m /dev/zero | tail > /dev/null && echo took it all"), "resources", whole))
 	n.reaches(t, id, "SUCCEEDED", "FAILED")
 	j := n.read(t, id)
 	switch a := j.Attempts[0]; {
