@@ -25,6 +25,7 @@ func (t tenant) everyMember(dialect string) string {
 		"instancesToDetach": []string{t.ids["instance"]}, "instances": []string{t.ids["instance"]}, "instanceIds": []string{t.ids["instance"]},
 		"organisation": t.id, "organization": map[string]any{"name": "x"}, "Teams": []string{team}, "team": map[string]any{"name": "x", "id": team},
 		"name": "x", "description": "x", "Name": "x",
+		"customer": "x", "cloud": "aws", "region": "us-east-1", "id": "nightly", "image": "any", "retryOf": t.ids["job"], "retry_of": t.ids["job"], "job_id": t.ids["job"],
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -45,7 +46,7 @@ func touching(t tenant, state map[string]string) map[string]string {
 }
 
 func TestNoBodyReachesAnotherTenant(t *testing.T) {
-	m := &matrix{Neap: apptest.Start(t)}
+	m := &matrix{Neap: apptest.Start(t, runsJobs(t))}
 	m.north, m.south = m.tenant("north"), m.tenant("south")
 	operations := slices.DeleteFunc(app.Operations(), func(o op.Operation) bool { return !o.Mutates || o.Open })
 	slices.SortStableFunc(operations, func(a, b op.Operation) int { // what deletes comes last, so that the others have something to work on

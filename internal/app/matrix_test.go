@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,10 +19,12 @@ import (
 
 	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/apptest"
+	"github.com/neap-cloud/neap/internal/batch/batchtest"
 	"github.com/neap-cloud/neap/internal/dialect/compose"
 	"github.com/neap-cloud/neap/internal/identity"
 	"github.com/neap-cloud/neap/internal/identity/policy"
 	"github.com/neap-cloud/neap/internal/op"
+	"github.com/neap-cloud/neap/internal/runtime"
 	"github.com/neap-cloud/neap/internal/store"
 )
 
@@ -144,6 +147,7 @@ func (m *matrix) tenant(name string) (t tenant) {
 		m.T.Fatalf("no experiment: %s", trial.Raw)
 	}
 	t.ids = map[string]string{
+		"job": m.job(t, name, "true", "SUCCEEDED"), "running job": m.job(t, name, "hold", "RUNNING"),
 		"experiment": experiment,
 		"group":      id, "instance": instance, "account": t.accounts[0], "acct": t.accounts[0], "user": person.ID, "usergroup": team.ID, "team": team.ID, "policy": document.ID,
 		"organization": of.ID, "token": t.admin.token, "programmatic": robot.user.ID,
@@ -157,6 +161,38 @@ func (m *matrix) tenant(name string) (t tenant) {
 		}
 	}
 	return t
+}
+
+// job submits one that comes to a state and stays there.
+func (m *matrix) job(t tenant, name, command, state string) (id string) {
+	m.T.Helper()
+	made := m.ask(t.admin, "neap", http.MethodPost, "/neap/v1/jobs?accountId="+t.accounts[0],
+		fmt.Sprintf(`{"customer":"%s-canary","cloud":"aws","region":"us-east-1","id":"nightly","image":"any","command":[%q]}`, name, command))
+	id, is := made.Body["id"].(string)
+	if !is {
+		m.T.Fatalf("no job: %s", made.Raw)
+	}
+	m.Until("the job is "+state, 30*time.Minute, func() bool {
+		return m.ask(t.admin, "neap", http.MethodGet, "/neap/v1/jobs/"+id, "").Body["state"] == state
+	})
+	return id
+}
+
+// runsJobs gives a Neap that is tested something to run jobs on.
+func runsJobs(t *testing.T) func(*app.Config) {
+	t.Helper()
+	tasks, err := batchtest.NewInstant(filepath.Join(t.TempDir(), "tasks"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tasks.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(c *app.Config) {
+		c.Jobs.VCPUs, c.Jobs.MemoryMiB, c.Jobs.Hosted = 64, 1<<18, []runtime.Runtime{tasks}
+	}
 }
 
 // ask sends a request with a credential in its dialect's way.
@@ -198,6 +234,12 @@ func (t tenant) path(o op.Operation) (path string, filled bool) {
 		if noun == "account" && o.Dialect == "compose" {
 			noun = "organization"
 		}
+		if o.Dialect == "mapsor" && found[1] == "id" || noun == "job" {
+			noun = "job"
+			if strings.Contains(o.Path, "cancel") { // only such a one can be
+				noun = "running job"
+			}
+		}
 		id, known := t.ids[noun]
 		if !known {
 			id = noun + "-00000000"
@@ -231,7 +273,7 @@ func spelled(dialect, noun, id string) string {
 func (m *matrix) state() map[string]string {
 	m.T.Helper()
 	all := map[string]string{}
-	for _, table := range []string{"organisations", "accounts", "users", "user_groups", "policies", "tokens", "credentials", "groups", "revisions", "webhooks", "experiments", "experiment_groups"} {
+	for _, table := range []string{"organisations", "accounts", "users", "user_groups", "policies", "tokens", "credentials", "groups", "revisions", "webhooks", "experiments", "experiment_groups", "jobs", "job_queues"} {
 		docs, _, err := (store.Collection[map[string]any]{Table: table}).List(m.T.Context(), m.DB(), store.Installation(), store.Query{})
 		m.check(err)
 		for _, d := range docs {
@@ -342,7 +384,7 @@ func (m *matrix) expire(h holder) {
 }
 
 func TestNoOperationAnswersAnybodyWhoMayNotAsk(t *testing.T) {
-	m := &matrix{Neap: apptest.Start(t)}
+	m := &matrix{Neap: apptest.Start(t, runsJobs(t))}
 	m.north, m.south = m.tenant("north"), m.tenant("south")
 	asked := 0
 	for _, c := range m.cells() {

@@ -45,11 +45,11 @@ func (b *Batch) List(ctx context.Context, account string, q ListQuery) (found []
 	if limit <= 0 {
 		limit = listPage
 	}
-	until := q.Until
+	// The wire knows milliseconds, and the store less than a clock does; both ends count.
+	from, until := q.From.Truncate(time.Millisecond), q.Until
 	if !until.IsZero() {
-		until = until.Add(time.Millisecond) // the wire knows milliseconds, and both ends count
+		until = until.Add(time.Millisecond)
 	}
-	from := q.From.Truncate(time.Microsecond) // as precise as what is stored: else the very moment that a job tells would leave it out
 	looked := 0
 	for next = q.After; ; {
 		docs, after, err := jobs.List(ctx, b.c.DB, store.Account(account), store.Query{

@@ -45,16 +45,19 @@ func newWriter(conn *sql.Conn, hook func(string)) *writer {
 	return w
 }
 
-// transact runs unit in a savepoint and, when it wants to be kept, waits until its group is on disk.
+// transact runs unit in a savepoint and, when it wants to be kept or fails, waits until its group is on disk.
 func (w *writer) transact(ctx context.Context, unit func(querier) (bool, error)) error {
 	if err := w.take(ctx); err != nil {
 		return err
 	}
 	joined, keep, err := w.run(unit)
-	if err != nil || !keep {
+	if joined == nil || err == nil && !keep {
 		return err
 	}
 	<-joined.ended
+	if err != nil && (joined.err == nil || joined.units == 0) {
+		return err // which may be about a unit of the same group: only now everybody sees that
+	}
 	return joined.err
 }
 

@@ -110,6 +110,26 @@ func TestAFailingTransactionTakesNothingFromItsGroup(t *testing.T) {
 }
 
 // SQLite ends a whole transaction by itself when the disk is full, for instance; the group's other members must not be told that they were committed.
+func TestWhatATransactionFailedAboutCanBeReadAtOnce(t *testing.T) {
+	db, _ := openMemory(t, nil)
+	for round := range 200 {
+		var racing sync.WaitGroup
+		id := fmt.Sprint("same-", round)
+		for range 8 {
+			racing.Go(func() {
+				_, err := groupTable.Insert(t.Context(), db, Doc[int]{Meta: Meta{ID: id, Account: "act-1"}})
+				if err != nil && !fault.Is(err, fault.Exists) {
+					t.Error(err)
+				}
+				if _, err := groupTable.Get(t.Context(), db, Account("act-1"), id); err != nil {
+					t.Errorf("it is said to exist, but: %v", err)
+				}
+			})
+		}
+		racing.Wait()
+	}
+}
+
 func TestTransactionsOfALostGroupAreRunAgain(t *testing.T) {
 	db, w := openMemory(t, nil)
 	var ended atomic.Bool

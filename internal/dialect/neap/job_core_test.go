@@ -1,19 +1,33 @@
-//go:build core
-
 package neap_test
 
 import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/neap-cloud/neap/internal/app"
 	"github.com/neap-cloud/neap/internal/apptest"
 )
 
-// submit gives the id of a job that runs a command of this machine.
+// TestMain lets this binary be what runs beside each task, as Neap's own does.
+func TestMain(m *testing.M) {
+	if is, code := app.Supervise(os.Args); is {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// atWork is a Neap that runs the commands of this machine.
+func atWork(t *testing.T) *apptest.Neap {
+	t.Helper()
+	return apptest.Start(t, func(c *app.Config) { c.Data, c.Jobs.Host = t.TempDir(), true })
+}
+
+// submit gives the id of a job that runs a script of this machine's shell.
 func submit(n *apptest.Neap, class, script string) string {
 	n.T.Helper()
 	return n.Must("POST", "/neap/v1/jobs", map[string]any{
@@ -33,8 +47,8 @@ func ended(n *apptest.Neap, id string) map[string]any {
 }
 
 func TestAJobRunsAndTellsEverythingButItsSecrets(t *testing.T) {
-	n := apptest.Start(t)
-	id := submit(n, "hello", `echo one; echo two >&2; test "$KEY" = canary-env && echo three; exit 3`)
+	n := atWork(t)
+	id := submit(n, "hello", `echo one; echo two >&2; test "$KEY" = canary-''env && echo three; exit 3`)
 	job := ended(n, id)
 	attempts := job["attempts"].([]any)
 	if job["state"] != "FAILED" || len(attempts) != 1 || attempts[0].(map[string]any)["exit"].(map[string]any)["code"] != 3.0 {
@@ -67,7 +81,7 @@ func TestAJobRunsAndTellsEverythingButItsSecrets(t *testing.T) {
 }
 
 func TestAJobIsFollowedToItsEndAndGoneOnWithAfterABreak(t *testing.T) {
-	n := apptest.Start(t)
+	n := atWork(t)
 	id := submit(n, "talker", "for i in 1 2 3 4 5; do echo $i; done")
 	follow := func(after string) (cursor string, events []string) {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", n.URL+"/neap/v1/jobs/"+id+"/logs/follow", nil)
