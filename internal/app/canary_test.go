@@ -75,7 +75,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	send("POST", "/2016-07/refresh_tokens", `{"client_id":"tok-00000000","client_secret":"canary-client-secret"}`)
 	send("POST", "/aws/ec2/group?"+account, `{"group":{"name":"x","compute":{"launchSpecification":{"userData":"canary-user-data"}}}}`)
 
-	jobs := submitted(t, n, send)
+	jobs := secretive(t, n, send)
 	defer func() { n.Must("POST", "/neap/v1/jobs/"+jobs[1]+"/cancel", nil) }()
 
 	// What Neap itself gives out is shown once, in the answer that makes it.
@@ -131,8 +131,8 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	}
 }
 
-// submitted gives the ids of jobs that were handed secrets: one that has ended, one that runs, and one that never will.
-func submitted(t *testing.T, n *apptest.Neap, send func(method, path, body string, headers ...string) apptest.Answer) (ids []string) {
+// secretive gives the ids of jobs that were handed secrets: one that has ended, one that runs, and one that never will.
+func secretive(t *testing.T, n *apptest.Neap, send func(method, path, body string, headers ...string) apptest.Answer) (ids []string) {
 	t.Helper()
 	const job = `{"customer":"c","cloud":"aws","region":"us-east-1","id":"x","resources":{"vcpus":0.1,"memory":64},`
 	for _, more := range []string{
