@@ -213,7 +213,7 @@ func Build(ctx context.Context, c Config) (_ *App, err error) {
 			mapsor.Dialect(mapsor.Deps{Identity: a.Identity, Batch: a.Batch, Keys: keys.Of}),
 			pubnub.Dialect(pubnub.Deps{Hub: a.channels, Keys: keys, Log: c.Log}),
 			neap.Dialect(neap.Deps{
-				Fleet: a.Fleet, Journal: diary, Batch: a.Batch, Queues: a.Capacity, Channels: keys, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
+				Fleet: a.Fleet, Journal: diary, Batch: a.Batch, Queues: a.Batch.Queues(), Channels: keys, Webhooks: a.tell(diary, prices), Experiments: trials, Identity: a.Identity, Status: a.status,
 				Operations: func() []op.Operation { return a.server.Operations() },
 			}),
 		},

@@ -241,3 +241,21 @@ func TestHighJobsGoFirstInAQueueThatBothNamed(t *testing.T) {
 		t.Errorf("%d ahead, %v", n, err)
 	}
 }
+
+func TestAQueueWithJobsInItStays(t *testing.T) {
+	w := newWorld(t)
+	s := asked("hold")
+	s.Queue = "media"
+	j := w.submit(s)
+	w.becomes(j.ID, batch.Running)
+	if err := w.Queues().DropQueue(t.Context(), j.Lane); !fault.Is(err, fault.Conflict) {
+		t.Errorf("dropped while a job runs: %v", err)
+	}
+	if ok, err := w.Instant.Finish(j.ID+".1", 0); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.becomes(j.ID, batch.Succeeded)
+	if err := w.Queues().DropQueue(t.Context(), j.Lane); !fault.Is(err, fault.Denied) { // as this capacity says to whoever gets so far
+		t.Errorf("dropped when nothing is left: %v", err)
+	}
+}

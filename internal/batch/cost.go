@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math/big"
 	"slices"
 	"time"
 
@@ -210,7 +211,7 @@ type UsageQuery struct {
 // Usage tells who used how much, by customer. A job's run is from the start of each attempt to its end; one that goes on ends now.
 func (b *Batch) Usage(ctx context.Context, account string, q UsageQuery) (map[string]Usage, error) {
 	now := b.c.Clock.Now()
-	used, weight := map[string]Usage{}, map[string]int64{}
+	used, weight := map[string]Usage{}, map[string]*big.Int{}
 	err := b.each(ctx, account, q.Until.Add(time.Millisecond), func(j *Job) {
 		if j.Cloud != q.Cloud || j.Region != q.Region {
 			return
@@ -222,7 +223,10 @@ func (b *Batch) Usage(ctx context.Context, account string, q UsageQuery) (map[st
 		u := used[j.Customer]
 		u.Jobs++
 		u.RuntimeMS += ran
-		weight[j.Customer] += ran * j.Resources.MilliCPU
+		if weight[j.Customer] == nil {
+			weight[j.Customer] = new(big.Int)
+		}
+		weight[j.Customer].Add(weight[j.Customer], new(big.Int).Mul(big.NewInt(ran), big.NewInt(j.Resources.MilliCPU)))
 		used[j.Customer] = u
 	})
 	if err != nil {
@@ -230,7 +234,7 @@ func (b *Batch) Usage(ctx context.Context, account string, q UsageQuery) (map[st
 	}
 	var parts []share.Part
 	for customer, u := range used {
-		u.VCPUMS = weight[customer] / 1000
+		u.VCPUMS = new(big.Int).Quo(weight[customer], big.NewInt(1000)).Int64()
 		used[customer] = u
 		parts = append(parts, share.Part{Name: customer, Weight: weight[customer]})
 	}

@@ -11,6 +11,11 @@ import (
 // Get reads a job.
 func (b *Batch) Get(ctx context.Context, account, id string) (Job, error) {
 	d, err := jobs.Get(ctx, b.c.DB, store.Account(account), id)
+	if err != nil || d.State != active {
+		return job(d), err
+	}
+	a := d.Value.last() // what it has written by now is written down with its end only
+	a.Lines, err = b.c.Output.Book.Newest(ctx, b.c.DB, account, id, a.N)
 	return job(d), err
 }
 

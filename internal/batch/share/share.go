@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// Part is somebody's share of a whole. Weights are not negative.
+// Part is somebody's share of a whole. Weights are not negative; they are big because years of many machines, counted finely, are.
 type Part struct {
 	Name   string
-	Weight int64
+	Weight *big.Int
 }
 
 // Split divides a whole, not negative, by weight: the integer parts first, and what is left one by one to the largest remainders, names ascending among equals. The
@@ -20,7 +20,7 @@ type Part struct {
 func Split(whole int64, parts []Part) map[string]int64 {
 	total := new(big.Int)
 	for _, p := range parts {
-		total.Add(total, big.NewInt(p.Weight))
+		total.Add(total, p.Weight)
 	}
 	got := make(map[string]int64, len(parts))
 	if total.Sign() == 0 {
@@ -35,7 +35,7 @@ func Split(whole int64, parts []Part) map[string]int64 {
 	}
 	rests, left := make([]rest, 0, len(parts)), whole
 	for _, p := range parts {
-		product := new(big.Int).Mul(big.NewInt(whole), big.NewInt(p.Weight))
+		product := new(big.Int).Mul(big.NewInt(whole), p.Weight)
 		whole, remainder := product.QuoRem(product, total, new(big.Int))
 		got[p.Name] = whole.Int64()
 		left -= got[p.Name]
