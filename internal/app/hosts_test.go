@@ -157,7 +157,7 @@ func TestGuestsAreLetInFromThisMachineAlone(t *testing.T) {
 }
 
 func TestGuestsReachNoAccountButTheFirst(t *testing.T) {
-	m := &matrix{Neap: apptest.Start(t)}
+	m := &matrix{Neap: apptest.Start(t, runsJobs(t))}
 	m.north = m.tenant("north")
 	local := lounge(t, m.App, "127.0.0.1:0")
 	if status, body := visit(t, "PUT", local+launching+"&accountId="+m.north.accounts[0]); status != http.StatusForbidden {
