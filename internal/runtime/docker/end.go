@@ -186,6 +186,9 @@ func (k *keeper) signalled(ctx context.Context, id string) (bool, error) {
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}
+			if err == nil && !found { // a Docker that goes ends its answer like one that knows of nothing
+				_, err = k.docker.Ping(ctx, client.PingOptions{})
+			}
 			return found, err
 		}
 	}
