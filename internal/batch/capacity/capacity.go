@@ -64,7 +64,8 @@ type Demand struct {
 
 // Capacity keeps the machines. Its methods are called from one goroutine of one replica at a time.
 type Capacity interface {
-	// Hosts are the machines of all lanes, with those that have gone since the last call or within the last minutes.
+	// Hosts are the machines of all lanes, with those that have gone since the last call or within the last minutes. Those that stay lend no more together than
+	// the installation may; what still runs on those that leave is for the caller to count.
 	Hosts(ctx context.Context) ([]Host, error)
 	// Want says what a lane needs now; it is called whenever that has changed, and at least once a minute while there is something. It lets the lane's fleet grow
 	// at once, and lets machines go that have been idle for a while. A lane that it was never told of has no fleet.

@@ -145,10 +145,10 @@ func (y *yard) living() (list []capacity.Host) {
 	return list
 }
 
-// lent is what the machines that are not gone, and may have work, have together.
+// lent is what the machines that stay, and may have work, have together. Those that leave take nothing new; what runs on them the dispatcher counts.
 func (y *yard) lent() (all runtime.Resources) {
 	for _, h := range y.living() {
-		if _, was := y.ever[h.ID]; was {
+		if _, was := y.ever[h.ID]; was && h.Until.IsZero() {
 			all = add(all, h.Has)
 		}
 	}

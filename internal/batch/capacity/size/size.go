@@ -76,7 +76,9 @@ const (
 	loose = 4 // a type may have a 1/loose-th more units than the best-fitting one for the same tasks
 	// mostMachines spread the risk of losing one well enough. More and smaller ones would only take longer to come, and use up what may be launched in a minute.
 	mostMachines = 16
-	mostKinds    = 24 // types are offered to the market: enough for every choice, and few enough to be weighed in no time
+	// leastMachines are bought where there is work for so many: one that is lost, or let go for another lane, is not all there is.
+	leastMachines = 4
+	mostKinds     = 24 // types are offered to the market: enough for every choice, and few enough to be weighed in no time
 )
 
 // Decide answers a question.
@@ -235,7 +237,12 @@ func buy(tasks []runtime.Resources, kinds []Kind, room runtime.Resources) purcha
 	for _, o := range offers {
 		fewest = min(fewest, o.machines)
 	}
-	offers = slices.DeleteFunc(offers, func(o offer) bool { return o.machines > max(fewest, mostMachines) })
+	isSpread := slices.ContainsFunc(offers, func(o offer) bool { // without a unit more
+		return o.machines >= leastMachines && o.machines <= mostMachines && o.units() == least
+	})
+	offers = slices.DeleteFunc(offers, func(o offer) bool {
+		return o.machines > max(fewest, mostMachines) || isSpread && o.machines < leastMachines
+	})
 	slices.SortFunc(offers, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(int64(a.machines)*a.Price, int64(b.machines)*b.Price), cmp.Compare(a.Name, b.Name))
 	})
