@@ -179,7 +179,6 @@ type pick struct {
 	q    *queue
 	doc  document
 	host *host // nil = the runtime finds one
-	run  *run  // once it is written down
 	rt   runtime.Runtime
 	why  string // it can never run; then there is no rt
 }

@@ -17,21 +17,22 @@ const (
 	restart = 2 * time.Minute
 )
 
-// decided is what a job with a deadline is to wait for now: nothing yet, a spot machine, or one on demand.
-func (d *dispatcher) decided(ctx context.Context, doc document, now time.Time) (m move, changed bool, err error) {
-	m = move{doc: clone(doc)}
+// decision is what a job with a deadline is to wait for, and why.
+type decision struct {
+	where   deadline.Kind
+	because string
+}
+
+// decided follows a decision: the job waits for nothing yet, for a spot machine, or for one on demand.
+func decided(m move, on decision, now time.Time) (move, bool, error) {
 	r := &m.doc.Value
-	where, because, err := d.decide(ctx, &r.Job, now)
-	if err != nil {
-		return m, false, err
-	}
-	if where == deadline.Wait {
-		r.Until, r.Reason = now.Add(decideEvery), because
+	if on.where == deadline.Wait {
+		r.Until, r.Reason = now.Add(decideEvery), on.because
 		return m, true, nil
 	}
-	m.queue(where)
+	m.queue(on.where)
 	r.Until = time.Time{}
-	return m, true, m.to(Runnable, now, because)
+	return m, true, m.to(Runnable, now, on.because)
 }
 
 // queue puts a job into the line for spot, or for on-demand machines.
@@ -44,21 +45,22 @@ func (m *move) queue(where deadline.Kind) {
 	m.doc.Parent = line{Lane: r.Lane, how: hosted, low: r.Priority == Low, timed: true, customer: r.Customer}.parent()
 }
 
-func (d *dispatcher) decide(ctx context.Context, j *Job, now time.Time) (deadline.Kind, string, error) {
+// decide weighs the market. It reads the store, so it must not be called inside a transaction.
+func (d *dispatcher) decide(ctx context.Context, j *Job, now time.Time) (decision, error) {
 	if d.c.Market == nil {
-		return deadline.OnDemand, "Nothing is known of any spot market.", nil
+		return decision{deadline.OnDemand, "Nothing is known of any spot market."}, nil
 	}
 	lane := j.Lane
 	lane.Queue = capacity.SpotQueue
 	market, err := d.c.Market(ctx, lane, j.Resources)
 	if err != nil {
-		return "", "", fmt.Errorf("decide what a job with a deadline runs on: %w", err)
+		return decision{}, fmt.Errorf("decide what a job with a deadline runs on: %w", err)
 	}
 	market.Every = 2 * decideEvery
-	decision := deadline.Decide(deadline.Job{
+	made := deadline.Decide(deadline.Job{
 		Work: j.Expected, Left: j.left(), Began: j.SubmittedAt, Until: j.Deadline, Restart: restart, Checkpoint: j.Checkpoint,
 	}, deadline.Where{Kind: deadline.Wait}, market, now)
-	return decision.Kind, decision.Because, nil
+	return decision{made.Kind, made.Because}, nil
 }
 
 // left is the work that is still to do. What was done is kept by jobs with checkpoints alone.
@@ -104,8 +106,8 @@ func (d *dispatcher) hurry(ctx context.Context) error {
 }
 
 func (d *dispatcher) hurryOne(ctx context.Context, doc document, now time.Time) error {
-	where, because, err := d.decide(ctx, &doc.Value.Job, now)
-	if err != nil || where != deadline.OnDemand {
+	on, err := d.decide(ctx, &doc.Value.Job, now)
+	if err != nil || on.where != deadline.OnDemand {
 		return err
 	}
 	from := line{Lane: doc.Value.Lane, how: hosted, low: doc.Value.Priority == Low, timed: true, customer: doc.Value.Customer}
@@ -114,9 +116,9 @@ func (d *dispatcher) hurryOne(ctx context.Context, doc document, now time.Time) 
 		if doc.State != waiting {
 			return m, false, nil
 		}
-		m.queue(where)
-		m.doc.Value.Reason = because
-		m.note(Transition{At: now, From: Runnable, To: Runnable, Because: because})
+		m.queue(on.where)
+		m.doc.Value.Reason = on.because
+		m.note(Transition{At: now, From: Runnable, To: Runnable, Because: on.because})
 		return m, true, nil
 	})
 	if err != nil {

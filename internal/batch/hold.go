@@ -41,8 +41,16 @@ func (d *dispatcher) release(ctx context.Context) error {
 	return nil
 }
 
+// releaseOne decides before the transaction: what the market is read from must not be asked inside of one.
 func (d *dispatcher) releaseOne(ctx context.Context, doc document, now time.Time) error {
-	doc, err := d.change(ctx, doc, func(doc document) (move, bool, error) { return d.released(ctx, doc, now) })
+	var on decision
+	if doc.Value.State == Pending {
+		var err error
+		if on, err = d.decide(ctx, &doc.Value.Job, now); err != nil {
+			return err
+		}
+	}
+	doc, err := d.change(ctx, doc, func(doc document) (move, bool, error) { return released(doc, on, now) })
 	if err != nil {
 		return err
 	}
@@ -65,14 +73,14 @@ func (d *dispatcher) lineUp(doc document) error {
 }
 
 // released is a held job whose time has come.
-func (d *dispatcher) released(ctx context.Context, doc document, now time.Time) (m move, changed bool, err error) {
-	if doc.State != held {
-		return move{doc: doc}, false, nil
-	}
-	if doc.Value.State == Pending {
-		return d.decided(ctx, doc, now)
-	}
+func released(doc document, on decision, now time.Time) (m move, changed bool, err error) {
 	m = move{doc: clone(doc)}
+	switch {
+	case doc.State != held, doc.Value.State == Pending && on.where == "": // somebody changed it meanwhile
+		return m, false, nil
+	case doc.Value.State == Pending:
+		return decided(m, on, now)
+	}
 	m.doc.State, m.doc.Value.Until = waiting, time.Time{}
 	return m, true, nil
 }

@@ -133,7 +133,11 @@ func (l *life) release(t *rapid.T) {
 		return
 	}
 	d := &dispatcher{Batch: &Batch{c: Config{}}}
-	m, changed, err := d.released(t.Context(), l.doc, l.now)
+	on, err := d.decide(t.Context(), &l.doc.Value.Job, l.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, changed, err := released(l.doc, on, l.now)
 	l.take(t, m, changed, err)
 	if l.doc.State != waiting {
 		t.Fatalf("it was let go and is %s", l.doc.State)
